@@ -1,0 +1,339 @@
+"""Artifacts: identity, atomic commit, manifest, verified read.
+
+An artifact is a folder of the workspace. Its identity says what it must contain; its manifest says
+what it does contain, file by file with sha256. A folder without a valid manifest of the wanted
+identity is not the artifact, whatever lies in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import StageError, WorkspaceError
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+
+def canonical_json(value: Any) -> str:
+    """Render a value as JSON with sorted keys and no spaces: equal values, equal text.
+
+    Raises:
+        ValueError: If the value holds NaN, infinity or something JSON has no word for.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest(value: Any) -> str:
+    """Hash a JSON value: the first 32 hexadecimal digits of the sha256 of its canonical form."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file's content."""
+    content = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            content.update(block)
+    return content.hexdigest()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a step produces, known before it runs.
+
+    Attributes:
+        stage: Stage that writes it ("generation", "filtering", ...).
+        name: Unique name in the study, for people ("raw", "sft", "base/mmlu").
+        folder: Where it lies, relative to the workspace, with forward slashes.
+        version: The stage's VERSION constant: raised when the code changes what it writes.
+        config: Exactly the settings that change its content. Never a clock, a path or a batch size.
+        inputs: Artifacts it is made from.
+    """
+
+    stage: str
+    name: str
+    folder: str
+    version: int
+    config: Mapping[str, Any]
+    inputs: Sequence[Artifact] = field(default_factory=tuple)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of stage, name, version, config and the identities of the inputs."""
+        return digest(
+            {
+                "stage": self.stage,
+                "name": self.name,
+                "version": self.version,
+                "config": self.config,
+                "inputs": [one.identity for one in self.inputs],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a committed artifact contains.
+
+    Attributes:
+        facts: Counts, versions, revisions, measurements of the run: whatever readers need.
+        files: sha256 by path relative to the folder.
+        seconds: Working time spent on it, summed over interrupted sessions.
+    """
+
+    stage: str
+    name: str
+    identity: str
+    facts: Mapping[str, Any]
+    files: Mapping[str, str]
+    seconds: float
+    created: str
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of the files.
+
+        Raises:
+            StageError: If the artifact has no such file.
+        """
+        if name not in self.files:
+            raise StageError(f"{self.name} has no file {name!r}; it has {sorted(self.files)}")
+        return self.folder / name
+
+
+class ArtifactStore:
+    """Reads and writes the artifacts of one workspace.
+
+    Args:
+        root: The workspace folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, artifact: Artifact) -> Path:
+        """Return where the committed artifact lies."""
+        return self.root / artifact.folder
+
+    def staging(self, artifact: Artifact) -> Path:
+        """Return the artifact's folder of unfinished work, made if need be.
+
+        It survives a kill, so long steps keep their checkpoints in it and go on from them.
+        """
+        path = self.root / ".unfinished" / f"{slug(artifact.name)}-{artifact.identity[:12]}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def find(self, artifact: Artifact) -> Manifest | None:
+        """Return the manifest if the artifact is there whole and unaltered, else None.
+
+        Content of another identity stays where it is until it is replaced. Damaged content of
+        this identity is set aside, with a line in the log.
+        """
+        folder = self.folder(artifact)
+        manifest = read_manifest(folder)
+        if manifest is None:
+            if folder.exists() and (folder / MANIFEST).exists():
+                self.set_aside(folder, "its manifest cannot be read")
+            return None
+        if manifest.identity != artifact.identity:
+            return None
+        damage = find_damage(manifest)
+        if damage is not None:
+            self.set_aside(folder, damage)
+            return None
+        return manifest
+
+    def require(self, artifact: Artifact) -> Manifest:
+        """Return the manifest of an artifact that must be there.
+
+        Raises:
+            StageError: If it is missing or damaged.
+        """
+        manifest = self.find(artifact)
+        if manifest is None:
+            raise StageError(
+                f"{artifact.name} ({artifact.folder}) is missing or was damaged; "
+                f"run the {artifact.stage} stage first"
+            )
+        return manifest
+
+    def commit(self, artifact: Artifact, facts: Mapping[str, Any], seconds: float) -> Manifest:
+        """Turn the staging folder into the artifact: hash, fsync, manifest, rename.
+
+        Args:
+            artifact: The artifact whose staging folder is complete.
+            facts: JSON values that readers need (counts, versions, measurements).
+            seconds: Working time spent.
+
+        Returns:
+            The manifest as a reader will see it.
+        """
+        staging, folder = self.staging(artifact), self.folder(artifact)
+        files = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
+        manifest = {
+            "schema": SCHEMA,
+            "stage": artifact.stage,
+            "name": artifact.name,
+            "identity": artifact.identity,
+            "version": artifact.version,
+            "config": artifact.config,
+            "inputs": {one.name: one.identity for one in artifact.inputs},
+            "facts": facts,
+            "files": {name: sha256_of(path) for name, path in sorted(files.items())},
+            "seconds": round(seconds, 3),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        for path in files.values():
+            sync(path)
+        write_json(staging / MANIFEST, manifest)
+        self._publish(staging, folder)
+        committed = read_manifest(folder)
+        if committed is None:
+            raise StageError(f"{folder} could not be read back after it was written")
+        return committed
+
+    def _publish(self, staging: Path, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            self._supersede(folder)
+        os.replace(staging, folder)
+        sync(folder.parent)
+
+    def _supersede(self, folder: Path) -> None:
+        """Move what another configuration left out of the way; it is kept until `tuner clean`."""
+        manifest = read_manifest(folder)
+        label = manifest.identity[:12] if manifest else "unknown"
+        move_unique(folder, self.root / ".superseded" / f"{slug(self._relative(folder))}-{label}")
+
+    def set_aside(self, path: Path, why: str) -> Path:
+        """Move damaged content to `.set-aside`, never delete it; say so in the log."""
+        target = move_unique(path, self.root / ".set-aside" / slug(self._relative(path)))
+        logger.warning("%s was set aside as %s: %s; it will be made again", path, target, why)
+        return target
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    @contextmanager
+    def writing(self, artifact: Artifact) -> Iterator[Path]:
+        """Yield a clean staging folder for a step that is short enough to start over.
+
+        Whatever an interrupted attempt left in it is removed first. The caller commits.
+        """
+        staging = self.staging(artifact)
+        shutil.rmtree(staging)
+        staging.mkdir(parents=True)
+        yield staging
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read a folder's manifest; None if there is none or it is not one of ours."""
+    try:
+        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if raw["schema"] != SCHEMA:
+            return None
+        return Manifest(
+            stage=raw["stage"],
+            name=raw["name"],
+            identity=raw["identity"],
+            facts=dict(raw["facts"]),
+            files={str(name): str(value) for name, value in raw["files"].items()},
+            seconds=float(raw["seconds"]),
+            created=raw["created"],
+            folder=folder,
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError):
+        return None
+
+
+def find_damage(manifest: Manifest) -> str | None:
+    """Compare files with the manifest; return what is wrong first, or None."""
+    for name, expected in manifest.files.items():
+        path = manifest.folder / name
+        if not path.resolve().is_relative_to(manifest.folder.resolve()):
+            return f"{name} points outside its folder"
+        if not path.is_file():
+            return f"{name} is missing"
+        if sha256_of(path) != expected:
+            return f"{name} is not what was written (sha256 differs)"
+    return None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the whole new one, never a part."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file through a temporary name, flushed, fsynced and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WorkspaceError(f"cannot write {path}: {error.strerror or error}") from error
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk; folders where the file system has no such thing pass."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):  # folders on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # network drives refuse to sync folders; a file must sync
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List the files below a folder, sorted, without manifest and temporary files."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST and not path.name.endswith(".tmp")
+    )
+
+
+def move_unique(path: Path, target: Path) -> Path:
+    """Move a file or folder to a name that is still free: target, target-2, target-3, ..."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free, count = target, 2
+    while free.exists():
+        free, count = target.with_name(f"{target.name}-{count}"), count + 1
+    os.replace(path, free)
+    return free
+
+
+def slug(name: str) -> str:
+    """Turn a name into one path component."""
+    return "".join(char if char.isalnum() or char in "._-" else "-" for char in name).strip("-.")

@@ -1,0 +1,345 @@
+"""Everything a study can be told: one frozen model a stage, composed in `StudyConfig`.
+
+Each field carries its unit and where its default comes from. `StudyConfig` is the only parameter
+of the study flow, so these texts are also the help of the form in the Prefect UI.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.filtering import rules as filter_rules
+from synthetic_instruction_tuner.settings import Settings
+from synthetic_instruction_tuner.training import methods as training_methods
+from synthetic_instruction_tuner.training.method import MethodConfig
+
+NAME = r"^[a-z][a-z0-9_-]*$"
+
+
+class ModelConfig(Settings):
+    """Which model, and how it is loaded."""
+
+    name: str = Field(min_length=1)
+    """Hugging Face id, a local folder, or "sandbox:teacher" (responder, student, reward)."""
+    revision: str = "main"
+    """Git revision on the Hub; pin a commit for a study that others should repeat exactly."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Compute type; auto: bfloat16 from compute capability 8.0, float16 below, float32 on CPU."""
+    quantization: Literal["none", "nf4", "int8"] = "none"
+    """Weights in memory: as they are, 4-bit NF4 with double quantisation, or 8-bit."""
+    family: str | None = None
+    """Chat-template family (see `tuner doctor`); recognised from the tokenizer if not given."""
+    trust_remote_code: bool = False
+    """Run Python code that the model repository ships; needs a pinned revision."""
+
+    @model_validator(mode="after")
+    def _pin_foreign_code(self) -> ModelConfig:
+        if self.trust_remote_code and self.revision == "main":
+            raise ValueError("trust_remote_code=true needs a pinned revision, not 'main'")
+        return self
+
+
+class DomainConfig(Settings):
+    """One steering domain: a system prompt that makes the teacher ask about this."""
+
+    name: str = Field(pattern=NAME)
+    """Name of the domain in tables and quotas."""
+    system_prompt: str = ""
+    """System turn of the pre-query prefix; empty: the family's default."""
+    weight: float = Field(default=1.0, gt=0)
+    """Share of the draws, relative to the other domains."""
+
+
+class SamplingConfig(Settings):
+    """How tokens are drawn."""
+
+    temperature: float = Field(default=1.0, ge=0, le=5)
+    """Softmax temperature; 0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Nucleus: smallest set of tokens with at least this probability."""
+    max_new_tokens: int = Field(default=512, ge=1, le=131072)
+    """Most tokens drawn; what ends here is marked "length"."""
+
+
+class CompletionsConfig(Settings):
+    """An OpenAI-compatible server that the `completions` engine talks to."""
+
+    url: str = "http://127.0.0.1:8000/v1"
+    """Base address of the server."""
+    timeout_seconds: float = Field(default=120, gt=0)
+    """Time-out of one request."""
+    retries: int = Field(default=5, ge=0)
+    """How often a failed request is tried again, with growing waits."""
+    requests_per_minute: float = Field(default=600, gt=0)
+    """Rate limit."""
+    parallel: int = Field(default=8, ge=1)
+    """Requests under way at once."""
+    api_key_variable: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key; the key itself is never written anywhere."""
+
+
+class GenerationConfig(Settings):
+    """Magpie: the teacher writes instructions and answers them (arXiv 2406.08464)."""
+
+    source: str | None = None
+    """File or folder with raw rows to use instead of drawing (JSON, JSONL, parquet, datasets)."""
+    teacher: ModelConfig = ModelConfig(name="meta-llama/Llama-3.1-8B-Instruct", quantization="nf4")
+    """The instruct model that writes the data."""
+    engine: Literal["transformers", "vllm", "completions"] = "transformers"
+    """What runs the teacher."""
+    completions: CompletionsConfig = CompletionsConfig()
+    """The server, for engine "completions"."""
+    instruction: SamplingConfig = SamplingConfig(temperature=1.0, max_new_tokens=512)
+    """How instructions are drawn."""
+    response: SamplingConfig = SamplingConfig(temperature=0.7, max_new_tokens=1024)
+    """How responses are drawn."""
+    domains: tuple[DomainConfig, ...] = (DomainConfig(name="general"),)
+    """Steering domains with their share of the draws."""
+    turns: int = Field(default=1, ge=1, le=8)
+    """User turns a conversation."""
+    draws: int = Field(default=1500, ge=1)
+    """Samples drawn at first (the study's 1,500 raw rows)."""
+    max_draws: int = Field(default=6000, ge=1)
+    """Most samples drawn while `filtering.target` is not reached."""
+    chunk_size: int = Field(default=100, ge=1)
+    """Samples a chunk: one task, one file; what a killed session loses at most."""
+    batch_size: int = Field(default=32, ge=1)
+    """Samples drawn side by side; halved when memory runs out. Does not change the data."""
+
+    @model_validator(mode="after")
+    def _check(self) -> GenerationConfig:
+        if self.max_draws < self.draws:
+            raise ValueError(f"max_draws={self.max_draws} must be at least draws={self.draws}")
+        names = [one.name for one in self.domains]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"domains must have distinct names, got {names}")
+        return self
+
+
+def _rule_settings() -> type[Settings]:
+    """Compose the settings of all rules found in `filtering/rules/`."""
+    fields: dict[str, Any] = {
+        name: (module.Config, Field(default_factory=module.Config, description=module.__doc__))
+        for name, module in discover(filter_rules).items()
+    }
+    return create_model("RuleSettings", __base__=Settings, **fields)
+
+
+if TYPE_CHECKING:
+    RuleSettings = Settings
+    ArmConfig = MethodConfig
+else:
+    RuleSettings = _rule_settings()
+    ArmConfig = Annotated[
+        Union[tuple(module.Config for module in discover(training_methods).values())],  # noqa: UP007
+        Field(discriminator="method"),
+    ]
+
+
+class FilteringConfig(Settings):
+    """Which rows are kept, and how they are split."""
+
+    target: int = Field(default=1000, ge=1)
+    """Rows wanted after filtering; generation goes on until they are there."""
+    rules: RuleSettings = Field(default_factory=RuleSettings)
+    """The filter rules with their thresholds."""
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the kept rows held out for validation (the study's 160 of 800)."""
+    decontaminate: bool = True
+    """Reject rows that contain items of the benchmarks of this study."""
+
+
+class ResponderConfig(Settings):
+    """A model that answers the kept instructions, and how it draws."""
+
+    name: str = Field(pattern=NAME)
+    """Name in tables."""
+    model: ModelConfig
+    """The responder."""
+    sampling: SamplingConfig = SamplingConfig(temperature=0.7, max_new_tokens=512)
+    """How its responses are drawn."""
+
+
+class PreferenceConfig(Settings):
+    """Several models answer, a reward model ranks, best and worst become a pair."""
+
+    responders: tuple[ResponderConfig, ...] = (
+        ResponderConfig(
+            name="llama-1b", model=ModelConfig(name="meta-llama/Llama-3.2-1B-Instruct")
+        ),
+        ResponderConfig(
+            name="mistral-7b",
+            model=ModelConfig(name="mistralai/Mistral-7B-Instruct-v0.3", quantization="nf4"),
+        ),
+        ResponderConfig(name="qwen-3b", model=ModelConfig(name="Qwen/Qwen2.5-3B-Instruct")),
+    )
+    """Who answers; one model in memory at a time."""
+    reward: ModelConfig = ModelConfig(name="OpenAssistant/reward-model-deberta-v3-large-v2")
+    """Sequence-classification reward model."""
+    pairs: int = Field(default=600, ge=1)
+    """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
+    min_margin: float = Field(default=0.15, ge=0)
+    """Least reward difference (raw reward-model output) between chosen and rejected."""
+    max_similarity: float = Field(default=0.95, gt=0, le=1)
+    """Pairs whose texts are more alike than this (word-set Jaccard) are rejected."""
+    chunk_size: int = Field(default=100, ge=1)
+    """Instructions a task."""
+    batch_size: int = Field(default=32, ge=1)
+    """Responses drawn side by side; halved when memory runs out."""
+    reward_batch_tokens: int = Field(default=8192, ge=64)
+    """Tokens a reward-model batch, padding included."""
+
+    @field_validator("responders")
+    @classmethod
+    def _two_at_least(cls, value: tuple[ResponderConfig, ...]) -> tuple[ResponderConfig, ...]:
+        names = [one.name for one in value]
+        if len(value) < 2 or len(set(names)) < len(names):
+            raise ValueError(f"needs two or more responders with distinct names, got {names}")
+        return value
+
+
+class TrainingConfig(Settings):
+    """One student, several ways to adapt it."""
+
+    student: ModelConfig = ModelConfig(name="meta-llama/Llama-3.2-3B", quantization="nf4")
+    """The base model every arm starts from."""
+    arms: tuple[ArmConfig, ...] = Field(default=(), min_length=0)
+    """The adaptation methods to compare, in order; an arm may start from an earlier one."""
+    max_length: int = Field(default=1024, ge=8)
+    """Longest prompt + response in tokens; longer rows are cut and counted."""
+    micro_batch_size: int | None = Field(default=None, ge=1)
+    """Examples a forward pass; None: as many of the arm's batch as the memory plan allows."""
+    gradient_checkpointing: bool | None = None
+    """Recompute activations to save memory; None: decided by the memory plan."""
+    checkpoint_steps: int = Field(default=50, ge=1)
+    """Optimizer steps between checkpoints."""
+    checkpoint_minutes: float = Field(default=5, gt=0)
+    """Minutes between checkpoints at most: what a killed session repeats at most."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of a training process; None: all cores."""
+
+    @model_validator(mode="after")
+    def _arms(self) -> TrainingConfig:
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names) or "base" in names:
+            raise ValueError(f"arms need distinct names other than 'base', got {names}")
+        for position, arm in enumerate(self.arms):
+            start = getattr(arm, "start_from", None)
+            if start is not None and start not in names[:position]:
+                raise ValueError(
+                    f"arm {arm.name!r} has start_from={start!r}; allowed: {names[:position]}"
+                )
+        return self
+
+
+class BenchmarkConfig(Settings):
+    """One benchmark and how much of it."""
+
+    name: str = Field(min_length=1)
+    """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
+    "instructions", "agent", or any other lm-eval task."""
+    num_fewshot: int | None = Field(default=None, ge=0)
+    """Solved examples before each item; None: the task's own default."""
+    items: int | None = Field(default=None, ge=1)
+    """Size of the seeded, stratified subset; None: all items."""
+
+
+class EvaluationConfig(Settings):
+    """Every arm and the base on identical items, prompts, precision and batch size."""
+
+    benchmarks: tuple[BenchmarkConfig, ...] = (
+        BenchmarkConfig(name="mmlu", num_fewshot=5),
+        BenchmarkConfig(name="hellaswag"),
+        BenchmarkConfig(name="arc_easy"),
+        BenchmarkConfig(name="truthfulqa_mc1"),
+        BenchmarkConfig(name="truthfulqa_mc2"),
+    )
+    """What is measured."""
+    data_dir: str | None = None
+    """Folder with the benchmark rows (offline); "sandbox": the closed world; None: the Hub."""
+    chat_template: Literal["always", "generation", "never"] = "generation"
+    """Where prompts get the chat template; the same for the base and every arm."""
+    batch_size: int = Field(default=16, ge=1)
+    """Requests scored side by side: fixed, because on a GPU it moves scores a little."""
+    max_length: int = Field(default=2048, ge=16)
+    """Longest request in tokens, virtual tokens included; the same for every arm."""
+    max_new_tokens: int = Field(default=256, ge=1)
+    """Most tokens a generated answer may have."""
+    primary: tuple[str, ...] = ()
+    """Benchmarks of the primary family, declared before running (Holm-corrected); ()= all."""
+    equivalence_margin: float = Field(default=0.02, gt=0, lt=1)
+    """Difference (share of items) below which two models count as equivalent (TOST)."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Family-wise error rate."""
+    transcripts: int = Field(default=8, ge=0)
+    """Prompts whose answers by every model are shown side by side in the report."""
+
+
+class CostConfig(Settings):
+    """Prices for cost estimates; read them as of the date they carry."""
+
+    compute_units_per_hour: dict[str, float] = {"T4": 1.19, "L4": 2.09, "A100": 7.62, "H100": 14.0}
+    """Colab compute units an hour by GPU."""
+    money_per_unit: float = Field(default=0.1, ge=0)
+    """US dollars a compute unit (Colab sells 100 for 9.99)."""
+    source: str = (
+        "Colab's own display of units per hour; pay-as-you-go price 9.99 USD per 100 units"
+    )
+    """Where the prices come from."""
+
+
+class SessionConfig(Settings):
+    """How much one session may do before it leaves at a chunk boundary."""
+
+    minutes: float | None = Field(default=None, gt=0)
+    """Minutes of work; None: no limit."""
+    samples: int | None = Field(default=None, ge=1)
+    """Samples drawn; None: no limit."""
+
+
+class GateConfig(Settings):
+    """An acceptance criterion: shown as pass, fail or not measured; never stops a study."""
+
+    name: str
+    """Name of a measured figure (see `analysis.gates`)."""
+    comparison: Literal[">=", "<=", ">", "<"]
+    """How the figure must stand to the threshold."""
+    threshold: float | str
+    """A number, or the name of another measured figure."""
+    source: str
+    """Where the criterion comes from."""
+
+
+class StudyConfig(Settings):
+    """A whole study: generation, filtering, preference, training, evaluation, report."""
+
+    name: str = Field(default="study", pattern=NAME, max_length=60)
+    """Name of the study; a workspace holds one study."""
+    title: str = "Which adaptation method, when, and at what cost?"
+    """Title of report and slides."""
+    seed: int = Field(default=42, ge=0, lt=2**31)
+    """The run seed: every random choice of the study follows from it."""
+    seeds: tuple[int, ...] = (42,)
+    """Training seeds; the first is the headline run, more give a spread between runs."""
+    generation: GenerationConfig = GenerationConfig()
+    filtering: FilteringConfig = Field(default_factory=FilteringConfig)
+    preference: PreferenceConfig = PreferenceConfig()
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = EvaluationConfig()
+    gates: tuple[GateConfig, ...] = ()
+    """Acceptance criteria."""
+    costs: CostConfig = CostConfig()
+    session: SessionConfig = SessionConfig()
+
+    @model_validator(mode="after")
+    def _cross_checks(self) -> StudyConfig:
+        limit = self.generation.max_draws
+        if self.generation.source is None and self.filtering.target > limit:
+            raise ValueError(
+                f"filtering.target={self.filtering.target} is more than "
+                f"generation.max_draws={limit}"
+            )
+        return self

@@ -1,0 +1,33 @@
+"""Errors a user can act on: each names the field, the value and what is allowed or what to do."""
+
+from __future__ import annotations
+
+
+class TunerError(Exception):
+    """Something went wrong that the message explains; nothing already computed is lost."""
+
+    exit_code = 1
+
+
+class ConfigurationError(TunerError):
+    """The request itself is wrong (unknown preset or field, value out of range); nothing was changed."""
+
+    exit_code = 2
+
+
+class WorkspaceError(ConfigurationError):
+    """The workspace cannot be used: not writable, or it belongs to another study."""
+
+
+class MissingModelError(ConfigurationError):
+    """A model cannot be loaded: unknown name, gated without a token, or no connection."""
+
+
+class StageError(TunerError):
+    """A stage cannot go on (for example NaN loss or too few rows left); what is done is kept."""
+
+
+class SessionBudgetReached(TunerError):
+    """The session budget is used up; the study stands at a chunk boundary and a rerun goes on."""
+
+    exit_code = 0

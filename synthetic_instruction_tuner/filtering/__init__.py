@@ -1,0 +1,4 @@
+"""Filtering: rules, near-duplicates, contamination, quality score, splits."""
+
+VERSION = 1
+"""Raised whenever a change of the code changes what this stage writes."""

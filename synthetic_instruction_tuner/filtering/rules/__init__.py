@@ -1,0 +1,1 @@
+"""Filter rules: every file is one rule (see `filtering.rule`)."""

@@ -1,0 +1,1 @@
+"""Models: references, loading, chat-template families, engines."""

@@ -1,0 +1,56 @@
+"""What a model name refers to, and the content that enters identities."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import digest, list_files, sha256_of
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import MissingModelError
+
+SANDBOX = "sandbox:"
+
+
+def local_folder(model: ModelConfig) -> Path | None:
+    """Return the folder of a local or embedded model, None for a model on the Hub.
+
+    Raises:
+        MissingModelError: If the name is a path or a sandbox role that does not exist.
+    """
+    if model.name.startswith(SANDBOX):
+        return _sandbox_folder(model.name.removeprefix(SANDBOX))
+    path = Path(model.name).expanduser()
+    if path.is_dir():
+        return path
+    if model.name.startswith(("/", "./", "../", "~")):
+        raise MissingModelError(f"model folder {model.name!r} does not exist")
+    return None
+
+
+def _sandbox_folder(role: str) -> Path:
+    from synthetic_instruction_tuner import sandbox
+
+    if role not in sandbox.MODEL_ROLES:
+        allowed = ", ".join(SANDBOX + one for one in sandbox.MODEL_ROLES)
+        raise MissingModelError(f"unknown embedded model {SANDBOX + role!r}; allowed: {allowed}")
+    return sandbox.model_path(role)
+
+
+def content(model: ModelConfig) -> dict[str, Any]:
+    """Return what determines a model's output, for identities.
+
+    A local model counts by the content of its files, so that it may move; a Hub model by id and
+    revision. The compute type is included as configured.
+    """
+    folder = local_folder(model)
+    source = {"files": _folder_digest(folder)} if folder else model.content("name", "revision")
+    return source | model.content("dtype", "quantization", "family")
+
+
+@lru_cache(maxsize=64)
+def _folder_digest(folder: Path) -> str:
+    kept = {".json", ".safetensors", ".jinja", ".model", ".txt", ".bin"}
+    files = [path for path in list_files(folder) if path.suffix in kept]
+    return digest({path.relative_to(folder).as_posix(): sha256_of(path) for path in files})

@@ -1,0 +1,122 @@
+"""The studies that come with the tool, one YAML file each, and how any study is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """List the presets."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
+    """Load a study by preset name or from a YAML file.
+
+    Args:
+        study: Preset name, or a path that ends in .yaml or .yml.
+        overrides: "section.field=value" assignments; the value is read as YAML.
+
+    Raises:
+        ConfigurationError: If there is no such study, or a field or value is not allowed.
+    """
+    values = _read(study)
+    for assignment in overrides:
+        _assign(values, assignment)
+    try:
+        return StudyConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(f"study {study!r}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """Say in one line a problem: the field, the value, and what is allowed."""
+    problems = []
+    for one in error.errors():
+        field = ".".join(str(part) for part in one["loc"]) or "study"
+        value = "" if isinstance(one["input"], Mapping) else f" (got {one['input']!r})"
+        message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden":
+            message, value = "no such field" + _allowed(one["loc"]), ""
+        problems.append(f"{field}: {message}{value}")
+    return "; ".join(problems)
+
+
+def _allowed(location: tuple[int | str, ...]) -> str:
+    """Name the fields that exist where an unknown one was given."""
+    model: Any = StudyConfig
+    for part in location[:-1]:
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return ""
+        model = fields[part].annotation
+    fields = getattr(model, "model_fields", None)
+    return f"; allowed here: {', '.join(fields)}" if fields else ""
+
+
+def _read(study: str) -> dict[str, Any]:
+    path = Path(study) if study.endswith((".yaml", ".yml")) else FOLDER / f"{study}.yaml"
+    if not path.is_file():
+        raise ConfigurationError(
+            f"unknown study {study!r}; presets: {', '.join(names())}; or give a path to a .yaml file"
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(
+            f"{path} must hold a mapping of sections, got {type(values).__name__}"
+        )
+    return values
+
+
+def _assign(values: dict[str, Any], assignment: str) -> None:
+    """Apply one "section.field=value"."""
+    key, separator, text = assignment.partition("=")
+    if not separator or not key.strip():
+        raise ConfigurationError(f"--set {assignment!r}: write it as section.field=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"--set {assignment!r}: {text!r} is not YAML: {error}") from error
+    target: Any = values
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        target = _step(target, part, assignment)
+    if isinstance(target, list):
+        target[_position(target, last, assignment)] = value
+    else:
+        target[last] = value
+
+
+def _step(target: Any, part: str, assignment: str) -> Any:
+    if isinstance(target, list):
+        return target[_position(target, part, assignment)]
+    child = target.setdefault(part, {})
+    if not isinstance(child, (dict, list)):
+        raise ConfigurationError(f"--set {assignment!r}: {part!r} is a value, not a section")
+    return child
+
+
+def _position(target: list[Any], part: str, assignment: str) -> int:
+    """Find a list entry by its name or its number."""
+    for position, entry in enumerate(target):
+        if isinstance(entry, dict) and entry.get("name") == part:
+            return position
+    if part.isdigit() and int(part) < len(target):
+        return int(part)
+    known = [one.get("name") for one in target if isinstance(one, dict)]
+    raise ConfigurationError(
+        f"--set {assignment!r}: no entry {part!r}; allowed: {known} or a number"
+    )

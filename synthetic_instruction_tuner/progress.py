@@ -1,0 +1,56 @@
+"""How long work tells what it is doing, whoever listens: a terminal, a log, the Prefect UI."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Receives the advance of one piece of work; `done` and `total` count the same unit."""
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Report that `done` of `total` units are finished; `note` is one short line."""
+
+
+class Silent:
+    """Drops every report."""
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Do nothing."""
+
+
+class LogProgress:
+    """Writes a line every few seconds, and the first and last one always: readable in any log."""
+
+    def __init__(
+        self,
+        title: str,
+        every_seconds: float = 15.0,
+        write: Callable[[str], None] = logger.info,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title, self._every, self._write, self._clock = title, every_seconds, write, clock
+        self._started = self._last = clock()
+        self._first: int | None = None
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Write a line if enough time has passed since the last one."""
+        now = self._clock()
+        if self._first is None:
+            self._first = done
+        elif done < total and now - self._last < self._every:
+            return
+        self._last = now
+        self._write(f"{self._title}: {done}/{total}{self._eta(done, total, now)} {note}".rstrip())
+
+    def _eta(self, done: int, total: int, now: float) -> str:
+        advanced = done - (self._first or 0)
+        if advanced <= 0 or done >= total:
+            return ""
+        seconds = (now - self._started) / advanced * (total - done)
+        return f", about {seconds:.0f} s left"

@@ -1,0 +1,313 @@
+"""A study: its settings, its workspace, and the artifacts it consists of.
+
+All identities follow from the settings, so what is done, missing or outdated is known before
+anything runs. The graph, each arrow being "is made from":
+
+    items, draws -> filtered -> responses -> rewards -> pairs
+    filtered (and pairs, and an earlier arm) -> arm
+    items and arm -> result -> comparison -> figures, report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner import (
+    analysis,
+    evaluation,
+    filtering,
+    generation,
+    preference,
+    reporting,
+    training,
+)
+from synthetic_instruction_tuner.artifacts import Artifact, ArtifactStore, sha256_of
+from synthetic_instruction_tuner.config import (
+    BenchmarkConfig,
+    ModelConfig,
+    ResponderConfig,
+    StudyConfig,
+)
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models import reference
+from synthetic_instruction_tuner.training.method import MethodConfig
+
+BASE = "base"
+STAGES = ("items", "generation", "filtering", "preference", "training", "evaluation", "report")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model under test: the base, or one arm trained with one seed.
+
+    Attributes:
+        name: "base", "sft", or "sft-seed43" for a further seed.
+        arm: The arm's settings; None for the base.
+        seed: The training seed; None for the base.
+    """
+
+    name: str
+    arm: MethodConfig | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """Settings plus workspace; every stage of the domain takes one of these.
+
+    Attributes:
+        config: The settings.
+        root: The workspace folder.
+    """
+
+    config: StudyConfig
+    root: Path
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The artifacts of the workspace."""
+        return ArtifactStore(self.root)
+
+    # --- benchmark items -------------------------------------------------------------------
+
+    @cached_property
+    def items(self) -> Artifact:
+        """The benchmark rows this study evaluates on (also what data is decontaminated from)."""
+        settings = self.config.evaluation
+        config = {
+            "benchmarks": [one.model_dump(mode="json") for one in settings.benchmarks],
+            "data": self._data_identity(settings.data_dir),
+            "seed": self.config.seed,
+        }
+        return Artifact("items", "items", "evaluation/items", evaluation.VERSION, config)
+
+    @staticmethod
+    def _data_identity(data_dir: str | None) -> Any:
+        if data_dir in (None, "sandbox"):
+            return data_dir
+        folder = Path(str(data_dir)).expanduser()
+        if not folder.is_dir():
+            raise ConfigurationError(f"evaluation.data_dir={data_dir!r} is not a folder")
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+
+    # --- generation and filtering ----------------------------------------------------------
+
+    @cached_property
+    def draws(self) -> Artifact:
+        """The endless sequence of draws: what determines sample 0, 1, 2, ... (never how many)."""
+        settings = self.config.generation
+        if settings.source is not None:
+            return self._imported(settings.source)
+        config = settings.content("instruction", "response", "domains", "turns") | {
+            "engine": settings.engine,
+            "teacher": reference.content(settings.teacher),
+            "seed": self.config.seed,
+        }
+        return Artifact("generation", "draws", "data/raw/chunks", generation.VERSION, config)
+
+    @staticmethod
+    def _imported(source: str) -> Artifact:
+        path = Path(source).expanduser()
+        if not path.exists():
+            raise ConfigurationError(f"generation.source={source!r} does not exist")
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        config = {"files": [sha256_of(one) for one in files]}
+        return Artifact("generation", "imported", "data/raw/imported", generation.VERSION, config)
+
+    def chunk(self, first: int, last: int) -> Artifact:
+        """The samples first..last (both included) of the sequence of draws."""
+        folder = f"{self.draws.folder}/{first:07d}-{last:07d}"
+        name = f"draws/{first:07d}-{last:07d}"
+        config = {"first": first, "last": last}
+        return Artifact("generation", name, folder, generation.VERSION, config, (self.draws,))
+
+    @cached_property
+    def filtered(self) -> Artifact:
+        """Kept rows with splits, rejected rows with reasons, and the raw rows they come from."""
+        settings = self.config.filtering
+        config = settings.model_dump(mode="json") | {"seed": self.config.seed}
+        if self.config.generation.source is None:
+            config |= self.config.generation.content("draws", "max_draws")
+        inputs = (self.draws, self.items) if settings.decontaminate else (self.draws,)
+        version = filtering.VERSION
+        return Artifact("filtering", "filtered", "data/filtered", version, config, inputs)
+
+    # --- preference ------------------------------------------------------------------------
+
+    def responses(self, responder: ResponderConfig) -> Artifact:
+        """One responder's answers to all kept instructions."""
+        config = {
+            "model": reference.content(responder.model),
+            "sampling": responder.sampling.model_dump(mode="json"),
+            "seed": self.config.seed,
+        }
+        folder = f"data/preference/responses/{responder.name}"
+        name = f"responses/{responder.name}"
+        return Artifact("preference", name, folder, preference.VERSION, config, (self.filtered,))
+
+    @cached_property
+    def rewards(self) -> Artifact:
+        """Every response with its reward."""
+        config = {"reward": reference.content(self.config.preference.reward)}
+        inputs = tuple(self.responses(one) for one in self.config.preference.responders)
+        folder = "data/preference/rewards"
+        return Artifact("preference", "rewards", folder, preference.VERSION, config, inputs)
+
+    @cached_property
+    def pairs(self) -> Artifact:
+        """Best against worst response, with rejected pairs and reasons."""
+        config = self.config.preference.content("pairs", "min_margin", "max_similarity")
+        folder = "data/preference/pairs"
+        return Artifact("preference", "pairs", folder, preference.VERSION, config, (self.rewards,))
+
+    # --- training and evaluation -----------------------------------------------------------
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The base and every arm with every training seed, in the order of the settings."""
+        arms = [
+            Subject(
+                arm.name if seed == self.config.seeds[0] else f"{arm.name}-seed{seed}", arm, seed
+            )
+            for seed in self.config.seeds
+            for arm in self.config.training.arms
+        ]
+        return (Subject(BASE), *arms)
+
+    def subject(self, name: str) -> Subject:
+        """Return the subject of that name.
+
+        Raises:
+            ConfigurationError: If the study has none; names the ones it has.
+        """
+        for one in self.subjects:
+            if one.name == name:
+                return one
+        allowed = ", ".join(one.name for one in self.subjects)
+        raise ConfigurationError(f"unknown model {name!r}; this study has: {allowed}")
+
+    def starts_from(self, subject: Subject) -> Subject | None:
+        """Return the arm (same seed) that this one starts from, if any."""
+        start = getattr(subject.arm, "start_from", None)
+        if start is None:
+            return None
+        return next(
+            one
+            for one in self.subjects
+            if one.arm and one.arm.name == start and one.seed == subject.seed
+        )
+
+    def trained(self, subject: Subject) -> Artifact:
+        """The adapter, metrics and measurements of one arm."""
+        if subject.arm is None:
+            raise ConfigurationError("the base is not trained")
+        settings = self.config.training
+        arm = subject.arm.model_dump(mode="json", exclude={"name"})
+        config = {
+            "arm": arm,
+            "student": reference.content(settings.student),
+            "max_length": settings.max_length,
+            "seed": subject.seed,
+        }
+        uses_pairs = getattr(subject.arm, "data", "sft") == "preference"
+        inputs: list[Artifact] = [self.pairs if uses_pairs else self.filtered]
+        start = self.starts_from(subject)
+        if start is not None:
+            inputs.append(self.trained(start))
+        folder, version = f"models/{subject.name}", training.VERSION
+        return Artifact("training", subject.name, folder, version, config, tuple(inputs))
+
+    def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
+        """One model's scores and per-item log on one benchmark."""
+        settings = self.config.evaluation
+        config = settings.content("chat_template", "batch_size", "max_length", "max_new_tokens") | {
+            "benchmark": benchmark.model_dump(mode="json"),
+            "student": reference.content(self.student),
+            "seed": self.config.seed,
+        }
+        inputs = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
+        key = benchmark_key(benchmark)
+        return Artifact(
+            "evaluation",
+            f"{subject.name}/{key}",
+            f"evaluation/results/{subject.name}/{key}",
+            evaluation.VERSION,
+            config,
+            tuple(inputs),
+        )
+
+    @property
+    def student(self) -> ModelConfig:
+        """The base model of the study."""
+        return self.config.training.student
+
+    # --- comparison and report -------------------------------------------------------------
+
+    @cached_property
+    def results(self) -> tuple[Artifact, ...]:
+        """All results, by model, then benchmark."""
+        benchmarks = self.config.evaluation.benchmarks
+        return tuple(self.result(one, bench) for one in self.subjects for bench in benchmarks)
+
+    @cached_property
+    def comparison(self) -> Artifact:
+        """Statistics, gates, efficiency, recommendations: the one store all reports read."""
+        settings = self.config.evaluation
+        config = settings.content("primary", "equivalence_margin", "alpha", "transcripts") | {
+            "gates": [one.model_dump(mode="json") for one in self.config.gates],
+            "costs": self.config.costs.model_dump(mode="json"),
+            "seed": self.config.seed,
+        }
+        trained = tuple(self.trained(one) for one in self.subjects if one.arm)
+        pairs = (self.pairs,) if self.uses_preference else ()
+        inputs = (self.filtered, *pairs, *trained, *self.results)
+        folder = "evaluation/metrics"
+        return Artifact("report", "comparison", folder, analysis.VERSION, config, inputs)
+
+    @cached_property
+    def figures(self) -> Artifact:
+        """Charts as PNG and SVG."""
+        folder = "evaluation/figures"
+        return Artifact("report", "figures", folder, reporting.VERSION, {}, (self.comparison,))
+
+    @cached_property
+    def report(self) -> Artifact:
+        """report.html, report.md, slides.pptx."""
+        config = self.config.model_dump(mode="json", include={"title", "name"})
+        inputs = (self.comparison, self.figures)
+        return Artifact("report", "report", "reports", reporting.VERSION, config, inputs)
+
+    @property
+    def uses_preference(self) -> bool:
+        """Whether any arm is trained on preference pairs."""
+        return any(getattr(arm, "data", "sft") == "preference" for arm in self.config.training.arms)
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """Yield every artifact but the single chunks, in the order in which they are made."""
+        yield self.items
+        if self.config.generation.source is not None:
+            yield self.draws
+        yield self.filtered
+        if self.uses_preference:
+            for responder in self.config.preference.responders:
+                yield self.responses(responder)
+            yield self.rewards
+            yield self.pairs
+        for subject in self.subjects[1:]:
+            yield self.trained(subject)
+        yield from self.results
+        yield self.comparison
+        yield self.figures
+        yield self.report
+
+
+def benchmark_key(benchmark: BenchmarkConfig) -> str:
+    """Return a benchmark's folder and column name: "mmlu", or "mmlu-5shot" with examples."""
+    if benchmark.num_fewshot is None:
+        return benchmark.name
+    return f"{benchmark.name}-{benchmark.num_fewshot}shot"

@@ -1,0 +1,1 @@
+"""Adaptation methods: every file is one method (see `training.method`)."""
