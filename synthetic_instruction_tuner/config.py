@@ -179,12 +179,16 @@ class PreferenceConfig(Settings):
     """Who answers; one model in memory at a time."""
     reward: ModelConfig = ModelConfig(name="OpenAssistant/reward-model-deberta-v3-large-v2")
     """Sequence-classification reward model."""
+    reward_format: Literal["auto", "pair", "chat"] = "auto"
+    """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
+    (its own chat template); auto: by its architecture, see `preference.reward_formats`."""
     pairs: int = Field(default=600, ge=1)
     """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
     min_margin: float = Field(default=0.15, ge=0)
     """Least reward difference (raw reward-model output) between chosen and rejected."""
     max_similarity: float = Field(default=0.95, gt=0, le=1)
-    """Pairs whose texts are more alike than this (word-set Jaccard) are rejected."""
+    """Pairs whose texts are more alike than this are rejected (Jaccard of the sets of adjacent word
+    pairs: near 1 for a changed word in a long text, low for the same words in another order)."""
     chunk_size: int = Field(default=100, ge=1)
     """Instructions a task."""
     batch_size: int = Field(default=32, ge=1)

@@ -150,11 +150,20 @@ class Study:
         name = f"responses/{responder.name}"
         return Artifact("preference", name, folder, preference.VERSION, config, (self.filtered,))
 
+    def response_chunk(self, responder: ResponderConfig, first: int, last: int) -> Artifact:
+        """One responder's answers to the kept instructions first..last (both included)."""
+        span = f"{first:07d}-{last:07d}"
+        folder = f"data/preference/chunks/{responder.name}/{span}"
+        name = f"responses/{responder.name}/{span}"
+        config, inputs = {"first": first, "last": last}, (self.responses(responder),)
+        return Artifact("preference", name, folder, preference.VERSION, config, inputs)
+
     @cached_property
     def rewards(self) -> Artifact:
         """Every response with its reward."""
-        config = {"reward": reference.content(self.config.preference.reward)}
-        inputs = tuple(self.responses(one) for one in self.config.preference.responders)
+        settings = self.config.preference
+        config = {"reward": reference.content(settings.reward), "format": settings.reward_format}
+        inputs = tuple(self.responses(one) for one in settings.responders)
         folder = "data/preference/rewards"
         return Artifact("preference", "rewards", folder, preference.VERSION, config, inputs)
 
