@@ -1,1 +1,1 @@
-"""flows."""
+"""One Prefect flow a stage and `study`, which composes them: order and parameters, no logic."""

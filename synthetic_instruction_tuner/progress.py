@@ -54,3 +54,17 @@ class LogProgress:
             return ""
         seconds = (now - self._started) / advanced * (total - done)
         return f", about {seconds:.0f} s left"
+
+
+_start: Callable[[str], Progress] = LogProgress
+
+
+def listen(start: Callable[[str], Progress]) -> None:
+    """Choose who hears about progress from now on in this process."""
+    global _start
+    _start = start
+
+
+def start(title: str) -> Progress:
+    """Begin to report one piece of work to whoever listens; by default the log."""
+    return _start(title)

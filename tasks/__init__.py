@@ -1,1 +1,1 @@
-"""tasks."""
+"""One Prefect task a step with a side effect: open the study, call the domain, return a summary."""

@@ -1,0 +1,94 @@
+"""What all tasks share: cache key = artifact identity, JSON results, sensible retries.
+
+The artifact in the workspace is the truth; Prefect's record of it only saves the call. Every
+domain function returns at once when its artifact is already there and whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect import Task, task
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+
+from blocks.results import FOLDER, JsonResults, WorkspaceResults, register
+from synthetic_instruction_tuner.artifacts import Artifact, Manifest, slug
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.study import Study
+
+_storages: dict[Path, WorkspaceResults] = {}
+
+
+def cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Return the identity of what the task makes, which its caller passes in."""
+    return str(parameters["identity"])
+
+
+def worth_retrying(one: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Tell passing faults (a drive that hiccups) from errors that a retry only repeats."""
+    try:
+        state.result()
+    except TunerError:
+        return False
+    except Exception:
+        return True
+    return False
+
+
+def step(function: Callable[..., Any]) -> Task[..., Any]:
+    """Make a domain call a Prefect task of a study."""
+    return task(
+        function,
+        retries=2,
+        retry_delay_seconds=[5, 30],
+        retry_condition_fn=worth_retrying,
+        persist_result=True,
+        result_serializer=JsonResults(),
+        cache_policy=CacheKeyFnPolicy(cache_key_fn=cache_key),
+        cache_result_in_memory=False,
+    )
+
+
+def call(one: Task[..., Any], study: Study, artifact: Artifact, *arguments: Any) -> Any:
+    """Run a task for an artifact; a record whose artifact is gone or damaged does not count.
+
+    Args:
+        one: The task; its parameters are config, workspace, identity, then `arguments`.
+        study: The study.
+        artifact: What the task makes.
+        *arguments: Further JSON values for the task.
+    """
+    configured = one.with_options(
+        task_run_name=artifact.name,
+        refresh_cache=study.store.find(artifact) is None,
+        result_storage=_storage(study.root),
+    )
+    key = f"{slug(artifact.name)}-{artifact.identity}"
+    return configured(study.config, str(study.root), key, *arguments)
+
+
+def _storage(root: Path) -> WorkspaceResults:
+    """Register the workspace's records once a process."""
+    if root not in _storages or not (root / FOLDER).exists():
+        _storages[root] = register(root)
+    return _storages[root]
+
+
+def opened(config: StudyConfig, workspace: str) -> Study:
+    """Bind settings to the workspace inside a task."""
+    return Study(config, Path(workspace))
+
+
+def summary(manifest: Manifest) -> dict[str, Any]:
+    """Return the small JSON that Prefect keeps of an artifact."""
+    return {
+        "name": manifest.name,
+        "identity": manifest.identity,
+        "folder": str(manifest.folder),
+        "seconds": manifest.seconds,
+    }
