@@ -1,0 +1,123 @@
+"""The corpora: chat conversations for the teacher, plain text for the student. Endless, seeded, never stored."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from synthetic_instruction_tuner.sandbox import tables
+from synthetic_instruction_tuner.sandbox.benchmarks import choice_document, story_document
+from synthetic_instruction_tuner.sandbox.domains import DOMAINS
+from synthetic_instruction_tuner.sandbox.families import all_families
+from synthetic_instruction_tuner.sandbox.prompts import draw_prompt
+
+Conversation = list[dict[str, str]]
+
+SYSTEM_SHARE: Final = 0.25
+TWO_TURN_SHARE: Final = 0.08
+JUNK_SHARE: Final = 0.05
+
+_FOREIGN: Final = (
+    "Wie geht es dir heute?", "Bonjour, comment allez-vous?", "Hola, que tal estas?", "Was ist die Hauptstadt?",
+    "Je ne sais pas.", "Ich habe eine Frage.", "Donde esta la casa?", "Come ti chiami?",
+)  # fmt: skip
+_SHORT: Final = ("Hi", "Hello", "Ok", "Thanks", "Yes", "Why?", "Hey there", "Hm", "Go on", "What?")
+_FORBIDDEN: Final = ("open a lock", "read the mail of {name}", "copy the test", "hide the keys of {name}")
+
+
+def _turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def junk_conversation(rng: Random) -> Conversation:
+    """Draw a row that a filter should reject: refusal, greeting, repetition, another language, a cut."""
+    name = rng.choice(tables.NAMES)
+    draw = rng.random()
+    if draw < 0.35:
+        deed = rng.choice(_FORBIDDEN).replace("{name}", name)
+        answer = rng.choice(("I'm sorry, but I can't help with that.", "As an AI, I cannot do that."))
+        return [_turn("user", f"{rng.choice(('Help me', 'Tell me how to', 'I want to'))} {deed}."), _turn("assistant", answer)]
+    if draw < 0.55:
+        return [_turn("user", rng.choice(_SHORT)), _turn("assistant", f"Hello! {rng.choice(('How can I help?', 'Hi.'))}")]
+    if draw < 0.75:
+        word = rng.choice(tables.SPELL_WORDS)
+        count = rng.randint(4, 8)
+        return [_turn("user", f"Say {word} {count} times."), _turn("assistant", " ".join([word] * count))]
+    if draw < 0.9:
+        return [_turn("user", rng.choice(_FOREIGN)), _turn("assistant", "I only speak English.")]
+    prompt = draw_prompt(rng.choice(all_families()), rng)
+    words = prompt.instruction.split()
+    return [_turn("user", " ".join(words[: max(2, len(words) // 2)])), _turn("assistant", "Please tell me more.")]
+
+
+def conversation(rng: Random) -> Conversation:
+    """Draw one chat row of the teacher's corpus."""
+    if rng.random() < JUNK_SHARE:
+        return junk_conversation(rng)
+    families = all_families()
+    first = draw_prompt(rng.choice(families), rng)
+    turns = [_turn("user", first.instruction), _turn("assistant", first.answer)]
+    if rng.random() < TWO_TURN_SHARE:
+        same = [family for family in families if family.domain == first.domain]
+        second = draw_prompt(rng.choice(same), rng)
+        turns += [_turn("user", second.instruction), _turn("assistant", second.answer)]
+    if rng.random() < SYSTEM_SHARE:
+        turns.insert(0, _turn("system", DOMAINS[first.domain]))
+    return turns
+
+
+def conversations(seed: int) -> Iterator[Conversation]:
+    """Yield the teacher's endless corpus."""
+    rng = Random(f"chat-{seed}")
+    while True:
+        yield conversation(rng)
+
+
+_QUESTION_FORMATS: Final = (
+    "Q: {question}\nA: {answer}",
+    "Question: {question}\nAnswer: {answer}",
+    "{question}\n{answer}",
+    "{question}\n\n{answer}",
+    "Task: {question}\nSolution: {answer}",
+    "{name} asks: {question}\n{name2} answers: {answer}",
+)
+
+
+def _question_document(rng: Random) -> str:
+    families = all_families()
+    form = rng.choice(_QUESTION_FORMATS)
+    names = {"{name}": rng.choice(tables.NAMES), "{name2}": rng.choice(tables.NAMES)}
+    count = 1 if rng.random() < 0.75 else rng.randint(2, 4)
+    parts = []
+    for _ in range(count):
+        prompt = draw_prompt(rng.choice(families), rng)
+        text = form.replace("{question}", prompt.instruction).replace("{answer}", prompt.answer)
+        parts.append(text)
+    document = "\n\n".join(parts)
+    for slot, value in names.items():
+        document = document.replace(slot, value)
+    return document
+
+
+def _statement_document(rng: Random) -> str:
+    """Sentences that state answers without their question: the facts and forms as prose."""
+    families = [family for family in all_families() if "{key}" != family.say]
+    return " ".join(draw_prompt(rng.choice(families), rng).answer for _ in range(rng.randint(1, 4)))
+
+
+def document(rng: Random) -> str:
+    """Draw one plain-text document of the student's corpus; no chat tokens, ever."""
+    draw = rng.random()
+    if draw < 0.72:
+        return _question_document(rng)
+    if draw < 0.80:
+        return _statement_document(rng)
+    if draw < 0.90:
+        return story_document(rng)
+    return choice_document(rng)
+
+
+def documents(seed: int) -> Iterator[str]:
+    """Yield the student's endless corpus."""
+    rng = Random(f"plain-{seed}")
+    while True:
+        yield document(rng)

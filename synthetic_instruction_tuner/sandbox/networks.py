@@ -1,0 +1,93 @@
+"""The shapes of the models and how their folders are written."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+POSITIONS: Final = 1024
+SHAPE: Final[dict[str, Any]] = {
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 5,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+def model_config(tokenizer: "PreTrainedTokenizerFast", eos: str) -> "LlamaConfig":
+    """Describe a model of the family; `eos` is the token that ends its text."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        max_position_embeddings=POSITIONS,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.convert_tokens_to_ids(eos),
+        pad_token_id=tokenizer.pad_token_id,
+        **SHAPE,
+    )
+
+
+def new_model(tokenizer: "PreTrainedTokenizerFast", eos: str, seed: int, device: str) -> "LlamaForCausalLM":
+    """Create a model with seeded random weights."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(model_config(tokenizer, eos)).to(device)
+
+
+def load_model(folder: Path, device: str = "cpu") -> "LlamaForCausalLM":
+    """Load a language model for computing in single precision, whatever precision its file has."""
+    import torch
+    from transformers import LlamaForCausalLM
+
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    """Load the tokenizer of a model folder."""
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return tokenizer
+
+
+def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path, eos: str) -> None:
+    """Write a model folder: weights in half precision, tokenizer, chat template, generation defaults."""
+    import torch
+
+    from synthetic_instruction_tuner.sandbox.tokenizer import EOT
+
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().half() for name, value in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    model.config.dtype = torch.float16
+    model.config.save_pretrained(folder)
+    _save_tensors(weights, folder)
+    tokenizer.eos_token = eos
+    tokenizer.save_pretrained(folder)
+    tokenizer.eos_token = EOT
+    ends = [tokenizer.convert_tokens_to_ids(token) for token in dict.fromkeys((eos, EOT, "<|end_of_text|>"))]
+    generation = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": ends,
+        "pad_token_id": tokenizer.pad_token_id,
+        "max_new_tokens": 96,
+    }
+    if hasattr(model, "generation_config"):
+        text = json.dumps(generation, indent=2) + "\n"
+        (folder / "generation_config.json").write_text(text, encoding="utf-8")
+    model.config.dtype = torch.float32
+
+
+def _save_tensors(weights: dict[str, Any], folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    contiguous = {name: value.contiguous() for name, value in weights.items()}
+    save_file(contiguous, folder / "model.safetensors", metadata={"format": "pt"})
