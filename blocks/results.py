@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect.filesystems import LocalFileSystem
 from prefect.serializers import Serializer
@@ -19,10 +19,10 @@ from synthetic_instruction_tuner.artifacts import digest, write_bytes
 FOLDER = ".prefect-results"
 
 
-class JsonResults(Serializer[Any]):
+class JsonResults(Serializer):
     """Plain JSON, without the class names that Prefect's own JSON serializer would import."""
 
-    type: Literal["tuner-json"] = "tuner-json"
+    type: str = "tuner-json"
 
     def dumps(self, obj: Any) -> bytes:
         """Encode JSON values; anything else is a TypeError."""

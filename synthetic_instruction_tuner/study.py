@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from synthetic_instruction_tuner import (
     analysis,
@@ -37,7 +37,10 @@ from synthetic_instruction_tuner.models import reference
 from synthetic_instruction_tuner.training.method import MethodConfig
 
 BASE = "base"
-STAGES = ("items", "generation", "filtering", "preference", "training", "evaluation", "report")
+Stage = Literal[
+    "items", "generation", "filtering", "preference", "training", "evaluation", "report"
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 @dataclass(frozen=True)
@@ -320,3 +323,15 @@ def benchmark_key(benchmark: BenchmarkConfig) -> str:
     if benchmark.num_fewshot is None:
         return benchmark.name
     return f"{benchmark.name}-{benchmark.num_fewshot}shot"
+
+
+def stages_until(study: Study, last: Stage) -> tuple[Stage, ...]:
+    """Return the stages up to and with `last` that this study needs, in order.
+
+    Benchmark items come first even for an early stop when data is decontaminated from them, and
+    preference pairs are left out when no arm learns from them, unless they are asked for.
+    """
+    stages = STAGES[: STAGES.index(last) + 1]
+    if not study.uses_preference and last != "preference":
+        stages = tuple(one for one in stages if one != "preference")
+    return stages

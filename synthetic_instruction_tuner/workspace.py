@@ -31,6 +31,8 @@ LEASE_FILE = ".lease.json"
 LEASE_SECONDS = 120.0
 RENEW_SECONDS = 20.0
 
+_held: set[Path] = set()
+
 
 def default_root(config: StudyConfig) -> Path:
     """Return where a study lives if nothing else is said: ./workspace/<name>."""
@@ -56,9 +58,7 @@ def open_study(config: StudyConfig, root: Path) -> Study:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkspaceError(f"cannot make workspace {root}: {error.strerror}") from error
-    write_json(
-        root / STUDY_FILE, {"name": config.name, "config": config.model_dump(mode="json")}
-    )
+    write_json(root / STUDY_FILE, {"name": config.name, "config": config.model_dump(mode="json")})
     return Study(config, root)
 
 
@@ -90,7 +90,7 @@ def _refuse_foreign_folder(root: Path) -> None:
 
 @contextmanager
 def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the workspace as its only writer.
+    """Hold the workspace as its only writer; within a process that holds it already, do nothing.
 
     Args:
         root: The workspace.
@@ -99,6 +99,9 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     Raises:
         WorkspaceError: If another live process holds it; says who.
     """
+    if root in _held:
+        yield
+        return
     token = uuid.uuid4().hex
     deadline = time.monotonic() + wait_seconds
     while (holder := _try_acquire(root, token)) is not None:
@@ -112,9 +115,11 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     stopped = threading.Event()
     renewal = threading.Thread(target=_keep_renewing, args=(root, token, stopped), daemon=True)
     renewal.start()
+    _held.add(root)
     try:
         yield
     finally:
+        _held.discard(root)
         stopped.set()
         renewal.join()
         _release(root, token)

@@ -6,7 +6,8 @@ domain function returns at once when its artifact is already there and whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from synthetic_instruction_tuner.artifacts import Artifact, Manifest, slug
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.workspace import default_root, lease, open_study
 
 _storages: dict[Path, WorkspaceResults] = {}
 
@@ -92,3 +94,11 @@ def summary(manifest: Manifest) -> dict[str, Any]:
         "folder": str(manifest.folder),
         "seconds": manifest.seconds,
     }
+
+
+@contextmanager
+def working(config: StudyConfig, workspace: str | None) -> Iterator[Study]:
+    """Open a study as its only writer; a flow inside a flow of the same study shares the lease."""
+    study = open_study(config, Path(workspace) if workspace else default_root(config))
+    with lease(study.root):
+        yield study

@@ -1,0 +1,27 @@
+"""The generation flow: samples in chunks, each drawn once whatever happens."""
+
+from __future__ import annotations
+
+from prefect import flow
+from synthetic_instruction_tuner.generation.run import missing_spans
+
+from synthetic_instruction_tuner.config import StudyConfig
+from tasks.generation import draw_chunk, import_rows
+from tasks.step import call, working
+
+
+@flow(name="generation", flow_run_name="{config.name}: generation")
+def generation(config: StudyConfig, workspace: str | None = None, draws: int | None = None) -> None:
+    """Let the teacher write instructions and answer them, or import existing rows.
+
+    Args:
+        config: The study.
+        workspace: Folder of the study; ./workspace/<name> if not given.
+        draws: How many samples there shall be; generation.draws if not given.
+    """
+    with working(config, workspace) as study:
+        if config.generation.source is not None:
+            call(import_rows, study, study.draws)
+            return
+        for first, last in missing_spans(study, draws or config.generation.draws):
+            call(draw_chunk, study, study.chunk(first, last), first, last)

@@ -1,0 +1,29 @@
+"""The preference flow: responses, rewards, pairs."""
+
+from __future__ import annotations
+
+from prefect import flow
+from synthetic_instruction_tuner.preference.run import missing_spans
+
+from synthetic_instruction_tuner.config import StudyConfig
+from tasks.preference import build_pairs, draw_responses, finish_responses, score_rewards
+from tasks.step import call, working
+
+
+@flow(name="preference", flow_run_name="{config.name}: preference")
+def preference(config: StudyConfig, workspace: str | None = None) -> None:
+    """Let several models answer, rank the answers, pair best with worst.
+
+    Args:
+        config: The study.
+        workspace: Folder of the study; ./workspace/<name> if not given.
+    """
+    with working(config, workspace) as study:
+        for responder in config.preference.responders:
+            name = responder.name
+            for first, last in missing_spans(study, name):
+                chunk = study.response_chunk(responder, first, last)
+                call(draw_responses, study, chunk, name, first, last)
+            call(finish_responses, study, study.responses(responder), name)
+        call(score_rewards, study, study.rewards)
+        call(build_pairs, study, study.pairs)

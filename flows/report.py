@@ -1,0 +1,23 @@
+"""The report flow: comparison, figures, report and slides."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from synthetic_instruction_tuner.config import StudyConfig
+from tasks.report import compare_models, draw_figures, write_report
+from tasks.step import call, working
+
+
+@flow(name="report", flow_run_name="{config.name}: report")
+def report(config: StudyConfig, workspace: str | None = None) -> None:
+    """Compare the models and write report and slides.
+
+    Args:
+        config: The study.
+        workspace: Folder of the study; ./workspace/<name> if not given.
+    """
+    with working(config, workspace) as study:
+        call(compare_models, study, study.comparison)
+        call(draw_figures, study, study.figures)
+        call(write_report, study, study.report)

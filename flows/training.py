@@ -1,0 +1,22 @@
+"""The training flow: every arm, one after the other."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from synthetic_instruction_tuner.config import StudyConfig
+from tasks.step import call, working
+from tasks.training import train_arm
+
+
+@flow(name="training", flow_run_name="{config.name}: training")
+def training(config: StudyConfig, workspace: str | None = None) -> None:
+    """Adapt the student with every arm of the study.
+
+    Args:
+        config: The study.
+        workspace: Folder of the study; ./workspace/<name> if not given.
+    """
+    with working(config, workspace) as study:
+        for subject in study.subjects[1:]:
+            call(train_arm, study, study.trained(subject), subject.name)

@@ -1,0 +1,29 @@
+"""Tasks of the report stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthetic_instruction_tuner.analysis.run import compare
+
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.reporting import run
+from tasks.step import opened, step, summary
+
+
+@step
+def compare_models(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
+    """Compute statistics, gates, efficiency and recommendations."""
+    return summary(compare(opened(config, workspace)))
+
+
+@step
+def draw_figures(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
+    """Draw the charts."""
+    return summary(run.draw_figures(opened(config, workspace)))
+
+
+@step
+def write_report(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
+    """Write report and slides."""
+    return summary(run.write_report(opened(config, workspace)))
