@@ -285,7 +285,9 @@ class EvaluationConfig(Settings):
 class CostConfig(Settings):
     """Prices for cost estimates; read them as of the date they carry."""
 
-    compute_units_per_hour: dict[str, float] = {"T4": 1.19, "L4": 2.09, "A100": 7.62, "H100": 14.0}
+    compute_units_per_hour: dict[str, float] = Field(
+        default_factory=lambda: {"T4": 1.19, "L4": 2.09, "A100": 7.62, "H100": 14.0}
+    )
     """Colab compute units an hour by GPU."""
     money_per_unit: float = Field(default=0.1, ge=0)
     """US dollars a compute unit (Colab sells 100 for 9.99)."""

@@ -10,7 +10,7 @@ class TunerError(Exception):
 
 
 class ConfigurationError(TunerError):
-    """The request itself is wrong (unknown preset or field, value out of range); nothing was changed."""
+    """The request itself is wrong (unknown preset, value out of range); nothing was changed."""
 
     exit_code = 2
 

@@ -1,1 +1,1 @@
-"""tuner."""
+"""The command line: a thin layer over the flows."""

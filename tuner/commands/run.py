@@ -1,0 +1,70 @@
+"""`tuner run`: run a study, or go on with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from synthetic_instruction_tuner.status import outstanding, read_status
+from synthetic_instruction_tuner.study import STAGES, Study
+from synthetic_instruction_tuner.workspace import lease, open_study
+from tuner.display import console, showing_progress
+from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
+
+StageName = Enum("StageName", {one: one for one in STAGES}, type=str)  # type: ignore[misc]
+
+
+def run(
+    study: StudyName = "sandbox",
+    workspace: WorkspaceFolder = None,
+    until: Annotated[StageName, typer.Option(help="Last stage to run.")] = StageName.report,
+    assignments: Assignments = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a study, or go on with it; whatever is done and whole is not done again."""
+    started = time.monotonic()
+    wanted = chosen(study, workspace, assignments)
+    opened = open_study(wanted.config, wanted.root)
+    todo = outstanding(opened, until.value)
+    if not todo:
+        console.print("Nothing to do: everything is there and whole.")
+    else:
+        with lease(opened.root), showing_progress():
+            _run_flow(opened, until.value)
+    _finish(opened, len(todo), time.monotonic() - started, as_json)
+
+
+def _run_flow(opened: Study, until: str) -> None:
+    """Import Prefect only now: a rerun with nothing to do needs no server."""
+    console.print(f"Study {opened.config.name!r} in {opened.root}")
+    from flows.study import study as study_flow
+
+    study_flow(opened.config, str(opened.root), until)
+
+
+def _finish(opened: Study, steps: int, seconds: float, as_json: bool) -> None:
+    report = opened.root / opened.report.folder / "report.html"
+    if as_json:
+        status = [one.as_json() for one in read_status(opened)]
+        result = {
+            "study": opened.config.name,
+            "workspace": str(opened.root),
+            "steps_done": steps,
+            "seconds": round(seconds, 1),
+            "report": str(report) if report.exists() else None,
+            "stages": status,
+        }
+        typer.echo(json.dumps(result))
+    else:
+        console.print(f"Done in {seconds / 60:.1f} minutes ({steps} steps).", highlight=False)
+        if report.exists():
+            typer.echo(f"Report: {report}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(run)

@@ -1,0 +1,62 @@
+"""`tuner`: run a study, see how far it is, check what will fail before it does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.errors import TunerError
+from tuner import commands
+
+app = typer.Typer(
+    name="tuner",
+    help="An instruct model writes its own training data; adaptation methods are compared on it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in discover(commands).values():
+    module.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def options(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    """Set what holds for every command."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+def prepare_environment(environment: Any = os.environ) -> None:
+    """Choose quiet, patient defaults for the libraries; what the user has set stays."""
+    for name, value in {
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s fails on slow machines
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONWARNINGS": "ignore",
+    }.items():
+        environment.setdefault(name, value)
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on become one line and an exit code."""
+    prepare_environment()
+    try:
+        app()
+    except TunerError as error:
+        typer.echo(f"tuner: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("tuner: stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.presets import explain
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.workspace import default_root, read_study_file
+
+StudyName = Annotated[
+    str, typer.Argument(help="Preset name (see `tuner studies`) or path to a .yaml file.")
+]
+WorkspaceFolder = Annotated[
+    Optional[Path],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
+    typer.Option("--workspace", "-w", help="Folder of the study [default: ./workspace/<name>]."),
+]
+Assignments = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--set", "-s", metavar="SECTION.FIELD=VALUE", help="Change a setting."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+
+
+def chosen(study: str, workspace: Path | None, assignments: list[str] | None) -> Study:
+    """Load a study's settings and bind them to its workspace, without touching the disk."""
+    config = presets.load(study, assignments or [])
+    return Study(config, (workspace or default_root(config)).expanduser().resolve())
+
+
+def existing(workspace: Path | None) -> Study:
+    """Bind to a workspace that holds a study; without a name, to the only one in ./workspace.
+
+    Raises:
+        ConfigurationError: If there is none, or several and none was named.
+    """
+    root = (workspace or _only_workspace()).expanduser().resolve()
+    known = read_study_file(root)
+    if known is None:
+        raise ConfigurationError(f"workspace {root} holds no study; `tuner run` makes one")
+    try:
+        config = StudyConfig.model_validate(known["config"])
+    except ValueError as error:
+        detail = explain(error) if hasattr(error, "errors") else str(error)
+        raise ConfigurationError(
+            f"the settings in {root}/study.json are not of this version: {detail}"
+        ) from error
+    return Study(config, root)
+
+
+def _only_workspace() -> Path:
+    found = sorted(path.parent for path in Path("workspace").glob("*/study.json"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(str(path) for path in found) or "none"
+    raise ConfigurationError(f"name the study with --workspace; found below ./workspace: {names}")
