@@ -136,9 +136,23 @@ class ArtifactStore:
 
         It survives a kill, so long steps keep their checkpoints in it and go on from them.
         """
-        path = self.root / ".unfinished" / f"{slug(artifact.name)}-{artifact.identity[:12]}"
+        path = self._staging_path(artifact)
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+    def _staging_path(self, artifact: Artifact) -> Path:
+        return self.root / ".unfinished" / f"{slug(artifact.name)}-{artifact.identity[:12]}"
+
+    def _finish_commit(self, artifact: Artifact, folder: Path) -> None:
+        """Publish a staging folder that was complete when its process was killed."""
+        staging = self._staging_path(artifact)
+        manifest = read_manifest(staging)
+        if manifest is None or manifest.identity != artifact.identity:
+            return
+        if find_damage(manifest) is None:
+            self._publish(staging, folder)
+        else:
+            (staging / MANIFEST).unlink()
 
     def find(self, artifact: Artifact) -> Manifest | None:
         """Return the manifest if the artifact is there whole and unaltered, else None.
@@ -147,9 +161,10 @@ class ArtifactStore:
         this identity is set aside, with a line in the log.
         """
         folder = self.folder(artifact)
+        self._finish_commit(artifact, folder)
         manifest = read_manifest(folder)
         if manifest is None:
-            if folder.exists() and (folder / MANIFEST).exists():
+            if (folder / MANIFEST).exists():
                 self.set_aside(folder, "its manifest cannot be read")
             return None
         if manifest.identity != artifact.identity:

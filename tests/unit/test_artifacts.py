@@ -1,0 +1,160 @@
+"""Identity, commit, verified read."""
+
+import json
+
+import pytest
+
+from synthetic_instruction_tuner.artifacts import (
+    MANIFEST,
+    Artifact,
+    ArtifactStore,
+    digest,
+    sha256_of,
+    slug,
+    write_json,
+)
+from synthetic_instruction_tuner.errors import StageError
+
+RAW = Artifact("generation", "raw", "data/raw", 1, {"seed": 42})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ArtifactStore(tmp_path)
+
+
+def commit(store, artifact=RAW, text="one\n"):
+    with store.writing(artifact) as folder:
+        (folder / "rows.jsonl").write_text(text)
+    return store.commit(artifact, {"rows": 1}, 2.5)
+
+
+def test_digest_depends_on_values_not_on_key_order():
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": "1"})
+    assert len(digest({})) == 32
+
+
+def test_digest_refuses_nan():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        digest({"a": float("nan")})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Artifact("generation", "raw", "data/raw", 2, {"seed": 42}),
+        Artifact("generation", "raw", "data/raw", 1, {"seed": 43}),
+        Artifact("generation", "raw2", "data/raw", 1, {"seed": 42}),
+        Artifact("generation", "raw", "data/raw", 1, {"seed": 42}, (RAW,)),
+    ],
+)
+def test_identity_changes_with_version_config_name_and_inputs(other):
+    assert other.identity != RAW.identity
+
+
+def test_identity_does_not_change_with_the_folder():
+    assert Artifact("generation", "raw", "elsewhere", 1, {"seed": 42}).identity == RAW.identity
+
+
+def test_an_inputs_change_reaches_everything_made_from_it():
+    def filtered(seed):
+        raw = Artifact("generation", "raw", "data/raw", 1, {"seed": seed})
+        return Artifact("filtering", "filtered", "data/filtered", 1, {}, (raw,))
+
+    assert filtered(42).identity != filtered(43).identity
+
+
+def test_committed_content_is_found_with_its_facts(store):
+    commit(store)
+    found = store.find(RAW)
+    assert found is not None
+    assert found.facts == {"rows": 1}
+    assert found.seconds == 2.5
+    assert found.path("rows.jsonl").read_text() == "one\n"
+    assert not (store.root / ".unfinished" / "raw").exists()
+
+
+def test_a_file_that_is_not_there_is_named(store):
+    with pytest.raises(StageError, match=r"no file 'x'; it has \['rows.jsonl'\]"):
+        commit(store).path("x")
+
+
+def test_another_identity_is_not_found_and_not_touched(store):
+    commit(store)
+    other = Artifact("generation", "raw", "data/raw", 1, {"seed": 43})
+    assert store.find(other) is None
+    assert store.find(RAW) is not None
+
+
+def test_new_content_supersedes_old_and_keeps_it(store):
+    commit(store)
+    other = Artifact("generation", "raw", "data/raw", 1, {"seed": 43})
+    commit(store, other, "two\n")
+    assert store.find(other) is not None
+    kept = list((store.root / ".superseded").rglob("rows.jsonl"))
+    assert [path.read_text() for path in kept] == ["one\n"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "rows.jsonl").write_text("onE\n"),
+        lambda folder: (folder / "rows.jsonl").write_text(""),
+        lambda folder: (folder / "rows.jsonl").unlink(),
+        lambda folder: (folder / MANIFEST).write_text('{"schema": 1, "sta'),
+        lambda folder: (folder / MANIFEST).write_text(""),
+        lambda folder: (folder / MANIFEST).write_text("[]"),
+    ],
+)
+def test_damaged_content_is_set_aside_and_never_used(store, damage, caplog):
+    folder = commit(store).folder
+    damage(folder)
+    assert store.find(RAW) is None
+    assert not folder.exists()
+    assert len(list((store.root / ".set-aside").iterdir())) == 1
+    assert "was set aside" in caplog.text
+
+
+def test_a_manifest_cannot_point_outside_its_folder(store, tmp_path):
+    folder = commit(store).folder
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"] = {"../../secret": sha256_of(secret)}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert store.find(RAW) is None
+
+
+def test_writing_starts_clean_after_an_interrupted_attempt(store):
+    (store.staging(RAW) / "torn.jsonl").write_text("{")
+    commit(store)
+    assert set(store.require(RAW).files) == {"rows.jsonl"}
+
+
+def test_a_commit_interrupted_before_its_rename_is_completed(store):
+    commit(store)
+    manifest = store.find(RAW)
+    staging = store.root / ".unfinished" / f"raw-{RAW.identity[:12]}"
+    manifest.folder.rename(staging)
+    assert store.find(RAW) is not None
+    assert not staging.exists()
+
+
+def test_missing_content_says_which_stage_makes_it(store):
+    with pytest.raises(StageError, match="run the generation stage first"):
+        store.require(RAW)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_slug_makes_one_path_component():
+    assert slug("base/mmlu-5shot") == "base-mmlu-5shot"
+    assert slug("../../etc") == "etc"
