@@ -58,8 +58,16 @@ def open_study(config: StudyConfig, root: Path) -> Study:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkspaceError(f"cannot make workspace {root}: {error.strerror}") from error
-    write_json(root / STUDY_FILE, {"name": config.name, "config": config.model_dump(mode="json")})
-    return Study(config, root)
+    study = Study(config, root)
+    if known is None:
+        remember(study)
+    return study
+
+
+def remember(study: Study) -> None:
+    """Keep the study's name and settings in its workspace, for `tuner status` and the next run."""
+    settings = study.config.model_dump(mode="json")
+    write_json(study.root / STUDY_FILE, {"name": study.config.name, "config": settings})
 
 
 def read_study_file(root: Path) -> dict[str, Any] | None:
@@ -71,7 +79,7 @@ def read_study_file(root: Path) -> dict[str, Any] | None:
     path = root / STUDY_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{path} cannot be read ({error}); move it away to go on") from error

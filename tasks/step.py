@@ -21,7 +21,7 @@ from synthetic_instruction_tuner.artifacts import Artifact, Manifest, slug
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import default_root, lease, open_study
+from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
 
 _storages: dict[Path, WorkspaceResults] = {}
 
@@ -101,4 +101,5 @@ def working(config: StudyConfig, workspace: str | None) -> Iterator[Study]:
     """Open a study as its only writer; a flow inside a flow of the same study shares the lease."""
     study = open_study(config, Path(workspace) if workspace else default_root(config))
     with lease(study.root):
+        remember(study)
         yield study
