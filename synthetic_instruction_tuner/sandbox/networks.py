@@ -8,16 +8,24 @@ if TYPE_CHECKING:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 POSITIONS: Final = 1024
-SHAPE: Final[dict[str, Any]] = {
+Shape = dict[str, int]
+FULL: Final[Shape] = {
     "hidden_size": 128,
     "intermediate_size": 384,
     "num_hidden_layers": 5,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
+SMALL: Final[Shape] = {
+    "hidden_size": 96,
+    "intermediate_size": 256,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 1,
+}
 
 
-def model_config(tokenizer: "PreTrainedTokenizerFast", eos: str) -> "LlamaConfig":
+def model_config(tokenizer: "PreTrainedTokenizerFast", eos: str, shape: Shape) -> "LlamaConfig":
     """Describe a model of the family; `eos` is the token that ends its text."""
     from transformers import LlamaConfig
 
@@ -28,17 +36,19 @@ def model_config(tokenizer: "PreTrainedTokenizerFast", eos: str) -> "LlamaConfig
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.convert_tokens_to_ids(eos),
         pad_token_id=tokenizer.pad_token_id,
-        **SHAPE,
+        **shape,
     )
 
 
-def new_model(tokenizer: "PreTrainedTokenizerFast", eos: str, seed: int, device: str) -> "LlamaForCausalLM":
+def new_model(
+    tokenizer: "PreTrainedTokenizerFast", eos: str, *, shape: Shape, seed: int, device: str
+) -> "LlamaForCausalLM":
     """Create a model with seeded random weights."""
     import torch
     from transformers import LlamaForCausalLM
 
     torch.manual_seed(seed)
-    return LlamaForCausalLM(model_config(tokenizer, eos)).to(device)
+    return LlamaForCausalLM(model_config(tokenizer, eos, shape)).to(device)
 
 
 def load_model(folder: Path, device: str = "cpu") -> "LlamaForCausalLM":
@@ -90,4 +100,6 @@ def _save_tensors(weights: dict[str, Any], folder: Path) -> None:
     from safetensors.torch import save_file
 
     contiguous = {name: value.contiguous() for name, value in weights.items()}
-    save_file(contiguous, folder / "model.safetensors", metadata={"format": "pt"})
+    path = folder / "model.safetensors"
+    save_file(contiguous, path, metadata={"format": "pt"})
+    path.chmod(0o644)

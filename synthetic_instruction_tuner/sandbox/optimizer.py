@@ -44,6 +44,8 @@ class Optimizer:
         self.by_shape: dict[tuple[int, ...], list[torch.nn.Parameter]] = defaultdict(list)
         others = []
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             if ".layers." in name and parameter.ndim == 2:
                 self.by_shape[tuple(parameter.shape)].append(parameter)
             else:

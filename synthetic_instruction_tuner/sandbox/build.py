@@ -1,0 +1,166 @@
+"""Build the embedded model family from nothing: ``python -m synthetic_instruction_tuner.sandbox.build --output DIR``."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthetic_instruction_tuner.sandbox import batches, networks, tokenizer, training
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+SEED: Final = 20_261_122
+BATCH_TOKENS: Final = 2048
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """How one language model is trained.
+
+    Attributes:
+        shape: Size of the network.
+        chat: Trained on conversations (True) or on plain documents (False).
+        tokens: Real tokens at scale 1.
+        longest: Longest row in tokens.
+        offset: Added to the seed, so that no two models read the same corpus.
+        snapshots: Shares of the tokens at which a snapshot is written beside the model.
+    """
+
+    shape: networks.Shape
+    chat: bool
+    tokens: int
+    longest: int
+    offset: int
+    snapshots: tuple[float, ...] = ()
+
+
+LANGUAGE_MODELS: Final = {
+    "teacher": LanguageModel(networks.FULL, True, 16_000_000, 256, 1, (0.25, 0.5, 0.7)),
+    "student": LanguageModel(networks.FULL, False, 13_000_000, 640, 2, (0.4,)),
+    "responder": LanguageModel(networks.SMALL, True, 5_000_000, 256, 3),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where, how large and on what the family is built."""
+
+    output: Path
+    scale: float
+    device: str
+    seed: int
+
+    def folder(self, role: str) -> Path:
+        """Folder of a model."""
+        return self.output / role
+
+    def finished(self, role: str) -> bool:
+        """A model is finished when its training record stands; the record is written last."""
+        return (self.folder(role) / "training.json").exists()
+
+    def record(self, role: str, facts: dict[str, Any]) -> None:
+        """Write a model's training record."""
+        facts = {**facts, "seed": self.seed, "scale": self.scale, "hardware": hardware(self.device)}
+        text = json.dumps(facts, indent=2) + "\n"
+        (self.folder(role) / "training.json").write_text(text, encoding="utf-8")
+
+
+def hardware(device: str) -> str:
+    """Name the processor that computes."""
+    import torch
+
+    if device == "cuda":
+        return str(torch.cuda.get_device_name())
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+        if line.startswith("model name"):
+            return f"{line.split(':', 1)[1].strip()}, {torch.get_num_threads()} thread(s)"
+    return f"CPU, {torch.get_num_threads()} thread(s)"
+
+
+def shared_tokenizer(plan: Plan) -> "PreTrainedTokenizerFast":
+    """Return the family's tokenizer; train it the first time."""
+    folder = plan.output / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        tokenizer.train_tokenizer(plan.seed, rows=max(500, int(15_000 * min(1.0, plan.scale)))).save_pretrained(folder)
+    return networks.load_tokenizer(folder)
+
+
+def _rows(recipe: LanguageModel, plan: Plan, tok: "PreTrainedTokenizerFast") -> Iterator[batches.Batch]:
+    seed = plan.seed + recipe.offset
+    rows = (batches.chat_rows if recipe.chat else batches.plain_rows)(seed, tok)
+    return batches.batches(rows, tok.pad_token_id, BATCH_TOKENS, seed, recipe.longest)
+
+
+def build_language_model(role: str, plan: Plan) -> None:
+    """Train one language model and write its folder."""
+    recipe, tok = LANGUAGE_MODELS[role], shared_tokenizer(plan)
+    eos = tokenizer.EOT if recipe.chat else tokenizer.EOS
+    seed = plan.seed + recipe.offset
+    model = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
+    tokens = int(recipe.tokens * plan.scale)
+
+    def keep(index: int, weights: dict[str, Any]) -> None:
+        copy = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
+        copy.load_state_dict(weights)
+        networks.save_model(copy, tok, plan.output / "snapshots" / f"{role}-{index}", eos)
+
+    marks = tuple(int(tokens * share) for share in recipe.snapshots)
+    done = training.train(role, model, _rows(recipe, plan, tok), tokens, snapshots=marks, on_snapshot=keep)
+    networks.save_model(model, tok, plan.folder(role), eos)
+    plan.record(role, {"tokens": done.tokens, "minutes": round(done.seconds / 60, 1), "loss": round(done.loss, 4)})
+
+
+def build(output: Path, scale: float = 1.0, device: str = "auto", seed: int = SEED, only: str | None = None) -> None:
+    """Build every model that `output` does not hold yet, then measure and write the model cards.
+
+    Args:
+        output: Folder that receives one folder for each model.
+        scale: Factor of all token and sample counts; 1 gives the embedded models.
+        device: "cuda", "cpu", or "auto" for whichever is there.
+        seed: Seed of weights, corpora and draws.
+        only: Build this model alone (its needs must be there) and measure nothing; several such processes may share
+            one folder.
+    """
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    plan = Plan(output, scale, device, seed)
+    output.mkdir(parents=True, exist_ok=True)
+    for role in [only] if only else ["teacher", "responder", "student", "reward"]:
+        if plan.finished(role):
+            print(f"{role}: finished before, kept", flush=True)
+        elif role in LANGUAGE_MODELS:
+            build_language_model(role, plan)
+    if not only:
+        finish(plan)
+
+
+def finish(plan: Plan) -> None:
+    """Measure the family and write its cards."""
+
+
+def main() -> None:
+    """Read the command line and build."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--only", choices=("teacher", "responder", "student", "reward"))
+    parser.add_argument("--threads", type=int, default=1, help="two processes with one thread each beat one with two")
+    arguments = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    start = time.monotonic()
+    build(arguments.output, arguments.scale, arguments.device, arguments.seed, arguments.only)
+    print(f"built in {(time.monotonic() - start) / 60:.1f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
