@@ -1,0 +1,193 @@
+"""Tests, intervals and verdicts for models compared on the same items.
+
+Everything is paired: the unit is an item (or a cluster of items that belong together), and what is
+tested is the difference of two models on it. Why: Miller 2024, "Adding error bars to evals",
+arXiv 2411.00640.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+
+BLOCK = 8_000_000
+"""Signs drawn at a time, so that large benchmarks stay within some tens of megabytes."""
+EXACT_CLUSTERS = 13
+"""Up to here all 2**n sign patterns (8,192) are gone through instead of drawn."""
+
+
+def wilson_interval(successes: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Bound a share, also near 0 and 1 and for few items (Wilson 1927).
+
+    The textbook interval p +- 1.96 SE covers 88 % instead of 95 % at n=50, p=0.9.
+
+    Returns:
+        Lower and upper limit of the 1 - alpha interval.
+
+    Raises:
+        ValueError: If there are no items, or more successes than items.
+    """
+    from scipy.stats import binomtest
+
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"{successes} successes of {n} items is no share")
+    found = binomtest(successes, n).proportion_ci(1 - alpha, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def mcnemar_exact(better: Any, worse: Any) -> Any:
+    """Test a paired right/wrong difference: the two-sided sign test on the items that differ.
+
+    Args:
+        better: Items only the first model has right; a number or an array.
+        worse: Items only the second model has right.
+
+    Returns:
+        p, 1 where no item differs.
+    """
+    import numpy as np
+    from scipy.stats import binom
+
+    n, fewer = np.add(better, worse), np.minimum(better, worse)
+    return _plain(np.minimum(1.0, 2 * binom.cdf(fewer, n, 0.5)))
+
+
+def mcnemar_midp(better: Any, worse: Any) -> Any:
+    """Test as `mcnemar_exact` does, but count only half of the chance of the observed table.
+
+    The exact test is too careful (simulated error rate about 0.02-0.04 at alpha 0.05); mid-p comes
+    close to alpha without exceeding it noticeably (Fagerland, Lydersen, Laake 2013, BMC Medical
+    Research Methodology 13:91).
+
+    Args:
+        better: Items only the first model has right; a number or an array.
+        worse: Items only the second model has right.
+    """
+    import numpy as np
+    from scipy.stats import binom
+
+    n, fewer = np.add(better, worse), np.minimum(better, worse)
+    p = 2 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5)
+    return _plain(np.minimum(1.0, p))
+
+
+def sign_flip(
+    deltas: Sequence[float], clusters: Sequence[str], seed: int, draws: int = 10_000
+) -> float:
+    """Test whether paired differences are centred on 0 by flipping the signs of whole clusters.
+
+    If the two models were exchangeable, each cluster's summed difference could as well have had
+    the other sign. With few clusters all sign patterns are gone through and p is exact; with n
+    clusters it is never below 2 / 2**n.
+
+    Args:
+        deltas: Difference of the two models' scores, one an item.
+        clusters: What items share (subject, prompt, template); distinct names: independent items.
+        seed: Seed of the drawn patterns.
+        draws: How many patterns are drawn; p is then never below 1 / (draws + 1).
+
+    Returns:
+        Two-sided p.
+    """
+    import numpy as np
+
+    sums = cluster_sums(deltas, clusters)
+    sums = sums[sums != 0]  # a zero has no sign to flip
+    observed = abs(sums.sum()) * (1 - 1e-9)  # equal sums in another order of adding count
+    if len(sums) <= EXACT_CLUSTERS:
+        patterns = np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums)) & 1
+        return float((_flipped(patterns, sums) >= observed).mean())
+    generator = np.random.default_rng(seed)
+    reached, left = 0, draws
+    while left:
+        rows = min(left, max(1, BLOCK // len(sums)))
+        raw = np.frombuffer(generator.bytes(rows * -(-len(sums) // 8)), dtype=np.uint8)
+        patterns = np.unpackbits(raw.reshape(rows, -1), axis=1, count=len(sums))
+        reached += int((_flipped(patterns, sums) >= observed).sum())
+        left -= rows
+    return (1 + reached) / (draws + 1)
+
+
+def _flipped(patterns: Any, sums: Any) -> Any:
+    """Return |sum of the signed values| for each row of 0/1 patterns."""
+    return abs(2 * (patterns.astype(float) @ sums) - sums.sum())
+
+
+def cluster_sums(deltas: Sequence[float], clusters: Sequence[str]) -> Any:
+    """Add up the differences within each cluster; an array, one a cluster."""
+    import numpy as np
+
+    values = np.asarray(deltas, float)
+    if len(values) != len(clusters) or not np.isfinite(values).all():
+        raise ValueError("every item needs a finite difference and a cluster")
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    return np.bincount(member, weights=values) if len(values) else values
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Correct p values so that the chance of any false claim stays below alpha (Holm 1979).
+
+    Returns:
+        Corrected p values, in the order given.
+    """
+    return _corrected(p, "holm")
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Correct p values so that the expected share of false claims stays below alpha (1995).
+
+    Returns:
+        q values, in the order given.
+    """
+    return _corrected(p, "fdr_bh")
+
+
+def _corrected(p: Sequence[float], method: str) -> list[float]:
+    from statsmodels.stats.multitest import multipletests
+
+    if any(not 0 <= one <= 1 for one in p):
+        raise ValueError(f"p values lie in 0..1, got {list(p)}")
+    return [float(one) for one in multipletests(p, method=method)[1]] if len(p) else []
+
+
+def minimal_detectable_difference(
+    standard_error: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Return the smallest true difference that is found with the given power, two-sided.
+
+    (z[1 - alpha/2] + z[power]) standard errors: what an "inconclusive" could have overlooked.
+    """
+    from scipy.stats import norm
+
+    return float((norm.ppf(1 - alpha / 2) + norm.ppf(power)) * standard_error)
+
+
+def verdict(
+    delta: float, p_corrected: float, low90: float, high90: float, alpha: float, margin: float
+) -> Verdict:
+    """Judge a difference: a missing significance is never called equality.
+
+    Args:
+        delta: Observed difference.
+        p_corrected: Its p value, corrected for the number of comparisons.
+        low90: Lower limit of the 1 - 2 alpha interval of the difference.
+        high90: Upper limit; lying inside +-margin with both is the two one-sided tests procedure
+            at level alpha (TOST; Schuirmann 1987).
+        alpha: Error rate.
+        margin: Largest difference that does not matter.
+
+    Raises:
+        ValueError: If a number is NaN: what was not measured has no verdict.
+    """
+    if any(math.isnan(one) for one in (delta, p_corrected, low90, high90)):
+        raise ValueError("a difference that was not measured has no verdict")
+    if p_corrected < alpha:
+        return "better" if delta > 0 else "worse"
+    return "equivalent" if -margin < low90 and high90 < margin else "inconclusive"
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if value.ndim == 0 else value
