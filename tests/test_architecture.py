@@ -1,0 +1,115 @@
+"""The rules that hold the house together, checked on the files themselves."""
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("tuner", "flows", "tasks", "blocks", "synthetic_instruction_tuner")
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+TABLES = {"tables.py", "config.py"}  # files that are data: word lists, settings
+
+
+def functions(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def length(node):
+    return node.end_lineno - node.lineno + 1
+
+
+def test_no_function_is_longer_than_a_screen_or_two():
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name} ({length(node)} lines)"
+        for path in SOURCES
+        for node in functions(path)
+        if length(node) > 80
+    ]
+    assert long == []
+
+
+def test_most_functions_are_short():
+    sizes = sorted(length(node) for path in SOURCES for node in functions(path))
+    assert sizes[len(sizes) // 2] <= 13
+    assert sizes[int(len(sizes) * 0.95)] <= 45
+
+
+def test_no_file_is_longer_than_300_lines_but_tables():
+    long = [
+        f"{path.relative_to(ROOT)} ({count} lines)"
+        for path in SOURCES
+        if path.name not in TABLES
+        and (count := len(path.read_text(encoding="utf-8").splitlines())) > 300
+    ]
+    assert long == []
+
+
+def test_every_module_says_what_it_is_for():
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []
+
+
+def test_no_flow_file_is_called_like_an_importable_module():
+    """Loaded by path, `flows/` comes first on sys.path: statistics.py would shadow the library."""
+    taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions())
+    stems = {path.stem for path in (ROOT / "flows").glob("*.py")} - {"__init__"}
+    assert stems & taken == set()
+
+
+def test_flows_hold_no_classes():
+    """Loaded by path and as a package, a class there would be two classes."""
+    classes = [
+        f"{path.name}:{node.lineno}"
+        for path in (ROOT / "flows").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert classes == []
+
+
+def test_no_other_distribution_owns_our_top_level_names():
+    owners = importlib.metadata.packages_distributions()
+    ours = {"synthetic-instruction-tuner"}
+    assert {name: set(owners.get(name, [])) - ours for name in PACKAGES} == {
+        name: set() for name in PACKAGES
+    }
+
+
+def test_tests_are_no_packages():
+    """A tests/tasks/__init__.py would shadow the real `tasks`."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_test_files_have_distinct_names():
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+@pytest.mark.parametrize("word", ["pickle.load", "cloudpickle", "torch.save(", "joblib"])
+def test_nothing_reads_or_writes_pickle(word):
+    found = [str(p.relative_to(ROOT)) for p in SOURCES if word in p.read_text(encoding="utf-8")]
+    assert found == []
+
+
+def test_the_domain_starts_fast_because_it_loads_nothing_heavy():
+    """Heavy libraries are imported where they are used; so is Prefect, in upper layers alone."""
+    code = (
+        "import sys, pkgutil, importlib, synthetic_instruction_tuner as domain\n"
+        "import synthetic_instruction_tuner.study, synthetic_instruction_tuner.presets\n"
+        "import synthetic_instruction_tuner.status, synthetic_instruction_tuner.workspace\n"
+        "heavy = {'torch', 'transformers', 'trl', 'peft', 'datasets', 'lm_eval', 'prefect',\n"
+        "         'pandas', 'matplotlib', 'plotly', 'pyarrow', 'scipy', 'statsmodels'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
