@@ -7,7 +7,6 @@ identity is not the artifact, whatever lies in it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -20,37 +19,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import StageError, WorkspaceError
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.files import (
+    digest,
+    list_files,
+    move_unique,
+    sha256_of,
+    slug,
+    sync,
+    write_json,
+)
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
-
-
-def canonical_json(value: Any) -> str:
-    """Render a value as JSON with sorted keys and no spaces: equal values, equal text.
-
-    Raises:
-        ValueError: If the value holds NaN, infinity or something JSON has no word for.
-    """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-
-
-def digest(value: Any) -> str:
-    """Hash a JSON value: the first 32 hexadecimal digits of the sha256 of its canonical form."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file's content."""
-    content = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            content.update(block)
-    return content.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -201,7 +184,8 @@ class ArtifactStore:
             The manifest as a reader will see it.
         """
         staging, folder = self.staging(artifact), self.folder(artifact)
-        files = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
+        found = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
+        files = {name: path for name, path in found.items() if name != MANIFEST}
         manifest = {
             "schema": SCHEMA,
             "stage": artifact.stage,
@@ -291,64 +275,3 @@ def find_damage(manifest: Manifest) -> str | None:
         if sha256_of(path) != expected:
             return f"{name} is not what was written (sha256 differs)"
     return None
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the whole new one, never a part."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file through a temporary name, flushed, fsynced and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise WorkspaceError(f"cannot write {path}: {error.strerror or error}") from error
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or folder to the disk; folders where the file system has no such thing pass."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except (PermissionError, IsADirectoryError):  # folders on Windows
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not path.is_dir():  # network drives refuse to sync folders; a file must sync
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def list_files(folder: Path) -> list[Path]:
-    """List the files below a folder, sorted, without manifest and temporary files."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != MANIFEST and not path.name.endswith(".tmp")
-    )
-
-
-def move_unique(path: Path, target: Path) -> Path:
-    """Move a file or folder to a name that is still free: target, target-2, target-3, ..."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free, count = target, 2
-    while free.exists():
-        free, count = target.with_name(f"{target.name}-{count}"), count + 1
-    os.replace(path, free)
-    return free
-
-
-def slug(name: str) -> str:
-    """Turn a name into one path component."""
-    return "".join(char if char.isalnum() or char in "._-" else "-" for char in name).strip("-.")

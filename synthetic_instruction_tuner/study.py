@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from synthetic_instruction_tuner import (
     analysis,
     evaluation,
     filtering,
     generation,
+    inputs,
     preference,
     reporting,
     training,
 )
-from synthetic_instruction_tuner.artifacts import Artifact, ArtifactStore, sha256_of
+from synthetic_instruction_tuner.artifacts import Artifact, ArtifactStore
 from synthetic_instruction_tuner.config import (
     BenchmarkConfig,
     ModelConfig,
@@ -83,20 +84,10 @@ class Study:
         settings = self.config.evaluation
         config = {
             "benchmarks": [one.model_dump(mode="json") for one in settings.benchmarks],
-            "data": self._data_identity(settings.data_dir),
+            "data": inputs.benchmark_content(settings.data_dir),
             "seed": self.config.seed,
         }
         return Artifact("items", "items", "evaluation/items", evaluation.VERSION, config)
-
-    @staticmethod
-    def _data_identity(data_dir: str | None) -> Any:
-        if data_dir in (None, "sandbox"):
-            return data_dir
-        folder = Path(str(data_dir)).expanduser()
-        if not folder.is_dir():
-            raise ConfigurationError(f"evaluation.data_dir={data_dir!r} is not a folder")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
     # --- generation and filtering ----------------------------------------------------------
 
@@ -115,11 +106,7 @@ class Study:
 
     @staticmethod
     def _imported(source: str) -> Artifact:
-        path = Path(source).expanduser()
-        if not path.exists():
-            raise ConfigurationError(f"generation.source={source!r} does not exist")
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-        config = {"files": [sha256_of(one) for one in files]}
+        config = {"files": inputs.source_content(source)}
         return Artifact("generation", "imported", "data/raw/imported", generation.VERSION, config)
 
     def chunk(self, first: int, last: int) -> Artifact:
@@ -136,9 +123,9 @@ class Study:
         config = settings.model_dump(mode="json") | {"seed": self.config.seed}
         if self.config.generation.source is None:
             config |= self.config.generation.content("draws", "max_draws")
-        inputs = (self.draws, self.items) if settings.decontaminate else (self.draws,)
+        sources = (self.draws, self.items) if settings.decontaminate else (self.draws,)
         version = filtering.VERSION
-        return Artifact("filtering", "filtered", "data/filtered", version, config, inputs)
+        return Artifact("filtering", "filtered", "data/filtered", version, config, sources)
 
     # --- preference ------------------------------------------------------------------------
 
@@ -158,17 +145,17 @@ class Study:
         span = f"{first:07d}-{last:07d}"
         folder = f"data/preference/chunks/{responder.name}/{span}"
         name = f"responses/{responder.name}/{span}"
-        config, inputs = {"first": first, "last": last}, (self.responses(responder),)
-        return Artifact("preference", name, folder, preference.VERSION, config, inputs)
+        config, made_from = {"first": first, "last": last}, (self.responses(responder),)
+        return Artifact("preference", name, folder, preference.VERSION, config, made_from)
 
     @cached_property
     def rewards(self) -> Artifact:
         """Every response with its reward."""
         settings = self.config.preference
         config = {"reward": reference.content(settings.reward), "format": settings.reward_format}
-        inputs = tuple(self.responses(one) for one in settings.responders)
+        made_from = tuple(self.responses(one) for one in settings.responders)
         folder = "data/preference/rewards"
-        return Artifact("preference", "rewards", folder, preference.VERSION, config, inputs)
+        return Artifact("preference", "rewards", folder, preference.VERSION, config, made_from)
 
     @cached_property
     def pairs(self) -> Artifact:
@@ -227,12 +214,12 @@ class Study:
             "seed": subject.seed,
         }
         uses_pairs = getattr(subject.arm, "data", "sft") == "preference"
-        inputs: list[Artifact] = [self.pairs if uses_pairs else self.filtered]
+        made_from: list[Artifact] = [self.pairs if uses_pairs else self.filtered]
         start = self.starts_from(subject)
         if start is not None:
-            inputs.append(self.trained(start))
+            made_from.append(self.trained(start))
         folder, version = f"models/{subject.name}", training.VERSION
-        return Artifact("training", subject.name, folder, version, config, tuple(inputs))
+        return Artifact("training", subject.name, folder, version, config, tuple(made_from))
 
     def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
         """One model's scores and per-item log on one benchmark."""
@@ -242,7 +229,7 @@ class Study:
             "student": reference.content(self.student),
             "seed": self.config.seed,
         }
-        inputs = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
+        made_from = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
         key = benchmark_key(benchmark)
         return Artifact(
             "evaluation",
@@ -250,7 +237,7 @@ class Study:
             f"evaluation/results/{subject.name}/{key}",
             evaluation.VERSION,
             config,
-            tuple(inputs),
+            tuple(made_from),
         )
 
     @property
@@ -277,9 +264,9 @@ class Study:
         }
         trained = tuple(self.trained(one) for one in self.subjects if one.arm)
         pairs = (self.pairs,) if self.uses_preference else ()
-        inputs = (self.filtered, *pairs, *trained, *self.results)
+        made_from = (self.filtered, *pairs, *trained, *self.results)
         folder = "evaluation/metrics"
-        return Artifact("report", "comparison", folder, analysis.VERSION, config, inputs)
+        return Artifact("report", "comparison", folder, analysis.VERSION, config, made_from)
 
     @cached_property
     def figures(self) -> Artifact:
@@ -291,8 +278,8 @@ class Study:
     def report(self) -> Artifact:
         """report.html, report.md, slides.pptx."""
         config = self.config.model_dump(mode="json", include={"title", "name"})
-        inputs = (self.comparison, self.figures)
-        return Artifact("report", "report", "reports", reporting.VERSION, config, inputs)
+        made_from = (self.comparison, self.figures)
+        return Artifact("report", "report", "reports", reporting.VERSION, config, made_from)
 
     @property
     def uses_preference(self) -> bool:

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import write_json
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import WorkspaceError
+from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.study import Study
 
 logger = logging.getLogger(__name__)

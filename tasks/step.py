@@ -17,9 +17,10 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 
 from blocks.results import FOLDER, JsonResults, WorkspaceResults, register
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest, slug
+from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.files import slug
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
 

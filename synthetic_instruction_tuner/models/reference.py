@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import digest, list_files, sha256_of
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.files import digest, list_files, sha256_of
 
 SANDBOX = "sandbox:"
 

@@ -4,16 +4,9 @@ import json
 
 import pytest
 
-from synthetic_instruction_tuner.artifacts import (
-    MANIFEST,
-    Artifact,
-    ArtifactStore,
-    digest,
-    sha256_of,
-    slug,
-    write_json,
-)
+from synthetic_instruction_tuner.artifacts import MANIFEST, Artifact, ArtifactStore
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.files import digest, sha256_of, slug, write_json
 
 RAW = Artifact("generation", "raw", "data/raw", 1, {"seed": 42})
 
