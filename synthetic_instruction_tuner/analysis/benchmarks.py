@@ -1,0 +1,111 @@
+"""What readers are told about a benchmark: label, what it asks, what it shows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from synthetic_instruction_tuner.analysis.results import Results
+from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
+from synthetic_instruction_tuner.study import Study, benchmark_key
+
+
+class Description(NamedTuple):
+    """A benchmark in words.
+
+    Attributes:
+        label: Short name for tables.
+        skill: What a user would call the ability ("truthfulness").
+        asks: One sentence on what an item looks like and what counts as right.
+    """
+
+    label: str
+    skill: str
+    asks: str
+
+
+DESCRIPTIONS = {
+    "mmlu": Description(
+        "MMLU",
+        "knowledge",
+        "School and professional knowledge in many subjects; one of four answers is right.",
+    ),
+    "hellaswag": Description(
+        "HellaSwag", "common sense", "Which of four endings continues a short scene sensibly."
+    ),
+    "arc_easy": Description(
+        "ARC-Easy", "reasoning", "Primary-school science questions with several answers."
+    ),
+    "truthfulqa_mc1": Description(
+        "TruthfulQA mc1",
+        "truthfulness",
+        "Picks the one true answer to a question that invites a common error.",
+    ),
+    "truthfulqa_mc2": Description(
+        "TruthfulQA mc2",
+        "truthfulness",
+        "Share of the probability that goes to true answers instead of common errors.",
+    ),
+    "ifeval": Description(
+        "IFEval",
+        "instruction following",
+        "Instructions whose fulfilment a program can check (length, keywords, format).",
+    ),
+    "instructions": Description(
+        "Instructions",
+        "instruction following",
+        "Instructions whose fulfilment a program can check (length, keywords, format).",
+    ),
+    "verifiable": Description(
+        "Verifiable answers",
+        "right answers",
+        "Held-out instructions like those trained on, the answer written freely and checked "
+        "by a program.",
+    ),
+    "agent": Description(
+        "Agent tasks",
+        "acting with tools",
+        "Plans, tool calls and corrections, executed and checked by a program.",
+    ),
+}
+"""Benchmarks in words; any other lm-eval task is shown by its own name."""
+
+
+def describe(benchmark: BenchmarkConfig) -> Description:
+    """Describe a benchmark, its examples in the prompt included in the label."""
+    known = DESCRIPTIONS.get(benchmark.name)
+    if known is None:
+        known = Description(benchmark.name, benchmark.name, f"The lm-eval task {benchmark.name}.")
+    if benchmark.num_fewshot is None:
+        return known
+    return known._replace(label=f"{known.label}, {benchmark.num_fewshot}-shot")
+
+
+def describe_benchmarks(
+    study: Study, results: Results, primary: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Describe every benchmark that scores items, as far as results tell."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in study.config.evaluation.benchmarks:
+        key = benchmark_key(one)
+        measured = results.get(key, {})
+        if is_measurement(one.name):
+            continue
+        first = next(iter(measured.values()), None)
+        found[key] = {
+            **describe(one)._asdict(),
+            "name": one.name,
+            "num_fewshot": one.num_fewshot,
+            "items": first.result.items if first else None,
+            "metric": first.result.metric if first else None,
+            "chance": first.result.chance if first else None,
+            "higher_is_better": first.result.higher_is_better if first else True,
+            "primary": key in primary,
+            "conditions": first.result.conditions if first else {},
+        }
+    return found
+
+
+def is_measurement(name: str) -> bool:
+    """Whether a benchmark measures speed, not answers."""
+    return benchmark_named(name).kind == "speed"

@@ -1,0 +1,158 @@
+"""What the data stages left behind: funnel, statistics, examples by rule, preference figures."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.records import Example, Rejection, read_lines
+from synthetic_instruction_tuner.study import Study
+
+KEPT, REJECTED = "examples.jsonl", "rejected.jsonl"
+EXAMPLES_A_RULE = 5
+"""Rejected rows shown for each rule."""
+EXAMPLES_KEPT = 5
+"""Kept rows shown."""
+
+
+def describe_dataset(study: Study) -> dict[str, Any]:
+    """Describe the filtered data from its own rows; without them, say not measured.
+
+    Raises:
+        StageError: If the rows do not add up: drawn = kept + rejected.
+    """
+    manifest = study.store.find(study.filtered)
+    if manifest is None:
+        return {"status": "not measured"}
+    kept = list(read_lines(manifest.path(KEPT), Example))
+    rejected = list(read_lines(manifest.path(REJECTED), Rejection))
+    drawn = len(kept) + len(rejected)
+    stated = manifest.facts.get("drawn")
+    if stated not in (None, drawn):
+        raise StageError(
+            f"{study.filtered.folder}: {stated} rows drawn, but {len(kept)} kept "
+            f"and {len(rejected)} rejected"
+        )
+    return {
+        "status": "measured",
+        "drawn": drawn,
+        "kept": len(kept),
+        "rejected": len(rejected),
+        "kept_share": len(kept) / drawn if drawn else None,
+        "target": study.config.filtering.target,
+        "valid": drawn - sum(one.stage == "generation" for one in rejected),
+        "rules": _by_rule(rejected),
+        "splits": dict(sorted(Counter(one.split for one in kept).items())),
+        "domains": dict(sorted(Counter(one.domain for one in kept).items())),
+        "clusters": len({one.cluster for one in kept}),
+        "statistics": describe_texts(kept),
+        "examples": [_shown(one) for one in _pick(kept, EXAMPLES_KEPT)],
+        "generation": _generation(study, drawn),
+    }
+
+
+def describe_texts(kept: Sequence[Example]) -> dict[str, Any]:
+    """Lengths in words (split on white space) and quality of the kept rows."""
+    return {
+        "instruction_words": _spread(len(one.instruction.split()) for one in kept),
+        "response_words": _spread(len(one.response.split()) for one in kept),
+        "quality": _spread(one.quality for one in kept),
+    }
+
+
+def _spread(values: Iterable[float]) -> dict[str, float | None]:
+    known = sorted(values)
+    if not known:
+        return {"mean": None, "median": None, "least": None, "most": None}
+    return {
+        "mean": statistics.fmean(known),
+        "median": float(statistics.median(known)),
+        "least": float(known[0]),
+        "most": float(known[-1]),
+    }
+
+
+def _by_rule(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
+    """Count rejections by stage and rule, most frequent first, with a few of the rows."""
+    rules: dict[tuple[str, str], list[Rejection]] = {}
+    for one in rejected:
+        rules.setdefault((one.stage, one.rule), []).append(one)
+    ordered = sorted(rules.items(), key=lambda entry: (-len(entry[1]), entry[0]))
+    return [
+        {
+            "stage": stage,
+            "rule": rule,
+            "count": len(rows),
+            "examples": [_rejected(one) for one in _pick(rows, EXAMPLES_A_RULE)],
+        }
+        for (stage, rule), rows in ordered
+    ]
+
+
+def _pick(rows: Sequence[Any], count: int) -> list[Any]:
+    """Choose rows by the hash of their id: no eye has chosen them, a rerun shows the same."""
+    return sorted(rows, key=lambda one: digest(one.id))[:count]
+
+
+def _rejected(one: Rejection) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "instruction": str(one.row.get("instruction", "")),
+        "value": one.value,
+        "threshold": one.threshold,
+        "survivor": one.survivor,
+        "similarity": one.similarity,
+    }
+
+
+def _shown(one: Example) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "domain": one.domain,
+        "instruction": one.instruction,
+        "response": one.response,
+        "quality": one.quality,
+    }
+
+
+def _generation(study: Study, drawn: int) -> dict[str, Any]:
+    """Sum what drawing the samples took, chunk by chunk, from the chunks' manifests."""
+    if study.config.generation.source is not None:
+        return {"status": "imported"}
+    chunks = _chunks(study, drawn)
+    if not chunks:
+        return {"status": "not measured"}
+    seconds = sum(one.seconds for one in chunks)
+    tokens = [one.facts.get("tokens") for one in chunks]
+    known = sum(tokens) if None not in tokens else None  # type: ignore[arg-type]
+    return {
+        "status": "measured",
+        "chunks": len(chunks),
+        "seconds": seconds,
+        "tokens": known,
+        "tokens_per_second": known / seconds if known and seconds else None,
+    }
+
+
+def _chunks(study: Study, drawn: int) -> list[Manifest]:
+    """Find the committed chunks of the study's draws; empty unless all of them are there."""
+    size = study.config.generation.chunk_size
+    spans = [(first, first + size - 1) for first in range(0, drawn, size)]
+    found = [study.store.find(study.chunk(first, last)) for first, last in spans]
+    whole = [one for one in found if one is not None]
+    return whole if len(whole) == len(spans) else []
+
+
+def describe_preference(study: Study) -> dict[str, Any]:
+    """Return the figures of the preference pairs as the stage measured them."""
+    if not study.uses_preference:
+        return {"status": "not part of this study"}
+    manifest = study.store.find(study.pairs)
+    if manifest is None:
+        return {"status": "not measured"}
+    return {"status": "measured", "target": study.config.preference.pairs, **manifest.facts}

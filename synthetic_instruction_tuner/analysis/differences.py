@@ -1,0 +1,130 @@
+"""Paired differences of two models on one benchmark, tested, bounded and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthetic_instruction_tuner.analysis import statistics
+from synthetic_instruction_tuner.analysis.cells import (
+    EXPLORATORY,
+    NOT_MEASURED,
+    PRIMARY,
+    Cells,
+    Sampled,
+    Terms,
+    correct,
+    family_of,
+    is_binary,
+)
+from synthetic_instruction_tuner.analysis.resampling import percentile_interval, seed_of
+from synthetic_instruction_tuner.analysis.subjects import Pair
+
+VERDICTS = ("better", "worse", "equivalent", "inconclusive")
+
+
+def compare_all(
+    sampled: Mapping[str, Sampled],
+    pairs: Sequence[Pair],
+    declared: Sequence[Pair],
+    primary: Sequence[str],
+    terms: Terms,
+) -> Cells:
+    """Compare every pair on every benchmark, correct for multiplicity, then judge.
+
+    Args:
+        sampled: Aligned and resampled items by benchmark.
+        pairs: Pairs to compare.
+        declared: The primary pairs, fixed in the settings.
+        primary: The primary benchmarks, fixed in the settings.
+        terms: Error rate, margin and seed.
+    """
+    cells: Cells = {
+        pair.key: {
+            key: compare_pair(key, one, pair, terms)
+            | {"family": family_of(pair, key, declared, primary)}
+            for key, one in sampled.items()
+        }
+        for pair in pairs
+    }
+    correct(cells, PRIMARY, statistics.holm, "Holm")
+    correct(cells, EXPLORATORY, statistics.benjamini_hochberg, "Benjamini-Hochberg")
+    for by_benchmark in cells.values():
+        for key, cell in by_benchmark.items():
+            if cell["status"] == "measured":
+                cell["verdict"] = _judge(cell, terms, sampled[key].higher_is_better)
+    return cells
+
+
+def tally(cells: Cells) -> dict[str, dict[str, int]]:
+    """Count the verdicts of every pair over the benchmarks."""
+    table = {}
+    for key, row in cells.items():
+        found = [cell["verdict"] for cell in row.values() if cell["status"] == "measured"]
+        table[key] = {one: found.count(one) for one in VERDICTS} | {"measured": len(found)}
+    return table
+
+
+def compare_pair(benchmark: str, sampled: Sampled, pair: Pair, terms: Terms) -> dict[str, Any]:
+    """Compare two models item by item; without both results the cell says so."""
+    import numpy as np
+
+    if pair.challenger not in sampled.values or pair.reference not in sampled.values:
+        return {**NOT_MEASURED, "challenger": pair.challenger, "reference": pair.reference}
+    left, right = sampled.values[pair.challenger], sampled.values[pair.reference]
+    deltas = [a - b for a, b in zip(left, right, strict=True)]
+    draws = sampled.draws[pair.challenger] - sampled.draws[pair.reference]
+    low, high = interval(deltas, draws, terms.alpha)
+    inner = interval(deltas, draws, 2 * terms.alpha)
+    better, worse = sum(one > 0 for one in deltas), sum(one < 0 for one in deltas)
+    simple = is_binary(left) and is_binary(right) and not sampled.clustered
+    p = (
+        statistics.mcnemar_midp(better, worse)
+        if simple
+        else statistics.sign_flip(
+            deltas, sampled.clusters, seed_of("sign-flip", benchmark, pair.key, terms.seed)
+        )
+    )
+    return {
+        "status": "measured",
+        "challenger": pair.challenger,
+        "reference": pair.reference,
+        "n": len(deltas),
+        "clusters": len(set(sampled.clusters)),
+        "delta": float(np.mean(deltas)),
+        "low": low,
+        "high": high,
+        "equivalence_low": inner[0],
+        "equivalence_high": inner[1],
+        "items_better": better,
+        "items_worse": worse,
+        "test": "McNemar mid-p" if simple else "sign-flip permutation",
+        "p": p,
+        "mde": statistics.minimal_detectable_difference(float(np.std(draws)), terms.alpha)
+        if any(deltas)
+        else high,
+    }
+
+
+def interval(deltas: Sequence[float], draws: Any, alpha: float) -> tuple[float, float]:
+    """Bound a paired difference by its bootstrap draws.
+
+    Where no item differs at all, every draw is 0 and would claim certainty; then the bound is the
+    share of differing items that n items without one cannot rule out ("rule of three", Hanley and
+    Lippman-Hand 1983).
+    """
+    if any(deltas):
+        return percentile_interval(draws, alpha)
+    bound = 1 - (alpha / 2) ** (1 / len(deltas))
+    return -bound, bound
+
+
+def _judge(cell: Mapping[str, Any], terms: Terms, higher_is_better: bool) -> str:
+    return statistics.verdict(
+        cell["delta"] if higher_is_better else -cell["delta"],
+        cell["p_corrected"],
+        cell["equivalence_low"],
+        cell["equivalence_high"],
+        terms.alpha,
+        terms.margin,
+    )

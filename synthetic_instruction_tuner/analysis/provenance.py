@@ -1,0 +1,90 @@
+"""What a comparison was made from, and what a reader must be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.records import TrainingRun
+from synthetic_instruction_tuner.study import Study
+
+COMPARABLE = ("device", "device_name", "precision", "quantization")
+"""Conditions of training that must agree before times and memory may be ranked."""
+
+
+def content_of(manifest: Manifest | None) -> str | None:
+    """Hash what an artifact holds, None if it is not there."""
+    return None if manifest is None else digest(dict(manifest.files))
+
+
+def describe_inputs(study: Study) -> dict[str, str | None]:
+    """Name every artifact the comparison reads, with the hash of its content; None: missing."""
+    return {one.name: content_of(study.store.find(one)) for one in study.comparison.inputs}
+
+
+def current(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> Manifest | None:
+    """Return the artifact's manifest if it was made from exactly these inputs, else None.
+
+    Identities follow from settings alone, so an artifact made while a result was missing has the
+    same identity as one made later; what it was made from tells them apart.
+    """
+    manifest = study.store.find(artifact)
+    if manifest is None or manifest.facts.get("made_from") != dict(made_from):
+        return None
+    return manifest
+
+
+def describe_study(study: Study) -> dict[str, Any]:
+    """Return what identifies the study and its models."""
+    config = study.config
+    return {
+        "name": config.name,
+        "title": config.title,
+        "seed": config.seed,
+        "seeds": list(config.seeds),
+        "source": config.generation.source,
+        "teacher": config.generation.teacher.name,
+        "student": config.training.student.name,
+        "reward": config.preference.reward.name if study.uses_preference else None,
+        "responders": [one.model.name for one in config.preference.responders]
+        if study.uses_preference
+        else [],
+        "embedded": config.training.student.name.startswith("sandbox:"),
+        "max_length": config.training.max_length,
+        "prices": config.costs.model_dump(mode="json"),
+    }
+
+
+def find_warnings(
+    store: Mapping[str, Any], runs: Mapping[str, TrainingRun | None]
+) -> list[dict[str, Any]]:
+    """List what limits the conclusions: unequal conditions, one seed, missing results."""
+    found: list[dict[str, Any]] = [
+        {"kind": "unequal", "field": field, "values": values}
+        for field in COMPARABLE
+        if len(set(map(str, (values := _conditions(runs, field)).values()))) > 1
+    ]
+    if len(store["study"]["seeds"]) == 1:
+        found.append({"kind": "one seed"})
+    missing = [
+        {"subject": name, "benchmark": key}
+        for name, row in store["scores"].items()
+        for key, cell in row.items()
+        if cell["status"] != "measured"
+    ]
+    if missing:
+        found.append({"kind": "missing", "cells": missing})
+    untrained = [name for name, run in runs.items() if run is None]
+    if untrained:
+        found.append({"kind": "untrained", "arms": untrained})
+    return found
+
+
+def _conditions(runs: Mapping[str, TrainingRun | None], field: str) -> dict[str, Any]:
+    return {
+        name: run.conditions[field]
+        for name, run in runs.items()
+        if run is not None and field in run.conditions
+    }

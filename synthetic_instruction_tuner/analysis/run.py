@@ -1,0 +1,157 @@
+"""The comparison: everything reports show, computed once from result files into one store."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner.analysis import gates, seeds
+from synthetic_instruction_tuner.analysis.aggregate import macro_means
+from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
+from synthetic_instruction_tuner.analysis.cells import NOT_MEASURED, Sampled, Terms, sample, score
+from synthetic_instruction_tuner.analysis.dataset import describe_dataset, describe_preference
+from synthetic_instruction_tuner.analysis.differences import compare_all, tally
+from synthetic_instruction_tuner.analysis.efficiency import efficiency
+from synthetic_instruction_tuner.analysis.pareto import fronts
+from synthetic_instruction_tuner.analysis.provenance import (
+    current,
+    describe_inputs,
+    describe_study,
+    find_warnings,
+)
+from synthetic_instruction_tuner.analysis.recommendations import recommend
+from synthetic_instruction_tuner.analysis.results import Results, load_results
+from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
+from synthetic_instruction_tuner.analysis.subjects import (
+    all_pairs,
+    declared_pairs,
+    describe_subjects,
+    headline,
+    primary_benchmarks,
+)
+from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.study import BASE, Study
+
+SCHEMA = 1
+COMPARISON = "comparison.json"
+
+
+def compare(study: Study) -> Manifest:
+    """Compute statistics, gates, efficiency and recommendations from what was measured.
+
+    What is missing stays missing: it is null or "not measured" in every output. A comparison made
+    from other inputs than those that are there now is made again.
+
+    Raises:
+        StageError: If results contradict themselves or were measured on unequal terms.
+    """
+    inputs = describe_inputs(study)
+    manifest = current(study, study.comparison, inputs)
+    if manifest is not None:
+        return manifest
+    started = time.monotonic()
+    store = build_store(study)
+    with study.store.writing(study.comparison) as folder:
+        write_json(folder / COMPARISON, store)
+        for part in ("gates", "efficiency", "recommendations", "scores", "comparisons"):
+            write_json(folder / f"{part}.json", store[part])
+        write_table(folder / "comparison.csv", store)
+    return study.store.commit(study.comparison, {"made_from": inputs}, time.monotonic() - started)
+
+
+def build_store(study: Study) -> dict[str, Any]:
+    """Compute the results store: nested mappings whose every leaf a report may cite by path."""
+    results, runs = load_results(study), load_runs(study)
+    primary = primary_benchmarks(study)
+    settings = study.config.evaluation
+    terms = Terms(settings.alpha, settings.equivalence_margin, study.config.seed)
+    benchmarks = describe_benchmarks(study, results, primary)
+    names = [one.name for one in headline(study)]
+    arms = [name for name in names if name != BASE]
+    sampled = {key: sample(key, results[key], terms.seed) for key in benchmarks if results.get(key)}
+    subjects = describe_subjects(study)
+    scores = _scores(subjects, benchmarks, sampled, terms.alpha)
+    chances = {key: one["chance"] for key, one in benchmarks.items()}
+    aggregate, draws = macro_means(sampled, chances, names, terms.alpha)
+    costs = efficiency(subjects, runs, results, study.config.costs)
+    pairs, declared = all_pairs(study), declared_pairs(study)
+    store: dict[str, Any] = {
+        "schema": SCHEMA,
+        "study": describe_study(study),
+        "terms": {
+            "alpha": terms.alpha,
+            "confidence": 1 - terms.alpha,
+            "margin": terms.margin,
+            "seeds": len(study.config.seeds),
+        },
+        "subjects": subjects,
+        "benchmarks": benchmarks,
+        "dataset": describe_dataset(study),
+        "preference": describe_preference(study),
+        "training": {name: describe_run(run) for name, run in runs.items()},
+        "scores": scores,
+        "comparisons": compare_all(sampled, pairs, declared, primary, terms),
+        "declared": [pair.key for pair in declared],
+        "aggregate": aggregate,
+        "seeds": seeds.between_seeds(subjects, scores),
+        "efficiency": costs,
+        "pareto": fronts(costs, aggregate["models"], draws, arms),
+        "transcripts": _transcripts(study, results, names),
+        "provenance": describe_inputs(study),
+        "software": {"version": __version__},
+    }
+    store["tallies"] = tally(store["comparisons"])
+    store["warnings"] = find_warnings(store, runs)
+    store["gates"] = gates.evaluate(store, study.config.gates)
+    store["recommendations"] = recommend(store, names, draws)
+    return store
+
+
+def _scores(
+    subjects: Mapping[str, Any],
+    benchmarks: Mapping[str, Any],
+    sampled: Mapping[str, Sampled],
+    alpha: float,
+) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            key: score(sampled[key], name, alpha)
+            if key in sampled and name in sampled[key].values
+            else dict(NOT_MEASURED)
+            for key in benchmarks
+        }
+        for name in subjects
+    }
+
+
+def _transcripts(study: Study, results: Results, names: list[str]) -> list[dict[str, Any]]:
+    count = study.config.evaluation.transcripts
+    return choose_transcripts(results, names, count, study.config.seed)
+
+
+COLUMNS = (
+    *("challenger", "reference", "benchmark", "family", "status", "n", "clusters"),
+    *("challenger_score", "reference_score", "delta", "low", "high"),
+    *("test", "p", "p_corrected", "correction", "mde", "verdict"),
+)
+"""Columns of comparison.csv."""
+
+
+def write_table(path: Path, store: Mapping[str, Any]) -> None:
+    """Write every comparison as one row of a CSV file; what was not measured is left empty."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for by_benchmark in store["comparisons"].values():
+            for key, cell in by_benchmark.items():
+                scores = {
+                    f"{role}_score": store["scores"][cell[role]][key].get("score")
+                    for role in ("challenger", "reference")
+                }
+                writer.writerow({"benchmark": key, **scores, **cell})

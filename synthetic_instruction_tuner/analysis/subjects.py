@@ -1,0 +1,124 @@
+"""The models of a study as tables name them, and which comparisons were declared beforehand."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from synthetic_instruction_tuner.study import BASE, Study, Subject, benchmark_key
+
+METHOD_LABELS = {
+    "lora": "LoRA",
+    "prompt_tuning": "Prompt tuning",
+    "dpo": "DPO",
+    "dora": "DoRA",
+    "rslora": "rsLoRA",
+    "ia3": "IA3",
+    "prefix_tuning": "Prefix tuning",
+    "p_tuning": "P-tuning",
+    "vera": "VeRA",
+    "full": "Full fine-tuning",
+    "orpo": "ORPO",
+    "kto": "KTO",
+    "simpo": "SimPO",
+    "cpo": "CPO",
+}
+"""How methods are written; a method that is not here is shown by its own name."""
+
+
+class Pair(NamedTuple):
+    """Two models that are compared: is `challenger` better than `reference`?"""
+
+    challenger: str
+    reference: str
+
+    @property
+    def key(self) -> str:
+        """Name of the pair in the results store."""
+        return f"{self.challenger}-vs-{self.reference}"
+
+
+def headline(study: Study) -> list[Subject]:
+    """List the base and the arms of the first training seed: what all tables show."""
+    return [one for one in study.subjects if one.seed in (None, study.config.seeds[0])]
+
+
+def label(study: Study, subject: Subject) -> str:
+    """Name a model for readers: the method, and the arm's own name where methods repeat."""
+    if subject.arm is None:
+        return "Base"
+    method = _method(subject)
+    name = METHOD_LABELS.get(method, method)
+    arms = study.config.training.arms
+    same = [arm.name for arm in arms if getattr(arm, "method", arm.name) == method]
+    if same[0] != subject.arm.name:
+        suffix = subject.arm.name.removeprefix(method).strip("_") or subject.arm.name
+        name = f"{name} ({suffix.replace('_', ' ')})"
+    if subject.seed not in (None, study.config.seeds[0]):
+        name = f"{name}, seed {subject.seed}"
+    return name
+
+
+def _method(subject: Subject) -> str:
+    return str(getattr(subject.arm, "method", "")) or subject.name
+
+
+def describe_subjects(study: Study) -> dict[str, dict[str, Any]]:
+    """Describe every model: label, method, settings, seed, whether tables show it."""
+    shown = {one.name for one in headline(study)}
+    return {
+        one.name: {
+            "label": label(study, one),
+            "method": _method(one) if one.arm else None,
+            "arm": one.arm.name if one.arm else None,
+            "data": getattr(one.arm, "data", None),
+            "start_from": getattr(one.arm, "start_from", None),
+            "seed": one.seed,
+            "headline": one.name in shown,
+            "settings": one.arm.model_dump(mode="json") if one.arm else {},
+        }
+        for one in study.subjects
+    }
+
+
+def declared_pairs(study: Study) -> list[Pair]:
+    """List the primary comparisons, fixed by the settings before anything is measured.
+
+    Every arm against the base; LoRA against every prompt-tuning arm; every arm that goes on from
+    another against the one it started from (DPO against its SFT).
+    """
+    arms = [one for one in headline(study) if one.arm]
+    pairs = [Pair(one.name, BASE) for one in arms]
+    lora = next((one.name for one in arms if _method(one) == "lora"), None)
+    if lora:
+        pairs += [Pair(lora, one.name) for one in arms if _method(one) == "prompt_tuning"]
+    for one in arms:
+        start = study.starts_from(one)
+        if start is not None:
+            pairs.append(Pair(one.name, start.name))
+    return pairs
+
+
+def all_pairs(study: Study) -> list[Pair]:
+    """List the declared pairs, then every other pair of models that tables show."""
+    pairs = declared_pairs(study)
+    seen = {frozenset(one) for one in pairs}
+    names = [one.name for one in headline(study)]
+    for position, reference in enumerate(names):
+        for challenger in names[position + 1 :]:
+            if frozenset((challenger, reference)) not in seen:
+                pairs.append(Pair(challenger, reference))
+    return pairs
+
+
+def primary_benchmarks(study: Study) -> list[str]:
+    """List the benchmark keys of the primary family; without a declaration, all of them."""
+    settings = study.config.evaluation
+    keys = [benchmark_key(one) for one in settings.benchmarks]
+    declared = set(settings.primary)
+    if not declared:
+        return keys
+    return [
+        key
+        for key, one in zip(keys, settings.benchmarks, strict=True)
+        if key in declared or one.name in declared
+    ]

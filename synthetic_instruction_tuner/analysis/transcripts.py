@@ -1,0 +1,66 @@
+"""The same prompts answered by every model, side by side, chosen without looking at the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthetic_instruction_tuner.analysis.results import Measured, Results
+from synthetic_instruction_tuner.files import digest
+
+
+def choose_transcripts(
+    results: Results, subjects: Sequence[str], count: int, seed: int
+) -> list[dict[str, Any]]:
+    """Choose prompts with free answers by the hash of their id, one a cluster before a second.
+
+    Returns:
+        Prompt, target and, by model, response and score; in the order in which they were chosen.
+    """
+    for benchmark, measured in results.items():
+        reference = next(iter(measured.values()), None)
+        if reference is None or not _is_free_text(reference):
+            continue
+        chosen = _choose(reference, count, seed)
+        return [_transcript(benchmark, item, measured, subjects) for item in chosen]
+    return []
+
+
+def _is_free_text(measured: Measured) -> bool:
+    first = next(iter(measured.items), None)
+    return first is not None and isinstance(first.detail.get("response"), str)
+
+
+def _choose(measured: Measured, count: int, seed: int) -> list[str]:
+    seen: dict[str, int] = {}
+    ranked = []
+    for item in sorted(measured.items, key=lambda one: digest([seed, one.id])):
+        turn = seen.get(item.cluster, 0)
+        seen[item.cluster] = turn + 1
+        ranked.append((turn, item.id))
+    return [name for _, name in sorted(ranked, key=lambda entry: entry[0])][:count]
+
+
+def _transcript(
+    benchmark: str, identity: str, measured: Mapping[str, Measured], subjects: Sequence[str]
+) -> dict[str, Any]:
+    items = {
+        name: next(item for item in one.items if item.id == identity)
+        for name, one in measured.items()
+        if name in subjects
+    }
+    first = next(iter(items.values()))
+    return {
+        "benchmark": benchmark,
+        "item": identity,
+        "cluster": first.cluster,
+        "prompt": str(first.detail.get("instruction") or first.detail.get("prompt", "")),
+        "target": first.detail.get("target"),
+        "answers": {
+            name: {
+                "response": str(item.detail.get("response", "")),
+                "score": item.scores[measured[name].result.metric],
+            }
+            for name, item in items.items()
+        },
+    }
