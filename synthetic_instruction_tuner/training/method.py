@@ -1,12 +1,15 @@
-"""What an adaptation method is: one file in `training/methods/` with a `Config` and a builder."""
+"""What an adaptation method is: one file in `training/methods/` with a `Config`."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.settings import Settings
+
+if TYPE_CHECKING:
+    from synthetic_instruction_tuner.training.objective import Objective
 
 
 class MethodConfig(Settings):
@@ -32,3 +35,26 @@ class MethodConfig(Settings):
     """What it learns from: kept instructions with responses, or preference pairs."""
     start_from: str | None = None
     """Name of an earlier arm whose adapter this one goes on from; None: the base."""
+
+    merges: ClassVar[bool] = True
+    """Whether the result can be merged into the weights of the base."""
+    quantized_base: ClassVar[bool] = True
+    """Whether the base may be held in 4 or 8 bits."""
+    goes_on: ClassVar[bool] = True
+    """Whether what it ships is enough for a later arm to go on from."""
+    trains_base: ClassVar[bool] = False
+    """Whether the weights of the base themselves are trained; there is no adapter then."""
+
+    def adapter(self, model: Any) -> Any:
+        """Return the PEFT configuration of a fresh adapter for `model`.
+
+        Args:
+            model: The loaded base model, for shapes that PEFT does not look up itself.
+        """
+        raise NotImplementedError(f"{type(self).__module__} describes no adapter")
+
+    def objective(self) -> Objective:
+        """Return what the arm minimises; the default is the loss on the responses."""
+        from synthetic_instruction_tuner.training.objective import Supervised
+
+        return Supervised()

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from synthetic_instruction_tuner.training.method import MethodConfig
+from synthetic_instruction_tuner.training.methods.lora import LowRank
+
+if TYPE_CHECKING:
+    from synthetic_instruction_tuner.training.objective import Objective
 
 
-class Config(MethodConfig):
-    """DPO from an SFT adapter; defaults of the study's specification."""
+class Config(LowRank):
+    """DPO from an SFT adapter; defaults of the study's specification.
+
+    The reference is the adapter named by `start_from` as it was before the first step, or the bare
+    base. Its log-probabilities are computed once and kept. rank, alpha and dropout count only
+    without `start_from`.
+    """
 
     method: Literal["dpo"] = "dpo"
     data: Literal["sft", "preference"] = "preference"
@@ -19,3 +27,9 @@ class Config(MethodConfig):
     learning_rate: float = Field(default=5e-5, gt=0, le=10)
     beta: float = Field(default=0.1, gt=0)
     """How strongly the policy is held to the reference."""
+
+    def objective(self) -> Objective:
+        """Return the DPO loss against precomputed reference log-probabilities."""
+        from synthetic_instruction_tuner.training.objective import DirectPreference
+
+        return DirectPreference(self.beta)

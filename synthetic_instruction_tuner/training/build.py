@@ -1,0 +1,132 @@
+"""From a job to something that can be trained: student, adapter, TRL trainer, precision."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.training.data import Row
+from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.objective import Objective
+from synthetic_instruction_tuner.training.order import stream
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How numbers are held: `compute` in the layers, always float32 in what is trained.
+
+    Attributes:
+        compute: "float32", "bfloat16" or "float16".
+    """
+
+    compute: str
+
+    @property
+    def arguments(self) -> dict[str, bool]:
+        """The precision as training arguments: autocast, with loss scaling for float16."""
+        return {"bf16": self.compute == "bfloat16", "fp16": self.compute == "float16"}
+
+
+def precision(model: ModelConfig, device: str) -> Precision:
+    """Choose the precision of a training on a device.
+
+    Raises:
+        ConfigurationError: If the configured type cannot be trained in there.
+    """
+    import torch
+
+    compute = str(loading.compute_dtype(model, device)).removeprefix("torch.")
+    if compute == "float16" and device == "cpu":
+        raise ConfigurationError(
+            "training.student.dtype='float16' cannot be trained on a CPU; use 'float32' or 'auto'"
+        )
+    if compute == "bfloat16" and device != "cpu":
+        capability = torch.cuda.get_device_capability()
+        if capability < (8, 0):
+            raise ConfigurationError(
+                "training.student.dtype='bfloat16' needs compute capability 8.0, this GPU has "
+                f"{capability[0]}.{capability[1]}; use 'float16' or 'auto'"
+            )
+    return Precision(compute)
+
+
+def load_base(job: Job, device: str) -> Any:
+    """Load the student's weights, or those of the fully trained arm that this one goes on from.
+
+    What is trained is held in float32 from the start; a frozen base in the compute type.
+    """
+    student = job.training.student
+    if job.start is not None and not (job.start / "adapter_config.json").is_file():
+        student = student.model_copy(update={"name": str(job.start), "revision": "main"})
+    if job.arm.trains_base:
+        student = student.model_copy(update={"dtype": "float32"})
+    model, _ = loading.load_causal(student, device)
+    model.config.use_cache = False
+    return model
+
+
+def adapt(job: Job, base: Any) -> Any:
+    """Put the adapter on: a fresh one from the seed, or the one this arm goes on from."""
+    import torch
+    from peft import get_peft_model
+
+    torch.manual_seed(stream("adapter", job.seed))
+    if job.arm.trains_base:
+        return base
+    if job.start is not None and (job.start / "adapter_config.json").is_file():
+        return _continue(job.start, base)
+    return get_peft_model(base, job.arm.adapter(base))
+
+
+def _continue(start: Path, base: Any) -> Any:
+    """Load an adapter to be trained further.
+
+    Prompt learning is refused by `PeftModel.from_pretrained(is_trainable=True)`, so the adapter is
+    built from its configuration and its weights are put in.
+    """
+    from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    config = PeftConfig.from_pretrained(str(start))
+    config.inference_mode = False
+    model = get_peft_model(base, config)
+    set_peft_model_state_dict(model, load_file(start / "adapter_model.safetensors"))
+    return model
+
+
+def build_trainer(
+    job: Job, model: Any, tokenizer: Any, row: Row, objective: Objective, device: str
+) -> Any:
+    """Build the TRL trainer, and check that everything it trains is float32 afterwards.
+
+    TRL casts the adapters of a quantised base to bfloat16, in which a small step is rounded away
+    and which a T4 does not have; so they are cast back.
+    """
+    import torch
+
+    arguments = {
+        "output_dir": tempfile.mkdtemp(prefix="tuner-"),
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": job.seed,
+        "use_cpu": device == "cpu",
+        "gradient_checkpointing": bool(job.training.gradient_checkpointing),
+        "remove_unused_columns": False,
+        "max_length": None,
+        **precision(job.training.student, device).arguments,
+    }
+    trainer = objective.build(model, tokenizer, row, arguments)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(torch.float32)
+    if job.training.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return trainer

@@ -1,0 +1,114 @@
+"""Starting a training process, listening to it, and ending it when the parent ends.
+
+Each arm has a process of its own: a crash or lack of memory takes down that arm alone, and its
+memory is given back whole.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner import errors
+from synthetic_instruction_tuner.errors import StageError, TunerError
+from synthetic_instruction_tuner.training.job import Job
+
+logger = logging.getLogger(__name__)
+
+WORKER = "synthetic_instruction_tuner.training.worker"
+GRACE_SECONDS = 60.0
+"""How long a process may take for its last checkpoint before it is killed."""
+
+
+def command(job_file: Path) -> list[str]:
+    """Return the command line of a training process."""
+    return [sys.executable, "-m", WORKER, str(job_file)]
+
+
+def run(job: Job) -> Generator[dict[str, Any], None, None]:
+    """Train in a process of its own and yield its events as they come.
+
+    Closing the iterator, or an exception in its consumer, ends the process with a checkpoint.
+
+    Raises:
+        TunerError: Says why the training failed; the class is the one raised in the process.
+    """
+    job.work.mkdir(parents=True, exist_ok=True)
+    job_file = job.work / "job.json"
+    job_file.write_text(job.model_dump_json(indent=2), encoding="utf-8")
+    log = job.work / "worker.log"
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            command(job_file),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=_environment(job),
+            start_new_session=True,
+        )
+    failure: dict[str, Any] = {}
+    try:
+        for event in _events(process):
+            if event["event"] == "error":
+                failure = event
+            else:
+                yield event
+        process.wait()
+    finally:
+        _end(process)
+    if process.returncode != 0:
+        raise _explain(job, process.returncode, failure, log)
+
+
+def _environment(job: Job) -> dict[str, str]:
+    threads = job.training.threads
+    limits = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
+    return os.environ | limits
+
+
+def _events(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield json.loads(line)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask for a last checkpoint, wait, then kill the process and all it started."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            logger.warning("training process %d did not end in time, killing it", process.pid)
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _explain(job: Job, status: int, failure: dict[str, Any], log: Path) -> TunerError:
+    if failure:
+        kind = getattr(errors, failure["kind"], StageError)
+        message = failure["message"]
+        return kind(message if job.subject in message else f"arm {job.subject!r}: {message}")
+    tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+    if status == -signal.SIGKILL:
+        reason = "was killed (SIGKILL), most likely because the machine ran out of memory"
+    elif status < 0:
+        reason = f"crashed with {signal.Signals(-status).name}"
+    else:
+        reason = f"ended with status {status}"
+    return StageError(
+        f"the training process of arm {job.subject!r} {reason}; checkpoints are kept and a rerun "
+        f"goes on from the newest. Last lines of {log}: {' | '.join(tail)}"
+    )

@@ -1,0 +1,137 @@
+"""The training stage: one arm of a study, from kept rows or preference pairs to its adapter."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models import reference
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.training import launch
+from synthetic_instruction_tuner.training.compatibility import check
+from synthetic_instruction_tuner.training.job import Job
+
+logger = logging.getLogger(__name__)
+
+CACHE = ".cache/reference"
+"""Folder of the workspace for reference log-probabilities."""
+
+
+def train(study: Study, subject: Subject, progress: Progress) -> Manifest:
+    """Train one arm, going on from its newest checkpoint if there is one.
+
+    Args:
+        study: The study.
+        subject: The arm and its seed.
+        progress: Is told steps done and to do, with loss and time left.
+
+    Returns:
+        The manifest of `models/<arm>/`: `final/` (adapter, tokenizer, card) and `run.json`.
+
+    Raises:
+        TunerError: Says why it cannot go on; checkpoints are kept.
+    """
+    artifact = study.trained(subject)
+    found = study.store.find(artifact)
+    if found is not None:
+        return found
+    job = make_job(study, subject)
+    if not (job.folder / "run.json").is_file():
+        _listen(job, progress)
+    result = json.loads((job.folder / "run.json").read_text(encoding="utf-8"))
+    shutil.rmtree(job.work, ignore_errors=True)
+    return study.store.commit(artifact, facts(result), result["conditions"]["session_seconds"])
+
+
+def make_job(study: Study, subject: Subject) -> Job:
+    """Collect what a training process needs, and refuse what cannot work.
+
+    Raises:
+        ConfigurationError: If method, base and starting arm do not go together.
+        StageError: If an input is missing or damaged.
+    """
+    arm, settings = subject.arm, study.config.training
+    if arm is None or subject.seed is None:
+        raise ConfigurationError("the base is not trained")
+    start = study.starts_from(subject)
+    check(arm, settings.student, start.arm if start else None)
+    source, file = (
+        (study.pairs, "pairs.jsonl")
+        if arm.data == "preference"
+        else (
+            study.filtered,
+            "examples.jsonl",
+        )
+    )
+    begun = study.store.require(study.trained(start)) if start else None
+    artifact = study.trained(subject)
+    return Job(
+        subject=subject.name,
+        identity=artifact.identity,
+        arm=arm,
+        training=settings.model_copy(update={"arms": ()}),
+        seed=subject.seed,
+        data=study.store.require(source).path(file),
+        data_identity=source.identity,
+        start=begun.folder / "final" if begun else None,
+        start_identity=begun.identity if begun else None,
+        folder=study.store.staging(artifact),
+        cache=study.root / CACHE,
+        student_content=reference.content(settings.student),
+    )
+
+
+def _listen(job: Job, progress: Progress) -> None:
+    clock = _Clock()
+    events = launch.run(job)
+    try:
+        for event in events:
+            kind = event.pop("event")
+            if kind == "step":
+                note = f"loss {event['loss']:.4f}{clock.left(event['step'], event['total'])}"
+                progress.update(event["step"], event["total"], note)
+            elif kind == "evaluation":
+                logger.info("%s: evaluation %s", job.subject, _figures(event))
+            elif kind in ("resumed", "notice"):
+                logger.info("%s: %s %s", job.subject, kind, event.get("text", event.get("step")))
+    finally:
+        events.close()
+
+
+def _figures(event: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in event.items())
+
+
+class _Clock:
+    """Estimates the time left from the steps of this session."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+
+    def left(self, step: int, total: int) -> str:
+        """Return ", about N s left", once that can be told."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (step, now)
+        first, started = self._first
+        if step <= first or step >= total:
+            return ""
+        return f", about {(now - started) / (step - first) * (total - step):.0f} s left"
+
+
+def facts(run: dict[str, Any]) -> dict[str, Any]:
+    """Pick what the manifest tells about a run."""
+    conditions, left_out = run["conditions"], {"subject", "curve", "evaluations", "conditions"}
+    return {name: value for name, value in run.items() if name not in left_out} | {
+        "evaluation": run["evaluations"][-1],
+        "device": conditions["device"],
+        "precision": conditions["precision"],
+        "truncated_rows": conditions["truncated_rows"],
+        "dropped_rows": conditions["dropped_rows"],
+    }

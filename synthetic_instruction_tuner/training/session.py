@@ -1,0 +1,137 @@
+"""One session of a training process: load, prepare, train, save."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from synthetic_instruction_tuner.files import digest, write_json
+from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.records import TrainingRun
+from synthetic_instruction_tuner.training import build, card, data, measure, reference, templates
+from synthetic_instruction_tuner.training.data import Rows
+from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.loop import Emit, Loop, State, score
+from synthetic_instruction_tuner.training.measure import Memory
+from synthetic_instruction_tuner.training.objective import Reference
+
+RESULT = "final"
+"""Folder of the adapter inside the artifact."""
+RUN = "run.json"
+"""File of the `TrainingRun`; written last, so its presence means that training is complete."""
+
+
+def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
+    """Train an arm from wherever it stands to its end, and write adapter and `run.json`."""
+    import torch
+
+    emit("phase", name="load")
+    torch.set_num_threads(job.training.threads or os.cpu_count() or 1)
+    device = loading.resolve_device()
+    memory = Memory()
+    objective = job.arm.objective()
+    with memory.phase("load"):
+        tokenizer = loading.load_tokenizer(job.training.student)
+        template = templates.ensure_template(tokenizer, job.training.student.family)
+        rows = data.encode(objective.read(job.data), tokenizer, job.training.max_length)
+        model = build.adapt(job, build.load_base(job, device))
+        trainer = build.build_trainer(job, model, tokenizer, rows.train[0], objective, device)
+        loop = Loop(job, trainer, rows, objective, None, memory, emit, stop)
+    if objective.needs_reference:
+        with memory.phase("reference"):
+            loop.reference = _reference(job, loop, rows, tokenizer)
+    emit("phase", name="train")
+    state = loop.run()
+    _save(job, loop, state, tokenizer, template)
+
+
+def _reference(job: Job, loop: Loop, rows: Rows, tokenizer: Any) -> Reference:
+    compute = build.precision(job.training.student, loop.accelerator.device.type).compute
+    name = reference.key(job, rows, digest(tokenizer.chat_template), compute)
+
+    def pass_over_all() -> Reference:
+        loop.emit("phase", name="reference")
+        everything = [*rows.train, *rows.validation]
+        return {
+            row.id: (chosen, rejected)
+            for row, (chosen, rejected) in zip(everything, score(loop, everything), strict=True)
+        }
+
+    return reference.load_or_compute(job.cache, name, pass_over_all)
+
+
+def _save(job: Job, loop: Loop, state: State, tokenizer: Any, template: str) -> None:
+    """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
+    folder = job.folder / RESULT
+    model = loop.trainer.accelerator.unwrap_model(loop.model)
+    model.eval()
+    options = {} if job.arm.trains_base else {"save_embedding_layers": False}
+    model.save_pretrained(folder, **options)
+    tokenizer.save_pretrained(folder)
+    run = _run(job, loop, state, template)
+    (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
+    write_json(job.folder / RUN, asdict(run))
+
+
+def _run(job: Job, loop: Loop, state: State, template: str) -> TrainingRun:
+    folder = job.folder / RESULT
+    model = loop.trainer.accelerator.unwrap_model(loop.model)
+    return TrainingRun(
+        subject=job.subject,
+        method=getattr(job.arm, "method", ""),
+        seed=job.seed,
+        examples=len(loop.rows.train),
+        steps=state.step,
+        epochs=job.arm.epochs,
+        trained_parameters=measure.trained_parameters(model),
+        shipped_parameters=measure.shipped_parameters(folder),
+        total_parameters=measure.total_parameters(model),
+        adapter_bytes=measure.weight_bytes(folder),
+        train_seconds=loop.watch.seconds,
+        tokens_per_second=state.tokens / loop.watch.seconds,
+        peak_memory_bytes=loop.memory.peaks,
+        curve=state.curve,
+        evaluations=state.evaluations,
+        conditions=_conditions(job, loop, state, template),
+        resumed=state.resumed,
+    )
+
+
+def _conditions(job: Job, loop: Loop, state: State, template: str) -> dict[str, Any]:
+    import torch
+
+    device = loop.accelerator.device.type
+    name = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
+    student = job.training.student
+    model = loop.trainer.accelerator.unwrap_model(loop.model)
+    return {
+        "device": f"{device}: {name}",
+        "precision": build.precision(student, device).compute,
+        "quantization": student.quantization,
+        "attention": getattr(model.config, "_attn_implementation", None),
+        "threads": torch.get_num_threads(),
+        "micro_batch_size": state.micro_batch_size,
+        "gradient_checkpointing": bool(job.training.gradient_checkpointing),
+        "max_length": job.training.max_length,
+        "chat_template": template,
+        "data": job.data_identity,
+        "train_rows": len(loop.rows.train),
+        "validation_rows": len(loop.rows.validation),
+        "truncated_rows": loop.rows.truncated,
+        "dropped_rows": loop.rows.dropped,
+        "tokens": state.tokens,
+        "seed": job.seed,
+        "session_seconds": round(loop.session_seconds(), 3),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that training depends on."""
+    from importlib.metadata import version
+
+    packages = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
+    return {name: version(name) for name in packages} | {"python": platform.python_version()}

@@ -1,0 +1,115 @@
+"""The training process: one arm from its job file to its adapter; speaks in JSON lines.
+
+    python -m synthetic_instruction_tuner.training.worker JOB.json
+
+Events go to standard output, everything libraries print to standard error. When standard input
+ends (the parent died) or SIGTERM arrives, the process writes a checkpoint and leaves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.training.job import Job
+
+INTERRUPTED = 143
+"""Exit status after a checkpoint on request, as of a process ended by SIGTERM."""
+FAILED = 1
+
+
+class Events:
+    """Writes JSON lines to the real standard output; what else is printed goes to stderr."""
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Write one event."""
+        with self._lock:
+            try:
+                self._out.write(json.dumps({"event": event, **fields}) + "\n")
+            except BrokenPipeError:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+class StopRequest:
+    """Set by SIGTERM, SIGINT, or the end of standard input."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._ask)
+        threading.Thread(target=self._watch_parent, daemon=True).start()
+
+    def __call__(self) -> bool:
+        """Tell whether the process was asked to end."""
+        return self._event.is_set()
+
+    def _ask(self, *_: Any) -> None:
+        self._event.set()
+
+    def _watch_parent(self) -> None:
+        while os.read(0, 4096):
+            pass
+        self._event.set()
+
+
+def quiet_environment() -> None:
+    """Keep libraries from talking to the network on their own, and from drawing bars."""
+    for name, value in {
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+        "TQDM_DISABLE": "1",
+        "WANDB_DISABLED": "true",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def main(path: str) -> int:
+    """Train the arm of a job file and return the exit status."""
+    emit, stop = Events(), StopRequest()
+    quiet_environment()
+    from synthetic_instruction_tuner.training.loop import Interrupted, is_out_of_memory
+    from synthetic_instruction_tuner.training.session import train
+
+    try:
+        train(Job.model_validate_json(Path(path).read_text(encoding="utf-8")), emit, stop)
+    except Interrupted:
+        emit("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        kind = type(error).__name__ if isinstance(error, TunerError) else "StageError"
+        text = str(error) if isinstance(error, TunerError) else describe(error, is_out_of_memory)
+        emit("error", kind=kind, message=text)
+        return FAILED
+    emit("done")
+    return 0
+
+
+def describe(error: BaseException, is_out_of_memory: Any) -> str:
+    """Say what an unexpected error means and what to do."""
+    if isinstance(error, OSError) and error.errno == 28:
+        return f"the disk is full: {error}; free some space and run again, it goes on from there"
+    if is_out_of_memory(error):
+        return (
+            f"out of memory ({error}); lower training.max_length or training.micro_batch_size, or "
+            "set training.gradient_checkpointing=true"
+        )
+    return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
