@@ -1,0 +1,195 @@
+"""What will fail, said before it does: environment, hardware, models, templates, disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.study import Study
+
+LIBRARIES = (
+    "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "lm_eval",
+    "prefect",
+)  # fmt: skip
+SPARE_BYTES = 2 << 30  # adapters, checkpoints, results and reports of one study stay below this
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        name: What was looked at.
+        state: "ok", "warning" (the study may still run), or "problem" (it will fail).
+        found: What was found.
+        remedy: What to do about it; empty when all is well.
+    """
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    found: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the fields as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def examine(study: Study) -> Iterator[Check]:
+    """Look at everything a study needs; yields each finding as soon as it is known."""
+    yield _python()
+    yield from _libraries()
+    yield _hardware(study)
+    yield _disk(study.root)
+    yield _workspace(study)
+    yield _token(study)
+    for role, model in models_of(study):
+        yield from _model(role, model)
+
+
+def models_of(study: Study) -> list[tuple[str, ModelConfig]]:
+    """List the models of a study with the role each plays, each model once."""
+    config = study.config
+    roles: dict[str, tuple[str, ModelConfig]] = {}
+    if config.generation.source is None and config.generation.engine != "completions":
+        roles[config.generation.teacher.name] = ("teacher", config.generation.teacher)
+    if study.uses_preference:
+        for one in config.preference.responders:
+            roles.setdefault(one.model.name, (f"responder {one.name}", one.model))
+        reward = config.preference.reward
+        roles.setdefault(reward.name, ("reward model", reward))
+    roles.setdefault(study.student.name, ("student", study.student))
+    return list(roles.values())
+
+
+def _python() -> Check:
+    found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Check("python", "ok", found)
+
+
+def _libraries() -> Iterator[Check]:
+    found, missing = [], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        remedy = "install the project again: pip install -e ."
+        yield Check("libraries", "problem", f"missing: {', '.join(missing)}", remedy)
+    yield Check("libraries", "ok", ", ".join(found))
+
+
+def _hardware(study: Study) -> Check:
+    import torch
+
+    if not torch.cuda.is_available():
+        found = f"no GPU; {os.cpu_count()} CPU cores, {_memory_gib():.0f} GiB memory"
+        if all(_folder(model) for _, model in models_of(study)):
+            return Check("hardware", "ok", found)
+        remedy = "models of billions of parameters need a GPU (Colab: Runtime, Change runtime type)"
+        return Check("hardware", "warning", found, remedy)
+    properties = torch.cuda.get_device_properties(0)
+    precision = "bfloat16" if properties.major >= 8 else "float16 (no bfloat16 below 8.0)"
+    return Check(
+        "hardware",
+        "ok",
+        f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, compute capability "
+        f"{properties.major}.{properties.minor}: {precision}; {_memory_gib():.0f} GiB host memory",
+    )
+
+
+def _memory_gib() -> float:
+    import psutil
+
+    return float(psutil.virtual_memory().total) / 2**30
+
+
+def _disk(root: Path) -> Check:
+    place = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    found = f"{free / 2**30:.1f} GiB free in {place}"
+    if free < SPARE_BYTES:
+        remedy = f"free at least {SPARE_BYTES / 2**30:.0f} GiB, or choose another --workspace"
+        return Check("disk", "problem", found, remedy)
+    return Check("disk", "ok", found)
+
+
+def _workspace(study: Study) -> Check:
+    place = next(path for path in (study.root, *study.root.parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        remedy = "choose a folder you may write to with --workspace"
+        return Check("workspace", "problem", f"cannot write to {place}", remedy)
+    return Check("workspace", "ok", str(study.root))
+
+
+def _token(study: Study) -> Check:
+    """Look for a Hub token where the Hub is used; its value is never shown."""
+    from_hub = [model.name for _, model in models_of(study) if _folder(model) is None]
+    if not from_hub:
+        return Check("hub token", "ok", "not needed: every model is local")
+    set_in = next((name for name in TOKEN_VARIABLES if os.environ.get(name)), None)
+    if set_in:
+        return Check("hub token", "ok", f"set in {set_in}")
+    from huggingface_hub import get_token
+
+    if get_token():
+        return Check("hub token", "ok", "stored by `hf auth login`")
+    remedy = "gated models need one: set HF_TOKEN or run `hf auth login`"
+    return Check("hub token", "warning", "none found", remedy)
+
+
+def _folder(model: ModelConfig) -> Path | None:
+    try:
+        return local_folder(model)
+    except TunerError:
+        return Path(model.name)
+
+
+def _model(role: str, model: ModelConfig) -> Iterator[Check]:
+    """Check that a model can be loaded, from its small files alone, and show its template."""
+    name = f"{role}: {model.name}"
+    try:
+        size = _weights(model)
+        from synthetic_instruction_tuner.models.loading import load_tokenizer
+
+        tokenizer = load_tokenizer(model)
+    except TunerError as error:
+        yield Check(name, "problem", str(error))
+        return
+    yield Check(name, "ok", size)
+    if role == "reward model":
+        return
+    yield _template(name, role, model, tokenizer)
+
+
+def _weights(model: ModelConfig) -> str:
+    from synthetic_instruction_tuner.models.loading import load_config
+
+    config = load_config(model)
+    kinds = ", ".join(config.architectures or [config.model_type])
+    return f"{kinds}, weights in memory: {model.quantization}, compute type: {model.dtype}"
+
+
+def _template(name: str, role: str, model: ModelConfig, tokenizer: Any) -> Check:
+    from synthetic_instruction_tuner.models.templates import describe_family
+
+    if role == "student" and tokenizer.chat_template is None:
+        found = "no chat template of its own: training ships one with each arm"
+        return Check(f"{name} template", "ok", found)
+    try:
+        family = describe_family(tokenizer, model.family)
+    except TunerError as error:
+        return Check(f"{name} template", "problem", str(error), "set the model's family")
+    return Check(f"{name} template", "ok", f"{family['family']}: {family['prefix']!r}")
