@@ -1,0 +1,139 @@
+"""Best against worst: which two of the scored responses to an instruction become a pair."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+from synthetic_instruction_tuner.config import PreferenceConfig
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering.text import plain
+from synthetic_instruction_tuner.records import Example, PreferencePair, Rejection, Response
+
+STAGE = "preference"
+RULES = ("incomplete", "identical", "similar", "tie", "margin", "surplus")
+"""Why an instruction yields no pair, in the order in which the reasons are looked for."""
+
+Scored = tuple[Example, Sequence[Response]]
+
+
+def similarity(one: str, other: str) -> float:
+    """Return how alike two texts are: Jaccard index of their sets of adjacent word pairs, 0..1.
+
+    The first and the last word pair with the edge of the text, so that single words compare too.
+    Pairs of words, not words: sorting the same words another way is another answer.
+    """
+    left, right = _shingles(one), _shingles(other)
+    return len(left & right) / len(left | right)
+
+
+def _shingles(text: str) -> set[tuple[str, str]]:
+    words = plain(text).split()
+    return set(zip(["", *words], [*words, ""], strict=True))
+
+
+def is_complete(response: Response) -> bool:
+    """Tell whether the responder ended the text itself and said something."""
+    return response.finish == "stop" and bool(response.text.strip())
+
+
+def reward_of(response: Response) -> float:
+    """Return a response's reward.
+
+    Raises:
+        StageError: If it was not scored, or the reward is no finite number.
+    """
+    if response.reward is None or not math.isfinite(response.reward):
+        raise StageError(
+            f"response {response.id} of {response.responder!r} to example {response.example} has "
+            f"reward={response.reward}; a finite number is needed: score the responses again"
+        )
+    return response.reward
+
+
+def best_and_worst(responses: Iterable[Response]) -> tuple[Response, Response]:
+    """Return highest and lowest reward; of equals the first is best and the last is worst."""
+    ranked = sorted(responses, key=reward_of, reverse=True)  # stable: ties keep the given order
+    return ranked[0], ranked[-1]
+
+
+def choose(
+    example: Example, responses: Sequence[Response], settings: PreferenceConfig
+) -> PreferencePair | Rejection:
+    """Make the pair of one example, or say why there is none.
+
+    Only complete responses take part: a truncated best would teach the student not to end.
+
+    Args:
+        example: The kept instruction.
+        responses: All responses to it, scored, in the order of the settings.
+        settings: Least margin and greatest similarity.
+    """
+    for response in responses:
+        reward_of(response)
+    complete = [response for response in responses if is_complete(response)]
+    if len(complete) < 2:
+        return _reject(example, responses, "incomplete", float(len(complete)), 2.0)
+    chosen, rejected = best_and_worst(complete)
+    margin = round(reward_of(chosen) - reward_of(rejected), 6)
+    if plain(chosen.text) == plain(rejected.text):
+        return _reject(example, responses, "identical", 1.0, settings.max_similarity)
+    alike = similarity(chosen.text, rejected.text)
+    if alike > settings.max_similarity:
+        return _reject(example, responses, "similar", round(alike, 6), settings.max_similarity)
+    if margin <= 0:
+        return _reject(example, responses, "tie", margin, 0.0)
+    if margin < settings.min_margin:
+        return _reject(example, responses, "margin", margin, settings.min_margin)
+    return _pair(example, chosen, rejected, margin)
+
+
+def pair_up(
+    scored: Iterable[Scored], settings: PreferenceConfig
+) -> tuple[list[PreferencePair], list[Rejection]]:
+    """Make the pairs of all examples, `settings.pairs` at most, in the order given.
+
+    Returns:
+        Pairs and rejections; every example is in exactly one of the two.
+    """
+    pairs: list[PreferencePair] = []
+    rejections: list[Rejection] = []
+    for example, responses in scored:
+        made = choose(example, responses, settings)
+        if isinstance(made, Rejection):
+            rejections.append(made)
+        elif len(pairs) < settings.pairs:
+            pairs.append(made)
+        else:
+            limit = float(settings.pairs)
+            rejections.append(_reject(example, responses, "surplus", made.margin, limit))
+    return pairs, rejections
+
+
+def _pair(example: Example, chosen: Response, rejected: Response, margin: float) -> PreferencePair:
+    return PreferencePair(
+        id=example.id,
+        prompt=example.instruction,
+        chosen=chosen.text,
+        rejected=rejected.text,
+        chosen_reward=reward_of(chosen),
+        rejected_reward=reward_of(rejected),
+        margin=margin,
+        chosen_responder=chosen.responder,
+        rejected_responder=rejected.responder,
+        domain=example.domain,
+        split=example.split,
+    )
+
+
+def _reject(
+    example: Example, responses: Sequence[Response], rule: str, value: float, threshold: float
+) -> Rejection:
+    row = {
+        "instruction": example.instruction,
+        "domain": example.domain,
+        "split": example.split,
+        "responses": [dataclasses.asdict(response) for response in responses],
+    }
+    return Rejection(example.id, STAGE, rule, value, threshold, row)

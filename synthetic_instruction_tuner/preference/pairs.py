@@ -1,0 +1,103 @@
+"""The pairs of a study: made from the rewards without any model, in seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.models.reference import SANDBOX
+from synthetic_instruction_tuner.preference.figures import compare_with_checker, describe
+from synthetic_instruction_tuner.preference.pairing import Scored, pair_up
+from synthetic_instruction_tuner.preference.responses import kept_examples
+from synthetic_instruction_tuner.preference.scoring import REWARDS
+from synthetic_instruction_tuner.records import (
+    PreferencePair,
+    Response,
+    read_lines,
+    write_lines,
+)
+from synthetic_instruction_tuner.study import Study
+
+
+def build_pairs(study: Study) -> Manifest:
+    """Pair best and worst response of every kept example, and say why where there is no pair.
+
+    Returns:
+        The manifest of the pairs: `pairs.jsonl`, `rejected.jsonl`, the JSON and parquet that
+        trainers read, a card, and all figures as facts.
+
+    Raises:
+        StageError: If no pair at all is left, or there are rewards for other examples.
+    """
+    done = study.store.find(study.pairs)
+    if done is not None:
+        return done
+    started = time.perf_counter()
+    scored = scored_examples(study)
+    pairs, rejections = pair_up(scored, study.config.preference)
+    if len(pairs) + len(rejections) != len(scored):
+        raise StageError(f"{len(scored)} examples became {len(pairs)} + {len(rejections)} rows")
+    facts = describe(scored, pairs, rejections)
+    if _is_closed_world(study):
+        from synthetic_instruction_tuner import sandbox
+
+        facts |= compare_with_checker(scored, pairs, sandbox.check)
+    if not pairs:
+        raise StageError(
+            f"no preference pair is left of {len(scored)} examples: {facts['rejected_by_rule']}; "
+            "lower preference.min_margin or use responders that differ more"
+        )
+    with study.store.writing(study.pairs) as folder:
+        write_lines(folder / "rejected.jsonl", rejections)
+        _write_pairs(folder, pairs)
+        return study.store.commit(study.pairs, facts, time.perf_counter() - started)
+
+
+def scored_examples(study: Study) -> list[Scored]:
+    """Return every kept example with its scored responses, responders in the settings' order."""
+    manifest = study.store.require(study.rewards)
+    by_example: dict[str, list[Response]] = defaultdict(list)
+    for response in read_lines(manifest.path(REWARDS), Response):
+        by_example[response.example].append(response)
+    examples = kept_examples(study)
+    wanted = len(study.config.preference.responders)
+    for example in examples:
+        if len(by_example[example.id]) != wanted:
+            raise StageError(
+                f"example {example.id} has {len(by_example[example.id])} scored responses, "
+                f"not {wanted}"
+            )
+    if len(by_example) != len(examples):
+        raise StageError(f"rewards for {len(by_example)} examples, but {len(examples)} were kept")
+    return [(example, by_example[example.id]) for example in examples]
+
+
+def _is_closed_world(study: Study) -> bool:
+    """Tell whether embedded models wrote prompts or answers, so that a checker knows the truth."""
+    models = [one.model for one in study.config.preference.responders]
+    names = [study.config.generation.teacher.name, *(model.name for model in models)]
+    return any(name.startswith(SANDBOX) for name in names)
+
+
+def training_row(pair: PreferencePair) -> dict[str, str]:
+    """Return the row that TRL's DPO trainer takes as it is."""
+    return {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+
+
+def _write_pairs(folder: Path, pairs: Sequence[PreferencePair]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    write_lines(folder / "pairs.jsonl", pairs)
+    for split in ("train", "validation"):
+        rows = [training_row(pair) for pair in pairs if pair.split == split]
+        write_json(folder / f"{split}.json", rows)
+    table: list[dict[str, Any]] = [dataclasses.asdict(pair) for pair in pairs]
+    pq.write_table(pa.Table.from_pylist(table), folder / "preference.parquet")

@@ -1,0 +1,214 @@
+"""Responses: each responder answers the kept instructions, a chunk at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthetic_instruction_tuner.artifacts import Manifest, find_damage, read_manifest
+from synthetic_instruction_tuner.config import ResponderConfig
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.models import reference
+from synthetic_instruction_tuner.models.engines import Request, open_engine, stream_seed
+from synthetic_instruction_tuner.models.templates import chat_template
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.records import Example, Response, read_lines, write_lines
+from synthetic_instruction_tuner.study import Study
+
+RESPONSES = "responses.jsonl"
+
+
+def missing_spans(study: Study, responder_name: str) -> list[tuple[int, int]]:
+    """Return the chunks that have not been drawn yet.
+
+    Returns:
+        (first, last) of each, both included: positions in the order of the kept examples.
+    """
+    responder = find_responder(study, responder_name)
+    if study.store.find(study.responses(responder)) is not None:
+        return []
+    return [
+        span
+        for span in _spans(study)
+        if study.store.find(study.response_chunk(responder, *span)) is None
+    ]
+
+
+def draw_responses(
+    study: Study, responder_name: str, first: int, last: int, progress: Progress
+) -> Manifest:
+    """Let one responder answer the kept examples first..last.
+
+    What a response says depends on the responder, its sampling, the run seed and the example
+    alone. So a response that already lies in the workspace (drawn in chunks of another size, or
+    before other rows were kept) is taken over and not drawn again.
+
+    Raises:
+        ConfigurationError: If there is no such responder.
+        StageError: If there are no such examples.
+    """
+    responder = find_responder(study, responder_name)
+    artifact = study.response_chunk(responder, first, last)
+    done = study.store.find(artifact)
+    if done is not None:
+        return done
+    started = time.perf_counter()
+    examples = kept_examples(study)[first : last + 1]
+    if len(examples) != last - first + 1:
+        raise StageError(f"there are no kept examples {first}..{last}; see missing_spans")
+    stream = stream_of(study, responder)
+    found = _drawn_before(study, responder, stream)
+    wanted = [one for one in examples if response_id(stream, one) not in found]
+    found |= {one.id: one for one in _draw(study, responder, wanted, progress)}
+    rows = [found[response_id(stream, one)] for one in examples]
+    facts = {"stream": stream, "responses": len(rows), "drawn": len(wanted)}
+    with study.store.writing(artifact) as folder:
+        write_lines(folder / RESPONSES, rows)
+        return study.store.commit(artifact, facts, time.perf_counter() - started)
+
+
+def finish_responses(study: Study, responder_name: str) -> Manifest:
+    """Put the chunks of one responder together, in the order of the kept examples.
+
+    Raises:
+        StageError: If a chunk is missing.
+    """
+    responder = find_responder(study, responder_name)
+    artifact = study.responses(responder)
+    done = study.store.find(artifact)
+    if done is not None:
+        return done
+    started = time.perf_counter()
+    chunks = [study.store.require(study.response_chunk(responder, *span)) for span in _spans(study)]
+    rows = [row for one in chunks for row in read_lines(one.path(RESPONSES), Response)]
+    _check_order(rows, kept_examples(study), responder_name)
+    facts = {
+        "stream": stream_of(study, responder),
+        "responses": len(rows),
+        "tokens": sum(row.tokens for row in rows),
+        "complete": sum(row.finish == "stop" for row in rows),
+    }
+    seconds = sum(one.seconds for one in chunks) + time.perf_counter() - started
+    with study.store.writing(artifact) as folder:
+        write_lines(folder / RESPONSES, rows)
+        return study.store.commit(artifact, facts, seconds)
+
+
+def _check_order(rows: Sequence[Response], examples: Sequence[Example], responder: str) -> None:
+    if [row.example for row in rows] != [one.id for one in examples]:
+        raise StageError(
+            f"the {len(rows)} responses of {responder!r} are not those to the {len(examples)} "
+            "kept examples; run the preference stage again"
+        )
+
+
+def find_responder(study: Study, name: str) -> ResponderConfig:
+    """Return the responder of that name.
+
+    Raises:
+        ConfigurationError: If the study has none; names the ones it has.
+    """
+    for one in study.config.preference.responders:
+        if one.name == name:
+            return one
+    allowed = ", ".join(one.name for one in study.config.preference.responders)
+    raise ConfigurationError(f"unknown responder {name!r}; this study has: {allowed}")
+
+
+def kept_examples(study: Study) -> list[Example]:
+    """Return the kept examples in their order.
+
+    Raises:
+        StageError: If the filtering stage has not left any.
+    """
+    manifest = study.store.require(study.filtered)
+    examples = list(read_lines(manifest.path("examples.jsonl"), Example))
+    if not examples:
+        raise StageError("filtering kept no example: there is nothing to respond to")
+    return examples
+
+
+def _spans(study: Study) -> list[tuple[int, int]]:
+    """Cut the kept examples into (first, last) of a chunk each; the last may be shorter."""
+    count, size = len(kept_examples(study)), study.config.preference.chunk_size
+    return [(first, min(first + size, count) - 1) for first in range(0, count, size)]
+
+
+def stream_of(study: Study, responder: ResponderConfig) -> str:
+    """Return the identity of all a responder would ever say: who, how drawn, which seed.
+
+    The name is part of it, so that one model may take part twice and answers anew each time. Which
+    examples were kept is not, so that a changed filter leaves the responses as they are.
+    """
+    return digest(
+        {
+            "responder": responder.name,
+            "model": reference.content(responder.model),
+            "sampling": responder.sampling.model_dump(mode="json"),
+            "seed": study.config.seed,
+        }
+    )
+
+
+def response_id(stream: str, example: Example) -> str:
+    """Return the identity of a response; its random stream follows from it."""
+    return digest({"stream": stream, "example": example.id, "instruction": example.instruction})
+
+
+def _drawn_before(study: Study, responder: ResponderConfig, stream: str) -> dict[str, Response]:
+    """Collect what this responder said in chunks of other sizes or for other sets of rows."""
+    whole = study.store.folder(study.responses(responder))
+    current = [study.response_chunk(responder, *span) for span in _spans(study)]
+    chunks = study.store.folder(current[0]).parent
+    identities = {one.identity for one in current}
+    found: dict[str, Response] = {}
+    for folder in [whole, *(sorted(chunks.iterdir()) if chunks.is_dir() else [])]:
+        for row in _rows_of(folder, stream, identities):
+            found[row.id] = row
+    return found
+
+
+def _rows_of(folder: Path, stream: str, skipped: set[str]) -> Sequence[Response]:
+    """Read the responses of a committed folder if they are of this stream and unaltered."""
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.identity in skipped:
+        return ()
+    if manifest.facts.get("stream") != stream or find_damage(manifest) is not None:
+        return ()
+    return tuple(read_lines(manifest.path(RESPONSES), Response))
+
+
+def _draw(
+    study: Study, responder: ResponderConfig, examples: Sequence[Example], progress: Progress
+) -> list[Response]:
+    """Draw the responses to examples; the model is opened only if there are any."""
+    if not examples:
+        return []
+    engine = open_engine(responder.model)
+    template = chat_template(engine.tokenizer, responder.model.family)
+    stream = stream_of(study, responder)
+    ids = [response_id(stream, one) for one in examples]
+    requests = [
+        Request(
+            prompt=tuple(template.response_prompt([{"role": "user", "content": one.instruction}])),
+            seed=stream_seed(identity),
+            sampling=responder.sampling,
+            stop=template.stop_ids,
+        )
+        for identity, one in zip(ids, examples, strict=True)
+    ]
+    drawn = engine.generate(requests, study.config.preference.batch_size, progress)
+    return [
+        Response(
+            id=identity,
+            example=example.id,
+            responder=responder.name,
+            instruction=example.instruction,
+            text=template.answer(completion.tokens),
+            finish=completion.finish,
+            tokens=len(completion.tokens),
+        )
+        for identity, example, completion in zip(ids, examples, drawn, strict=True)
+    ]

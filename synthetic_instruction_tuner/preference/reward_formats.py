@@ -1,0 +1,135 @@
+"""How a reward model wants to read a question and an answer, and where its score stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models.templates import FIXED_DATE
+
+FormatName = Literal["pair", "chat"]
+Encoded = dict[str, list[int]]
+"""Token ids and what goes with them, one row, not padded: {"input_ids": [...], ...}."""
+
+DATED = {"strftime_now": FIXED_DATE.strftime, "date_string": FIXED_DATE.strftime("%d %b %Y")}
+"""What templates print as today: some would otherwise render, and score, otherwise every day."""
+
+SCORE_FIELD: Mapping[str, str] = {"LlamaForRewardModelWithGating": "score"}
+"""Output field that holds the reward, by architecture; everything else: "logits".
+
+ArmoRM (https://huggingface.co/RLHFlow/ArmoRM-Llama3-8B-v0.1) has 19 objectives and a gated sum.
+"""
+
+PAIR_ARCHITECTURES = frozenset(
+    {
+        "AlbertForSequenceClassification",
+        "BertForSequenceClassification",
+        "DebertaForSequenceClassification",
+        "DebertaV2ForSequenceClassification",
+        "ElectraForSequenceClassification",
+        "ModernBertForSequenceClassification",
+        "RobertaForSequenceClassification",
+        "XLMRobertaForSequenceClassification",
+    }
+)
+"""Encoders: question and answer as a text pair, as in the model card of
+https://huggingface.co/OpenAssistant/reward-model-deberta-v3-large-v2."""
+
+
+@dataclass(frozen=True)
+class RewardFormat:
+    """Turns a question and an answer into the tokens of one row.
+
+    Attributes:
+        name: "pair" or "chat".
+        score_field: Field of the model's output that holds the reward.
+    """
+
+    name: FormatName
+    score_field: str
+
+    def encode(self, tokenizer: Any, prompt: str, response: str) -> Encoded:
+        """Return the row's tokens, special tokens included, whatever their number.
+
+        What looks like a special token inside the texts stays text.
+        """
+        return _ENCODERS[self.name](tokenizer, prompt, response)
+
+
+def choose_format(wanted: str, architecture: str, has_template: bool) -> RewardFormat:
+    """Return the format of a reward model.
+
+    Args:
+        wanted: `preference.reward_format`.
+        architecture: Class name of the model.
+        has_template: Whether its tokenizer has a chat template.
+
+    Raises:
+        ConfigurationError: If the model cannot be read that way, or it cannot be known how.
+    """
+    score_field = SCORE_FIELD.get(architecture, "logits")
+    if wanted == "chat" and not has_template:
+        raise ConfigurationError(
+            "preference.reward_format='chat', but the tokenizer of preference.reward has no chat "
+            "template; use 'pair' or another model"
+        )
+    if wanted == "pair" or (wanted == "auto" and architecture in PAIR_ARCHITECTURES):
+        return RewardFormat("pair", score_field)
+    if has_template:
+        return RewardFormat("chat", score_field)
+    raise ConfigurationError(
+        f"preference.reward is a {architecture} without a chat template: it is not known how it "
+        "reads question and answer; set preference.reward_format to 'pair' if it takes two texts"
+    )
+
+
+def _encode_pair(tokenizer: Any, prompt: str, response: str) -> Encoded:
+    encoded = tokenizer(prompt, response, truncation=False, split_special_tokens=True)
+    return {key: list(value) for key, value in encoded.items() if key != "attention_mask"}
+
+
+def _encode_chat(tokenizer: Any, prompt: str, response: str) -> Encoded:
+    messages = [
+        {"role": "user", "content": prompt},
+        {"role": "assistant", "content": response},
+    ]
+    ids = tokenizer.apply_chat_template(
+        messages, sanitize_control_tokens=True, return_dict=False, **DATED
+    )
+    return {"input_ids": list(ids)}
+
+
+_ENCODERS: Mapping[FormatName, Callable[[Any, str, str], Encoded]] = {
+    "pair": _encode_pair,
+    "chat": _encode_chat,
+}
+
+
+def limit_of(tokenizer: Any, config: Any) -> int:
+    """Return how many tokens the model can read at most.
+
+    Tokenizers without a limit say 1e30, so the model's own number of positions counts as well.
+    """
+    positions = getattr(config, "max_position_embeddings", None) or 0
+    stated = int(min(getattr(tokenizer, "model_max_length", 0) or 0, 10**9))
+    known = [one for one in (positions, stated) if 0 < one < 10**9]
+    if not known:
+        raise ConfigurationError(
+            "neither tokenizer nor configuration of preference.reward says how much it can read"
+        )
+    return min(known)
+
+
+def cut(encoded: Encoded, limit: int) -> Encoded:
+    """Shorten a row to the limit: its middle goes, both ends stay.
+
+    The start holds what every row needs ([CLS], the user header, the question); the end holds the
+    closing token on which causal reward models put their score.
+    """
+    length = len(encoded["input_ids"])
+    if length <= limit:
+        return encoded
+    head = limit // 2
+    return {key: value[:head] + value[length - (limit - head) :] for key, value in encoded.items()}

@@ -1,0 +1,129 @@
+"""A reward model at work: batches of token rows in, finite numbers out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
+from synthetic_instruction_tuner.models.loading import load_reward
+from synthetic_instruction_tuner.preference.reward_formats import (
+    Encoded,
+    choose_format,
+    cut,
+    limit_of,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class RewardModel:
+    """Scores responses.
+
+    Args:
+        model: A sequence-classification model with one output, in evaluation mode.
+        tokenizer: Its tokenizer.
+        format_name: `preference.reward_format`.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, format_name: str = "auto") -> None:
+        architecture = type(model).__name__
+        has_template = getattr(tokenizer, "chat_template", None) is not None
+        self._format = choose_format(format_name, architecture, has_template)
+        labels = getattr(model.config, "num_labels", 1)
+        if self._format.score_field == "logits" and labels != 1:
+            raise ConfigurationError(
+                f"preference.reward ({architecture}) has {labels} outputs; a reward model has one"
+            )
+        self._model, self._tokenizer = model, tokenizer
+        self._pad: int | None = model.config.get_text_config().pad_token_id
+        self._limit = limit_of(tokenizer, model.config)
+        self.name: str = self._format.name
+        self.halvings = 0
+
+    @classmethod
+    def load(cls, config: ModelConfig, format_name: str = "auto") -> RewardModel:
+        """Load the reward model that the settings name."""
+        model, tokenizer = load_reward(config)
+        return cls(model, tokenizer, format_name)
+
+    def encode(self, prompt: str, response: str) -> tuple[Encoded, bool]:
+        """Return a row's tokens, and whether its middle had to be cut out to fit the model."""
+        whole = self._format.encode(self._tokenizer, prompt, response)
+        row = cut(whole, self._limit)
+        return row, len(row["input_ids"]) < len(whole["input_ids"])
+
+    def score(self, rows: Sequence[Encoded]) -> list[float]:
+        """Score rows side by side; when memory runs out, one half after the other.
+
+        Raises:
+            StageError: If not even a single row fits into memory.
+        """
+        try:
+            return self._forward(rows)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            if len(rows) == 1:
+                tokens = len(rows[0]["input_ids"])
+                raise StageError(
+                    f"the reward model runs out of memory on one row of {tokens} tokens; set "
+                    "preference.reward.quantization='int8' or use a smaller preference.reward"
+                ) from error
+        self.halvings += 1
+        logger.warning("out of memory with %d rows side by side: halved", len(rows))
+        free_memory()
+        half = len(rows) // 2
+        return self.score(rows[:half]) + self.score(rows[half:])
+
+    def _forward(self, rows: Sequence[Encoded]) -> list[float]:
+        import torch
+
+        batch = pad(rows, self._pad_id(rows))
+        inputs = {
+            key: torch.tensor(value, device=self._model.device) for key, value in batch.items()
+        }
+        with torch.inference_mode():
+            output = self._model(**inputs)
+        scores = output[self._format.score_field].float().reshape(len(rows))
+        return [float(score) for score in scores.cpu()]
+
+    def _pad_id(self, rows: Sequence[Encoded]) -> int:
+        """Return the padding token: the model's own, whatever the tokenizer would pad with.
+
+        Causal models put the score on the last token that differs from the *model's* padding
+        token; padded with another one, the score would depend on the neighbours in the batch.
+        A model without one gets a token on which no row ends.
+        """
+        if self._pad is not None and self._pad >= 0:
+            return self._pad
+        config = self._model.config.get_text_config()
+        ends = {row["input_ids"][-1] for row in rows}
+        free = next(one for one in reversed(range(config.vocab_size)) if one not in ends)
+        config.pad_token_id = free
+        return free
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether memory ran out: a class of its own on a GPU, a plain RuntimeError on CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def pad(rows: Sequence[Encoded], pad_id: int) -> Mapping[str, list[list[int]]]:
+    """Pad rows on the right to the longest, with an attention mask."""
+    width = max(len(row["input_ids"]) for row in rows)
+    batch = {
+        key: [
+            row[key] + [pad_id if key == "input_ids" else 0] * (width - len(row[key]))
+            for row in rows
+        ]
+        for key in rows[0]
+    }
+    lengths = [len(row["input_ids"]) for row in rows]
+    mask = [[1] * length + [0] * (width - length) for length in lengths]
+    return {**batch, "attention_mask": mask}
