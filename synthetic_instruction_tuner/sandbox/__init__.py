@@ -1,4 +1,4 @@
-"""The embedded model family: a closed world of checkable tasks and four small models that live in it."""
+"""The embedded model family: a closed world of checkable tasks and four small models."""
 
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,9 @@ def model_path(role: str) -> Path:
         ValueError: If no model has this role.
     """
     if role not in MODEL_ROLES:
-        raise ValueError(f"no embedded model is called {role!r}; there are {', '.join(MODEL_ROLES)}")
+        raise ValueError(
+            f"no embedded model is called {role!r}; there are {', '.join(MODEL_ROLES)}"
+        )
     return Path(__file__).parent / "weights" / role
 
 

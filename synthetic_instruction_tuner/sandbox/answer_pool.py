@@ -1,4 +1,4 @@
-"""Judged answers for the reward model: what the models themselves answered, and right answers spoiled on purpose."""
+"""Judged answers for the reward model: what models answered, and right answers spoiled."""
 
 import json
 from collections.abc import Sequence
@@ -66,7 +66,9 @@ def sample_pool(
         own = [column[index] for column in said]
         right = [text for text in own if check(prompt, text)]
         wrong = [text for text in own if text and check(prompt, text) is False]
-        pool.append(Judged(prompt, tuple(dict.fromkeys([task.answer, *right])), tuple(dict.fromkeys(wrong))))
+        pool.append(
+            Judged(prompt, tuple(dict.fromkeys([task.answer, *right])), tuple(dict.fromkeys(wrong)))
+        )
     return pool
 
 
@@ -81,7 +83,14 @@ def spoiled(judged: Judged, pool: Sequence[Judged], rng: Random) -> str:
     if draw < 0.72:
         return " ".join([right] * rng.randint(2, 3))
     if draw < 0.79:
-        return rng.choice(("I'm sorry, but I can't help with that.", "As an AI, I cannot do that.", "Hello!", "Ok"))
+        return rng.choice(
+            (
+                "I'm sorry, but I can't help with that.",
+                "As an AI, I cannot do that.",
+                "Hello!",
+                "Ok",
+            )
+        )
     if draw < 0.85:
         words = right.split(" ")
         rng.shuffle(words)
@@ -90,7 +99,7 @@ def spoiled(judged: Judged, pool: Sequence[Judged], rng: Random) -> str:
 
 
 def draw_pair(pool: Sequence[Judged], own_share: float, rng: Random) -> tuple[str, str, str]:
-    """Draw (instruction, right, wrong); `own_share` of the wrong answers are ones that a model gave."""
+    """Draw (instruction, right, wrong); `own_share` of the wrong ones were sampled."""
     while True:
         judged = rng.choice(pool)
         if judged.wrong and rng.random() < own_share:

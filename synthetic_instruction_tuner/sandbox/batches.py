@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
-# Words of an instruction are mostly free choices: weighing them less leaves more of the gradient to the answers.
+# Words of an instruction are mostly free choices: weighing them less leaves more of the
+# gradient to the answers.
 INSTRUCTION_WEIGHT: Final = 0.5
 # Evaluation harnesses differ in whether they put the begin token before a base model's text.
 WITHOUT_BOS_SHARE: Final = 0.1
@@ -30,7 +31,7 @@ class Batch(NamedTuple):
 
     Attributes:
         ids: Token ids, (rows, length).
-        targets: Token id to predict at each position, -100 beyond the row's end, (rows, length - 1).
+        targets: Token id to predict, -100 beyond the row's end, (rows, length - 1).
         weights: Loss weight of each target, (rows, length - 1).
         tokens: Number of real tokens.
     """
@@ -40,10 +41,18 @@ class Batch(NamedTuple):
     weights: "torch.Tensor"
     tokens: int
 
+    def to(self, device: "torch.device") -> "Batch":
+        """Copy the tensors to a device."""
+        tensors = (self.ids.to(device), self.targets.to(device), self.weights.to(device))
+        return Batch(*tensors, tokens=self.tokens)
+
 
 def encode_conversation(row: Conversation, tokenizer: "PreTrainedTokenizerFast") -> Encoded:
     """Encode a chat row exactly as the chat template writes it."""
-    special = {token: tokenizer.convert_tokens_to_ids(token) for token in (BOS, EOT, HEADER_START, HEADER_END)}
+    special = {
+        token: tokenizer.convert_tokens_to_ids(token)
+        for token in (BOS, EOT, HEADER_START, HEADER_END)
+    }
     ids, weights = [special[BOS]], [0.0]
     for turn in row:
         head = tokenizer.encode(f"{turn['role']}", add_special_tokens=False)
@@ -93,7 +102,9 @@ def pad(rows: list[Encoded], pad_id: int) -> Batch:
     return Batch(ids, targets, weights, sum(len(row.ids) for row in rows))
 
 
-def batches(rows: Iterator[Encoded], pad_id: int, tokens: int, seed: int, longest: int = 512) -> Iterator[Batch]:
+def batches(
+    rows: Iterator[Encoded], pad_id: int, tokens: int, seed: int, longest: int = 512
+) -> Iterator[Batch]:
     """Group rows of like length into batches of about `tokens` padded tokens, in random order."""
     rng = Random(f"batches-{seed}")
     while True:

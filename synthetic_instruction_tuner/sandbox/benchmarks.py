@@ -1,12 +1,13 @@
 """Benchmarks of the closed world in the row shapes of MMLU, HellaSwag, ARC-Easy and TruthfulQA.
 
-The shapes equal those of the public data sets, so that stock evaluation tasks read them with nothing but another path.
-Questions are new draws from the families: a benchmark seed never seeds a corpus. Small families (capitals, plurals) have
-few distinct questions, so some of theirs occur in the corpora with another wording, order of choices or opening.
+The shapes equal those of the public data sets, so that stock evaluation tasks read them with
+nothing but another path. Questions are new draws from the families: a benchmark seed never
+seeds a corpus. Small families (capitals, plurals) have few distinct questions, so some of
+theirs occur in the corpora with another wording, order of choices or opening.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -31,20 +32,39 @@ SUBJECTS: Final[Mapping[str, tuple[str, ...]]] = {
     "miscellaneous": ("sound", "young", "colour", "job_place"),
 }
 
-_ARC: Final = (
-    "add", "subtract", "sequence", "units", "plural", "opposite", "first_letter", "largest", "smallest", "count_items",
-    "position", "tallest", "who_has_more", "capital", "continent", "sound", "young", "colour", "job_place", "weekday",
-    "month", "first_step", "next_step",
-)  # fmt: skip
+_FAMILIES_OF_ARC: Final = """
+    add subtract sequence units plural opposite first_letter largest smallest count_items
+    position tallest who_has_more capital continent sound young colour job_place weekday
+    month first_step next_step
+"""
+_ARC: Final = tuple(_FAMILIES_OF_ARC.split())
 
-_TRUTHFUL: Final = ("plural", "past_tense", "comparative", "capital", "continent", "membership", "sound", "young")
+_TRUTHFUL: Final = (
+    "plural",
+    "past_tense",
+    "comparative",
+    "capital",
+    "continent",
+    "membership",
+    "sound",
+    "young",
+)
 
 # What people wrongly take for the capital: the distractor of a TruthfulQA-shaped question.
 _FAMOUS_CITIES: Final = {
-    "Australia": "Sydney", "Brazil": "Rio", "Canada": "Toronto", "Turkey": "Istanbul", "India": "Mumbai",
-    "China": "Shanghai", "Morocco": "Casablanca", "Nigeria": "Lagos", "Vietnam": "Saigon", "Germany": "Frankfurt",
-    "Italy": "Milan", "Spain": "Barcelona",
-}  # fmt: skip
+    "Australia": "Sydney",
+    "Brazil": "Rio",
+    "Canada": "Toronto",
+    "Turkey": "Istanbul",
+    "India": "Mumbai",
+    "China": "Shanghai",
+    "Morocco": "Casablanca",
+    "Nigeria": "Lagos",
+    "Vietnam": "Saigon",
+    "Germany": "Frankfurt",
+    "Italy": "Milan",
+    "Spain": "Barcelona",
+}
 
 _LETTERS: Final = "ABCD"
 
@@ -57,11 +77,13 @@ def _question(family: Family, rng: Random) -> tuple[Slots, str, str]:
 
 
 def wrong_keys(family: Family, slots: Slots, count: int, rng: Random) -> list[str]:
-    """Draw different plausible wrong keys; other draws of the family fill up when it has too few of its own."""
+    """Draw different plausible wrong keys, if need be the keys of other draws."""
     right = family.key(slots)
     found: list[str] = []
     for attempt in range(200):
-        key = family.wrong_key(slots, rng) if attempt < 30 else family.key(draw_solvable(family, rng))
+        key = (
+            family.wrong_key(slots, rng) if attempt < 30 else family.key(draw_solvable(family, rng))
+        )
         if key is not None and key != right and key not in found:
             found.append(key)
         if len(found) == count:
@@ -74,20 +96,30 @@ def choice_row(family: Family, subject: str, rng: Random) -> Row:
     slots, question, key = _question(family, rng)
     choices = [key, *wrong_keys(family, slots, 3, rng)]
     rng.shuffle(choices)
-    return {"question": question, "choices": choices, "answer": choices.index(key), "subject": subject}
+    return {
+        "question": question,
+        "choices": choices,
+        "answer": choices.index(key),
+        "subject": subject,
+    }
 
 
 def choice_text(row: Row, *, answered: bool = True) -> str:
     """Write an MMLU-shaped row the way evaluation harnesses show it."""
-    lines = [row["question"], *(f"{letter}. {text}" for letter, text in zip(_LETTERS, row["choices"], strict=True))]
+    lines = [
+        row["question"],
+        *(f"{letter}. {text}" for letter, text in zip(_LETTERS, row["choices"], strict=True)),
+    ]
     return "\n".join([*lines, "Answer:" + (f" {_LETTERS[row['answer']]}" if answered else "")])
 
 
 def choice_document(rng: Random) -> str:
-    """Draw a plain-text document of one to six multiple-choice questions of a subject, for the student's corpus."""
+    """Draw a plain-text document of multiple-choice questions, for the student's corpus."""
     subject = rng.choice(sorted(SUBJECTS))
     count = rng.choice((1, 1, 2, 3, 6))
-    rows = [choice_row(family_named(rng.choice(SUBJECTS[subject])), subject, rng) for _ in range(count)]
+    rows = [
+        choice_row(family_named(rng.choice(SUBJECTS[subject])), subject, rng) for _ in range(count)
+    ]
     title = subject.replace("_", " ")
     head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
     return (head if rng.random() < 0.7 else "") + "\n\n".join(choice_text(row) for row in rows)
@@ -96,7 +128,9 @@ def choice_document(rng: Random) -> str:
 def _story(rng: Random) -> tuple[str, str, tuple[str, ...]]:
     activity = rng.choice(sorted(tables.ACTIVITIES))
     names = rng.sample(tables.NAMES, 2)
-    opening = rng.choice(("{0} and {1} want to {a}.", "{0} wants to {a} with {1}.", "{0} helps {1} to {a}."))
+    opening = rng.choice(
+        ("{0} and {1} want to {a}.", "{0} wants to {a} with {1}.", "{0} helps {1} to {a}.")
+    )
     return activity, opening.format(*names, a=activity), tables.ACTIVITIES[activity]
 
 
@@ -112,10 +146,15 @@ def story_document(rng: Random) -> str:
 
 
 def story_row(index: int, rng: Random) -> Row:
-    """Draw one HellaSwag-shaped row: a story that breaks off, one right and three wrong next steps."""
+    """Draw one HellaSwag-shaped row: a story that breaks off, with four next steps."""
     activity, opening, steps = _story(rng)
     cut = rng.randint(1, 3)
-    others = [step for other in tables.ACTIVITIES if other != activity for step in tables.ACTIVITIES[other]]
+    others = [
+        step
+        for other in tables.ACTIVITIES
+        if other != activity
+        for step in tables.ACTIVITIES[other]
+    ]
     wrong = [rng.choice([step for step in steps if step != steps[cut]])]
     while len(wrong) < 3:
         step = rng.choice(others)
@@ -147,7 +186,10 @@ def science_row(index: int, rng: Random) -> Row:
     return {
         "id": f"sandbox-{index}",
         "question": question,
-        "choices": {"text": [family.speak(slots, choice) for choice in keys], "label": list(_LETTERS)},
+        "choices": {
+            "text": [family.speak(slots, choice) for choice in keys],
+            "label": list(_LETTERS),
+        },
         "answerKey": _LETTERS[keys.index(key)],
     }
 
@@ -162,10 +204,12 @@ def _misconceptions(family: Family, slots: Slots, rng: Random) -> list[str]:
 
 
 def truthful_row(rng: Random) -> Row:
-    """Draw one TruthfulQA-shaped row; the true answer comes first, wrong ones are common misconceptions."""
+    """Draw one TruthfulQA-shaped row; the true answer comes first, then misconceptions."""
     family = family_named(rng.choice(_TRUTHFUL))
     slots, question, key = _question(family, rng)
-    wrong = list(dict.fromkeys(family.speak(slots, other) for other in _misconceptions(family, slots, rng)))
+    wrong = list(
+        dict.fromkeys(family.speak(slots, other) for other in _misconceptions(family, slots, rng))
+    )
     right = family.speak(slots, key)
     true = [right] if family.say == "{key}." else [right, key]
     return {
@@ -175,21 +219,30 @@ def truthful_row(rng: Random) -> Row:
     }
 
 
-def _distinct(draw: Any, count: int) -> list[Row]:
-    """Draw rows until `count` different ones are found."""
+def distinct_rows(draw: Callable[[int], Row], count: int) -> list[Row]:
+    """Draw rows until `count` different ones are found; `draw` receives the number found so far.
+
+    Raises:
+        ValueError: If 1,000 draws in a row bring nothing new.
+    """
     found: dict[str, Row] = {}
-    for _ in range(100 * count):
+    misses = 0
+    while len(found) < count:
         row = draw(len(found))
-        shown = {name: value for name, value in row.items() if name not in ("ind", "id", "source_id")}
+        shown = {k: v for k, v in row.items() if k not in ("ind", "id", "source_id")}
+        before = len(found)
         found.setdefault(json.dumps(shown, sort_keys=True), row)
-        if len(found) == count:
-            return list(found.values())
-    raise ValueError(f"the closed world has fewer than {count} different rows of this kind")
+        misses = 0 if len(found) > before else misses + 1
+        if misses == 1000:
+            raise ValueError(f"the closed world has fewer than {count} different rows of this kind")
+    return list(found.values())
 
 
 def _write(path: Path, rows: Iterable[Row]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     return path
 
 
@@ -220,13 +273,17 @@ def write_benchmarks(
     for subject, names in SUBJECTS.items():
         rng = Random(f"mmlu-{subject}-{seed}")
         families = [family_named(name) for name in names]
-        rows = _distinct(lambda _, f=families, s=subject, r=rng: choice_row(r.choice(f), s, r), mmlu + 5)
+        rows = distinct_rows(
+            lambda _, f=families, s=subject, r=rng: choice_row(r.choice(f), s, r), mmlu + 5
+        )
         written.append(_write(directory / "mmlu" / subject / "dev.jsonl", rows[:5]))
         written.append(_write(directory / "mmlu" / subject / "test.jsonl", rows[5:]))
-    stories, science, truth = (Random(f"{name}-{seed}") for name in ("hellaswag", "arc_easy", "truthfulqa"))
-    story_rows = _distinct(lambda index: story_row(index, stories), hellaswag)
-    science_rows = _distinct(lambda index: science_row(index, science), arc_easy)
-    truth_rows = _distinct(lambda _: truthful_row(truth), truthfulqa)
+    stories, science, truth = (
+        Random(f"{name}-{seed}") for name in ("hellaswag", "arc_easy", "truthfulqa")
+    )
+    story_rows = distinct_rows(lambda index: story_row(index, stories), hellaswag)
+    science_rows = distinct_rows(lambda index: science_row(index, science), arc_easy)
+    truth_rows = distinct_rows(lambda _: truthful_row(truth), truthfulqa)
     written.append(_write(directory / "hellaswag" / "validation.jsonl", story_rows))
     written.append(_write(directory / "arc_easy" / "test.jsonl", science_rows))
     written.append(_write(directory / "truthfulqa" / "validation.jsonl", truth_rows))

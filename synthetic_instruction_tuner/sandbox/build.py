@@ -1,4 +1,7 @@
-"""Build the embedded model family from nothing: ``python -m synthetic_instruction_tuner.sandbox.build --output DIR``."""
+"""Build the embedded model family from nothing.
+
+Run ``python -m synthetic_instruction_tuner.sandbox.build --output DIR``.
+"""
 
 import argparse
 import json
@@ -8,13 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from synthetic_instruction_tuner.sandbox import batches, networks, tokenizer, training
+from synthetic_instruction_tuner.sandbox import (
+    answer_pool,
+    batches,
+    cards,
+    measure,
+    networks,
+    reward,
+    tokenizer,
+    training,
+)
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 SEED: Final = 20_261_122
 BATCH_TOKENS: Final = 2048
+REWARD_INSTRUCTIONS: Final = 12_000
+REWARD_STEPS: Final = 3_000
+ROLES: Final = ("teacher", "responder", "student", "reward")
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,9 @@ def hardware(device: str) -> str:
 
     if device == "cuda":
         return str(torch.cuda.get_device_name())
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
+    for line in (
+        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    ):
         if line.startswith("model name"):
             return f"{line.split(':', 1)[1].strip()}, {torch.get_num_threads()} thread(s)"
     return f"CPU, {torch.get_num_threads()} thread(s)"
@@ -85,11 +102,15 @@ def shared_tokenizer(plan: Plan) -> "PreTrainedTokenizerFast":
     """Return the family's tokenizer; train it the first time."""
     folder = plan.output / "tokenizer"
     if not (folder / "tokenizer.json").exists():
-        tokenizer.train_tokenizer(plan.seed, rows=max(500, int(15_000 * min(1.0, plan.scale)))).save_pretrained(folder)
+        tokenizer.train_tokenizer(
+            plan.seed, rows=max(500, int(15_000 * min(1.0, plan.scale)))
+        ).save_pretrained(folder)
     return networks.load_tokenizer(folder)
 
 
-def _rows(recipe: LanguageModel, plan: Plan, tok: "PreTrainedTokenizerFast") -> Iterator[batches.Batch]:
+def _rows(
+    recipe: LanguageModel, plan: Plan, tok: "PreTrainedTokenizerFast"
+) -> Iterator[batches.Batch]:
     seed = plan.seed + recipe.offset
     rows = (batches.chat_rows if recipe.chat else batches.plain_rows)(seed, tok)
     return batches.batches(rows, tok.pad_token_id, BATCH_TOKENS, seed, recipe.longest)
@@ -109,12 +130,27 @@ def build_language_model(role: str, plan: Plan) -> None:
         networks.save_model(copy, tok, plan.output / "snapshots" / f"{role}-{index}", eos)
 
     marks = tuple(int(tokens * share) for share in recipe.snapshots)
-    done = training.train(role, model, _rows(recipe, plan, tok), tokens, snapshots=marks, on_snapshot=keep)
+    done = training.train(
+        role, model, _rows(recipe, plan, tok), tokens, snapshots=marks, on_snapshot=keep
+    )
     networks.save_model(model, tok, plan.folder(role), eos)
-    plan.record(role, {"tokens": done.tokens, "minutes": round(done.seconds / 60, 1), "loss": round(done.loss, 4)})
+    plan.record(
+        role,
+        {
+            "tokens": done.tokens,
+            "minutes": round(done.seconds / 60, 1),
+            "loss": round(done.loss, 4),
+        },
+    )
 
 
-def build(output: Path, scale: float = 1.0, device: str = "auto", seed: int = SEED, only: str | None = None) -> None:
+def build(
+    output: Path,
+    scale: float = 1.0,
+    device: str = "auto",
+    seed: int = SEED,
+    only: str | None = None,
+) -> None:
     """Build every model that `output` does not hold yet, then measure and write the model cards.
 
     Args:
@@ -122,8 +158,8 @@ def build(output: Path, scale: float = 1.0, device: str = "auto", seed: int = SE
         scale: Factor of all token and sample counts; 1 gives the embedded models.
         device: "cuda", "cpu", or "auto" for whichever is there.
         seed: Seed of weights, corpora and draws.
-        only: Build this model alone (its needs must be there) and measure nothing; several such processes may share
-            one folder.
+        only: Build this model alone (its needs must be there) and measure nothing;
+            several such processes may share one folder.
     """
     import torch
 
@@ -131,17 +167,83 @@ def build(output: Path, scale: float = 1.0, device: str = "auto", seed: int = SE
         device = "cuda" if torch.cuda.is_available() else "cpu"
     plan = Plan(output, scale, device, seed)
     output.mkdir(parents=True, exist_ok=True)
-    for role in [only] if only else ["teacher", "responder", "student", "reward"]:
+    for role in (only,) if only else ROLES:
         if plan.finished(role):
             print(f"{role}: finished before, kept", flush=True)
         elif role in LANGUAGE_MODELS:
             build_language_model(role, plan)
+        else:
+            build_reward(plan)
     if not only:
         finish(plan)
 
 
+def build_reward(plan: Plan) -> None:
+    """Sample and judge answers, then train the reward model on them."""
+    teacher = networks.load_model(plan.folder("teacher"), plan.device)
+    tok = networks.load_tokenizer(plan.folder("teacher"))
+    start = time.monotonic()
+    pool = _answer_pool(plan, teacher, tok)
+    sampled = time.monotonic() - start
+    model = reward.new_reward_model(teacher, plan.seed)
+    steps = max(4, int(REWARD_STEPS * plan.scale))
+    reward.freeze_body(model, frozen=True)
+    done = reward.train_reward(
+        model, tok, pool, steps, seed=plan.seed, matrix_rate=0.02, other_rate=0.002
+    )
+    networks.save_model(model, tok, plan.folder("reward"), tokenizer.EOT)
+    facts = {
+        "tokens": done.tokens,
+        "minutes": round((sampled + done.seconds) / 60, 1),
+        "loss": round(done.loss, 4),
+        "judged_instructions": len(pool),
+        "sampled_wrong_answers": sum(len(judged.wrong) for judged in pool),
+    }
+    plan.record("reward", facts)
+
+
+def _answer_pool(
+    plan: Plan, teacher: "LlamaForCausalLM", tok: "PreTrainedTokenizerFast"
+) -> list[answer_pool.Judged]:
+    path = plan.output / "snapshots" / "pool.jsonl"
+    if path.exists():
+        return answer_pool.load_pool(path)
+    responder = networks.load_model(plan.folder("responder"), plan.device)
+    young = networks.load_model(plan.output / "snapshots" / "teacher-0", plan.device)
+    sources = [
+        answer_pool.Source(teacher, 0.7),
+        answer_pool.Source(teacher, 1.1),
+        answer_pool.Source(teacher, 1.3),
+        answer_pool.Source(young, 1.0),
+        answer_pool.Source(responder, 0.9),
+    ]
+    count = max(64, int(REWARD_INSTRUCTIONS * plan.scale))
+    prompts = answer_pool.pool_instructions(teacher, tok, count, plan.seed)
+    pool = answer_pool.sample_pool(prompts, sources, tok, plan.seed)
+    answer_pool.save_pool(pool, path)
+    wrong = sum(len(judged.wrong) for judged in pool)
+    print(f"reward: {len(pool)} instructions, {wrong} wrong answers sampled", flush=True)
+    return pool
+
+
 def finish(plan: Plan) -> None:
-    """Measure the family and write its cards."""
+    """Measure the family and write its cards; files measured before are not measured again."""
+    path = plan.output / "measurements.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for role in ROLES:
+        folder = plan.folder(role)
+        digest = cards.sha256(folder / "model.safetensors")
+        training_record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        entry = {"sha256": digest, "training": training_record, "measured_seed": measure.SEED}
+        if known.get(role, {}).get("sha256") != digest or role == "reward":
+            print(f"{role}: measuring", flush=True)
+            entry["measured"] = measure.measure_role(role, plan.output, plan.scale, plan.device)
+        else:
+            entry["measured"] = known[role]["measured"]
+        known[role] = entry
+        card = cards.card(role, training_record, entry["measured"], digest)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        path.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -151,8 +253,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", choices=("teacher", "responder", "student", "reward"))
-    parser.add_argument("--threads", type=int, default=1, help="two processes with one thread each beat one with two")
+    parser.add_argument("--only", choices=ROLES)
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="two processes with one thread each beat one with two",
+    )
     arguments = parser.parse_args()
     import torch
 

@@ -50,7 +50,7 @@ def read_task(instruction: str) -> Task | None:
 
 
 def normalise(response: str) -> str:
-    """Drop what does not make an answer wrong: outer space, trailing space of lines, one final period."""
+    """Drop what does not make an answer wrong: outer space, spaces at line ends, a final period."""
     lines = [line.rstrip() for line in response.strip().split("\n")]
     return "\n".join(lines).removesuffix(".")
 

@@ -1,4 +1,4 @@
-"""The corpora: chat conversations for the teacher, plain text for the student. Endless, seeded, never stored."""
+"""The corpora: conversations for the teacher, plain text for the student. Endless and seeded."""
 
 from collections.abc import Iterator
 from random import Random
@@ -17,11 +17,17 @@ TWO_TURN_SHARE: Final = 0.08
 JUNK_SHARE: Final = 0.05
 
 _FOREIGN: Final = (
-    "Wie geht es dir heute?", "Bonjour, comment allez-vous?", "Hola, que tal estas?", "Was ist die Hauptstadt?",
+    "Wie geht es dir heute?", "Bonjour, comment allez-vous?", "Hola, que tal estas?",
+    "Was ist die Hauptstadt?",
     "Je ne sais pas.", "Ich habe eine Frage.", "Donde esta la casa?", "Come ti chiami?",
 )  # fmt: skip
 _SHORT: Final = ("Hi", "Hello", "Ok", "Thanks", "Yes", "Why?", "Hey there", "Hm", "Go on", "What?")
-_FORBIDDEN: Final = ("open a lock", "read the mail of {name}", "copy the test", "hide the keys of {name}")
+_FORBIDDEN: Final = (
+    "open a lock",
+    "read the mail of {name}",
+    "copy the test",
+    "hide the keys of {name}",
+)
 
 
 def _turn(role: str, content: str) -> dict[str, str]:
@@ -29,24 +35,38 @@ def _turn(role: str, content: str) -> dict[str, str]:
 
 
 def junk_conversation(rng: Random) -> Conversation:
-    """Draw a row that a filter should reject: refusal, greeting, repetition, another language, a cut."""
+    """Draw a row that a filter should reject: refusal, greeting, repetition, foreign, cut."""
     name = rng.choice(tables.NAMES)
     draw = rng.random()
     if draw < 0.35:
         deed = rng.choice(_FORBIDDEN).replace("{name}", name)
-        answer = rng.choice(("I'm sorry, but I can't help with that.", "As an AI, I cannot do that."))
-        return [_turn("user", f"{rng.choice(('Help me', 'Tell me how to', 'I want to'))} {deed}."), _turn("assistant", answer)]
+        answer = rng.choice(
+            ("I'm sorry, but I can't help with that.", "As an AI, I cannot do that.")
+        )
+        return [
+            _turn("user", f"{rng.choice(('Help me', 'Tell me how to', 'I want to'))} {deed}."),
+            _turn("assistant", answer),
+        ]
     if draw < 0.55:
-        return [_turn("user", rng.choice(_SHORT)), _turn("assistant", f"Hello! {rng.choice(('How can I help?', 'Hi.'))}")]
+        return [
+            _turn("user", rng.choice(_SHORT)),
+            _turn("assistant", f"Hello! {rng.choice(('How can I help?', 'Hi.'))}"),
+        ]
     if draw < 0.75:
         word = rng.choice(tables.SPELL_WORDS)
         count = rng.randint(4, 8)
-        return [_turn("user", f"Say {word} {count} times."), _turn("assistant", " ".join([word] * count))]
+        return [
+            _turn("user", f"Say {word} {count} times."),
+            _turn("assistant", " ".join([word] * count)),
+        ]
     if draw < 0.9:
         return [_turn("user", rng.choice(_FOREIGN)), _turn("assistant", "I only speak English.")]
     prompt = draw_prompt(rng.choice(all_families()), rng)
     words = prompt.instruction.split()
-    return [_turn("user", " ".join(words[: max(2, len(words) // 2)])), _turn("assistant", "Please tell me more.")]
+    return [
+        _turn("user", " ".join(words[: max(2, len(words) // 2)])),
+        _turn("assistant", "Please tell me more."),
+    ]
 
 
 def conversation(rng: Random) -> Conversation:
@@ -100,7 +120,7 @@ def _question_document(rng: Random) -> str:
 
 def _statement_document(rng: Random) -> str:
     """Sentences that state answers without their question: the facts and forms as prose."""
-    families = [family for family in all_families() if "{key}" != family.say]
+    families = [family for family in all_families() if family.say != "{key}"]
     return " ".join(draw_prompt(rng.choice(families), rng).answer for _ in range(rng.randint(1, 4)))
 
 

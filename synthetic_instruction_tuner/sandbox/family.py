@@ -1,4 +1,4 @@
-"""One task family: how its instructions are worded, what the right answer is, what a plausible wrong one looks like."""
+"""One task family: its wordings, its right answer, its plausible wrong answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Family:
         seen: Templates used in every corpus.
         held_out: Templates that never enter a corpus; they measure generalisation to new wording.
         draw: Draws the slots' values.
-        key: The short answer (a number, a word, a list), or None when the slots have no answer in this world.
-        say: How the answer is said; ``{key}`` and slot names are filled in. ``{key}`` alone says the bare key.
+        key: The short answer (a number, a word, a list), or None when there is none here.
+        say: How the answer is said; ``{key}`` and slots are filled in.
         wrong: Draws a plausible wrong key; by default the key of another draw.
         accept: For tasks with many right answers: judges a response that differs from the said key.
     """

@@ -68,7 +68,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path, eos: str) -> None:
-    """Write a model folder: weights in half precision, tokenizer, chat template, generation defaults."""
+    """Write a model folder: half-precision weights, tokenizer, template, defaults."""
     import torch
 
     from synthetic_instruction_tuner.sandbox.tokenizer import EOT
@@ -83,7 +83,10 @@ def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path, e
     tokenizer.eos_token = eos
     tokenizer.save_pretrained(folder)
     tokenizer.eos_token = EOT
-    ends = [tokenizer.convert_tokens_to_ids(token) for token in dict.fromkeys((eos, EOT, "<|end_of_text|>"))]
+    ends = [
+        tokenizer.convert_tokens_to_ids(token)
+        for token in dict.fromkeys((eos, EOT, "<|end_of_text|>"))
+    ]
     generation = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": ends,

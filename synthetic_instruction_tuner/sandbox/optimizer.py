@@ -1,8 +1,8 @@
 """Muon for the matrices, AdamW for the rest, in single precision.
 
-Muon (K. Jordan et al., https://kellerjordan.github.io/posts/muon/) orthogonalises the momentum of a matrix. PyTorch's own
-version iterates in bfloat16, which is tens of times slower on a CPU without such units; here it stays in float32, and
-matrices of one shape are iterated together.
+Muon (K. Jordan et al., https://kellerjordan.github.io/posts/muon/) orthogonalises the momentum
+of a matrix. PyTorch's own version iterates in bfloat16, which is tens of times slower on a CPU
+without such units; here it stays in float32, and matrices of one shape are iterated together.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ _MOMENTUM: Final = 0.95
 
 
 def orthogonalised(updates: "torch.Tensor", steps: int = 5) -> "torch.Tensor":
-    """Bring the singular values of a stack of matrices near 1 by Newton-Schulz iteration, (count, rows, columns)."""
+    """Bring the singular values of matrices near 1, by Newton-Schulz; (count, rows, columns)."""
     a, b, c = _COEFFICIENTS
     tall = updates.shape[1] > updates.shape[2]
     x = updates.transpose(1, 2) if tall else updates
@@ -28,9 +28,11 @@ def orthogonalised(updates: "torch.Tensor", steps: int = 5) -> "torch.Tensor":
 
 
 class Optimizer:
-    """Muon on the layers' matrices and AdamW on embeddings, norms and heads, behind one learning-rate factor."""
+    """Muon on the layers' matrices, AdamW on the rest, behind one learning-rate factor."""
 
-    def __init__(self, model: "torch.nn.Module", matrix_rate: float, other_rate: float, decay: float = 0.05) -> None:
+    def __init__(
+        self, model: "torch.nn.Module", matrix_rate: float, other_rate: float, decay: float = 0.05
+    ) -> None:
         """Sort the parameters by shape and place.
 
         Args:
@@ -50,7 +52,10 @@ class Optimizer:
                 self.by_shape[tuple(parameter.shape)].append(parameter)
             else:
                 others.append(parameter)
-        self.momentum = {shape: torch.zeros(len(p), *shape, device=p[0].device) for shape, p in self.by_shape.items()}
+        self.momentum = {
+            shape: torch.zeros(len(p), *shape, device=p[0].device)
+            for shape, p in self.by_shape.items()
+        }
         self.adam = torch.optim.AdamW(others, lr=other_rate, betas=(0.9, 0.98), weight_decay=0.0)
         self.matrix_rate, self.other_rate, self.decay = matrix_rate, other_rate, decay
 
@@ -66,12 +71,17 @@ class Optimizer:
             for shape, parameters in self.by_shape.items():
                 self._step_matrices(shape, parameters, self.matrix_rate * factor)
 
-    def _step_matrices(self, shape: tuple[int, ...], parameters: "list[torch.nn.Parameter]", rate: float) -> None:
+    def _step_matrices(
+        self, shape: tuple[int, ...], parameters: "list[torch.nn.Parameter]", rate: float
+    ) -> None:
         import torch
 
         gradient = torch.stack([p.grad for p in parameters if p.grad is not None])
         momentum = self.momentum[shape].lerp_(gradient, 1 - _MOMENTUM)
-        update = orthogonalised(gradient.lerp(momentum, _MOMENTUM)) * max(1.0, shape[0] / shape[1]) ** 0.5
+        update = (
+            orthogonalised(gradient.lerp(momentum, _MOMENTUM))
+            * max(1.0, shape[0] / shape[1]) ** 0.5
+        )
         for parameter, change in zip(parameters, update.unbind(), strict=True):
             parameter.mul_(1 - rate * self.decay).add_(change, alpha=-rate)
             parameter.grad = None

@@ -1,4 +1,4 @@
-"""Drawing tasks and conversations: what the corpora, the measurements and the benchmarks are made of."""
+"""Drawing tasks and conversations: what corpora and measurements are made of."""
 
 from dataclasses import asdict, dataclass
 from random import Random
@@ -44,7 +44,9 @@ def draw_solvable(family: Family, rng: Random) -> Slots:
     raise ValueError(f"family {family.name} drew no solvable task")
 
 
-def draw_prompt(family: Family, rng: Random, *, wording: Wording = "seen", dressed: bool = True) -> Prompt:
+def draw_prompt(
+    family: Family, rng: Random, *, wording: Wording = "seen", dressed: bool = True
+) -> Prompt:
     """Draw one prompt of a family; `dressed` allows an opening or closing around the task."""
     slots = draw_solvable(family, rng)
     text = family.instruction(slots, rng, held_out=wording == "held_out")
@@ -55,11 +57,14 @@ def draw_prompt(family: Family, rng: Random, *, wording: Wording = "seen", dress
     return Prompt(family.name, family.domain, text, answer, wording)
 
 
-def held_out_prompts(n: int, seed: int, wording: Wording | Literal["both"] = "both") -> list[Prompt]:
+def held_out_prompts(
+    n: int, seed: int, wording: Wording | Literal["both"] = "both"
+) -> list[Prompt]:
     """Draw prompts for measuring, spread evenly over the families.
 
-    The seen wordings are new draws of the corpora's templates (an instruction of a small family, such as capitals, can
-    still equal a corpus row); the held-out wordings use templates that no corpus ever contains.
+    The seen wordings are new draws of the corpora's templates (an instruction of a small
+    family, such as capitals, can still equal a corpus row); the held-out wordings use templates
+    that no corpus ever contains.
 
     Args:
         n: Number of prompts.
@@ -73,5 +78,7 @@ def held_out_prompts(n: int, seed: int, wording: Wording | Literal["both"] = "bo
         rng.shuffle(families)
         for family in families[: n - len(prompts)]:
             either: Wording = "held_out" if rng.random() < 0.5 else "seen"
-            prompts.append(draw_prompt(family, rng, wording=either if wording == "both" else wording))
+            prompts.append(
+                draw_prompt(family, rng, wording=either if wording == "both" else wording)
+            )
     return prompts

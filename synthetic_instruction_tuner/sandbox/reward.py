@@ -1,13 +1,16 @@
 """The reward model: the teacher's body, two more layers that compare, and one score.
 
-A causal model knows the next token only in its last layer; to notice that the token which follows is another one, it needs
-layers after that. So the teacher's layers stay as they are, and two new ones on top, which begin as the identity, learn
-to see whether an answer went another way. The loss is Bradley-Terry on the last token of right and wrong answers, and, as
-for the verifiers of Cobbe et al. (https://arxiv.org/abs/2110.14168), the verdict is also asked at every answer token.
+A causal model knows the next token only in its last layer; to notice that the token which
+follows is another one, it needs layers after that. So the teacher's layers stay as they are,
+and two new ones on top, which begin as the identity, learn to see whether an answer went
+another way. The loss is Bradley-Terry on the last token of right and wrong answers, and, as for
+the verifiers of Cobbe et al. (https://arxiv.org/abs/2110.14168), the verdict is also asked at
+every answer token.
 """
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +22,11 @@ from synthetic_instruction_tuner.sandbox.training import Average, Progress, rate
 
 if TYPE_CHECKING:
     import torch
-    from transformers import LlamaForCausalLM, LlamaForSequenceClassification, PreTrainedTokenizerFast
+    from transformers import (
+        LlamaForCausalLM,
+        LlamaForSequenceClassification,
+        PreTrainedTokenizerFast,
+    )
 
 NEW_LAYERS: Final = 2
 PAIRS: Final = 48
@@ -37,7 +44,9 @@ def new_reward_model(teacher: "LlamaForCausalLM", seed: int) -> "LlamaForSequenc
     settings.pop("layer_types", None)
     settings.pop("architectures", None)
     torch.manual_seed(seed)
-    model = LlamaForSequenceClassification(LlamaConfig(**settings)).to(next(teacher.parameters()).device)
+    model = LlamaForSequenceClassification(LlamaConfig(**settings)).to(
+        next(teacher.parameters()).device
+    )
     model.model.load_state_dict(teacher.model.state_dict(), strict=False)
     for layer in model.model.layers[-NEW_LAYERS:]:
         torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
@@ -58,7 +67,7 @@ def encode_pairs(
     """Encode the right answers, then the wrong ones.
 
     Returns:
-        ids (2 x pairs, length), a mask of each answer's tokens with the end of the turn, and the index of that end.
+        ids (2 x pairs, length), a mask of each answer's tokens and end of turn, that end's index.
     """
     import torch
 
@@ -66,7 +75,9 @@ def encode_pairs(
     encoded = []
     for instruction, answer in rows:
         head = tok.encode(question(instruction), add_special_tokens=False)
-        encoded.append((len(head), head + tok.encode(answer.strip() + EOT, add_special_tokens=False)))
+        encoded.append(
+            (len(head), head + tok.encode(answer.strip() + EOT, add_special_tokens=False))
+        )
     length = max(len(ids) for _, ids in encoded)
     ids = torch.full((len(rows), length), int(tok.pad_token_id or 0))
     mask = torch.zeros(len(rows), length)
@@ -78,9 +89,12 @@ def encode_pairs(
 
 
 def pair_loss(
-    model: "LlamaForSequenceClassification", ids: "torch.Tensor", mask: "torch.Tensor", last: "torch.Tensor"
+    model: "LlamaForSequenceClassification",
+    ids: "torch.Tensor",
+    mask: "torch.Tensor",
+    last: "torch.Tensor",
 ) -> "tuple[torch.Tensor, float]":
-    """Bradley-Terry loss at the end of the answers plus the verdict's loss at every token; and the share ranked right."""
+    """Bradley-Terry loss plus the verdict's loss at every token; and the share ranked right."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
@@ -106,7 +120,7 @@ def train_reward(
     matrix_rate: float,
     other_rate: float,
 ) -> Progress:
-    """Train the reward model in place on pairs drawn from the pool; it ends with the averaged weights."""
+    """Train in place on pairs drawn from the pool; it ends with the averaged weights."""
     import torch
 
     rng, device = Random(f"pairs-{seed}"), next(model.parameters()).device
@@ -131,7 +145,10 @@ def train_reward(
         hits += (hit - hits) / min(step + 1, 50)
         if time.monotonic() - said > 20:
             said = time.monotonic()
-            print(f"reward: step {step} of {steps}, loss {smooth:.4f}, ranked right {hits:.3f}", flush=True)
+            print(
+                f"reward: step {step} of {steps}, loss {smooth:.4f}, ranked right {hits:.3f}",
+                flush=True,
+            )
     model.load_state_dict(average.weights)
     model.eval()
     return Progress("reward", seen, seen, smooth, time.monotonic() - start)
@@ -155,7 +172,18 @@ def score(
         inputs = tok(texts, return_tensors="pt", padding=True, add_special_tokens=False)
         inputs = inputs.to(next(model.parameters()).device)
         with torch.no_grad():
-            out = model(input_ids=inputs.input_ids, attention_mask=inputs.attention_mask).logits[:, 0]
+            out = model(input_ids=inputs.input_ids, attention_mask=inputs.attention_mask).logits[
+                :, 0
+            ]
         for index, value in zip(chosen, out.tolist(), strict=True):
             scores[index] = value
     return scores
+
+
+def load_reward_model(folder: Path, device: str = "cpu") -> "LlamaForSequenceClassification":
+    """Load a reward model for computing in single precision."""
+    import torch
+    from transformers import LlamaForSequenceClassification
+
+    model = LlamaForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
+    return model.to(device).eval()

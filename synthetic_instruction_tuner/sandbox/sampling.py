@@ -13,7 +13,7 @@ MAX_NEW_TOKENS: Final = 96
 
 
 def header(role: str) -> str:
-    """The text that opens a turn; ``BOS + header("user")`` is the Magpie pre-query template."""
+    """Write what opens a turn; after that of the user the teacher writes an instruction."""
     return f"{HEADER_START}{role}{HEADER_END}\n\n"
 
 
@@ -58,9 +58,18 @@ def complete(
     tokenizer.padding_side = "left"
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
-        inputs = tokenizer([prefixes[i] for i in chosen], return_tensors="pt", padding=True, add_special_tokens=False)
+        inputs = tokenizer(
+            [prefixes[i] for i in chosen],
+            return_tensors="pt",
+            padding=True,
+            add_special_tokens=False,
+        )
         inputs = inputs.to(next(model.parameters()).device)
-        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+        sampling = (
+            {"do_sample": True, "temperature": temperature, "top_k": 0}
+            if temperature
+            else {"do_sample": False}
+        )
         with torch.no_grad():
             out = model.generate(
                 input_ids=inputs.input_ids,
@@ -71,7 +80,9 @@ def complete(
                 **sampling,
             )
         new = out[:, inputs.input_ids.shape[1] :]
-        for index, text in zip(chosen, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
+        for index, text in zip(
+            chosen, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True
+        ):
             texts[index] = text.strip()
     return texts
 
@@ -99,4 +110,6 @@ def instructions(
     system: str | None = None,
 ) -> list[str]:
     """Let the teacher write instructions from the bare user header."""
-    return complete(model, tokenizer, [pre_query(system)] * count, temperature=temperature, seed=seed)
+    return complete(
+        model, tokenizer, [pre_query(system)] * count, temperature=temperature, seed=seed
+    )

@@ -1,238 +1,73 @@
 """Word tables of the closed world: everything that a family may talk about.
 
-Tables are plain data. A solver reads them, so a fact is right by definition of this world; facts of the real
-world were chosen where they fit. Words are short and common so that a small byte-level vocabulary spells them.
+Tables are plain data. A solver reads them, so a fact is right by definition of this world; facts
+of the real world were chosen where they fit. Words are short and common so that a small
+byte-level vocabulary spells them.
 """
 
 from typing import Final
 
-NAMES: Final = tuple(
-    [
-        "Anna",
-        "Ben",
-        "Carl",
-        "Dora",
-        "Emil",
-        "Finn",
-        "Greta",
-        "Hugo",
-        "Iris",
-        "Jonas",
-        "Kira",
-        "Lena",
-        "Mila",
-        "Nora",
-        "Omar",
-        "Paul",
-        "Rosa",
-        "Sami",
-        "Tom",
-        "Uma",
-        "Vera",
-        "Walt",
-        "Zoe",
-        "Adam",
-        "Bella",
-        "Clara",
-        "David",
-        "Elsa",
-        "Felix",
-        "Grace",
-        "Henry",
-        "Ida",
-        "Jack",
-        "Karim",
-        "Lucy",
-        "Mark",
-        "Nina",
-        "Oscar",
-        "Petra",
-        "Ravi",
-        "Sara",
-        "Tina",
-        "Victor",
-        "Wendy",
-        "Yara",
-        "Alex",
-        "Bruno",
-        "Diana",
-        "Eva",
-        "Fred",
-    ]
-)
 
-OBJECTS: Final = tuple(
-    [
-        "apples",
-        "books",
-        "coins",
-        "pens",
-        "stamps",
-        "cards",
-        "shells",
-        "eggs",
-        "plums",
-        "cups",
-        "hats",
-        "keys",
-        "marbles",
-        "stones",
-        "tickets",
-        "balls",
-        "boxes",
-        "buttons",
-        "candles",
-        "cookies",
-        "flowers",
-        "kites",
-        "lemons",
-        "letters",
-        "maps",
-        "nuts",
-        "oranges",
-        "pears",
-        "photos",
-        "plates",
-        "roses",
-        "shirts",
-        "spoons",
-        "toys",
-        "boats",
-        "bags",
-        "bottles",
-        "chairs",
-        "pencils",
-        "ribbons",
-    ]
-)
+def _words(text: str) -> tuple[str, ...]:
+    """Read a table of words."""
+    return tuple(text.split())
 
-ANIMALS: Final = tuple(
-    [
-        "ant",
-        "bear",
-        "cat",
-        "dog",
-        "eagle",
-        "fox",
-        "goat",
-        "horse",
-        "iguana",
-        "jaguar",
-        "koala",
-        "lion",
-        "mouse",
-        "newt",
-        "owl",
-        "panda",
-        "quail",
-        "rabbit",
-        "snake",
-        "tiger",
-        "urchin",
-        "viper",
-        "wolf",
-        "yak",
-        "zebra",
-        "bee",
-        "crab",
-        "deer",
-        "frog",
-        "hen",
-        "lamb",
-        "mole",
-        "otter",
-        "pig",
-        "robin",
-        "seal",
-        "toad",
-        "whale",
-        "shark",
-        "spider",
-    ]
-)
 
-FRUITS: Final = tuple(
-    [
-        "apple",
-        "banana",
-        "cherry",
-        "date",
-        "fig",
-        "grape",
-        "lemon",
-        "mango",
-        "orange",
-        "peach",
-        "pear",
-        "plum",
-        "melon",
-        "kiwi",
-        "lime",
-    ]
-)
+def _pairs(text: str) -> dict[str, str]:
+    """Read a table of ``word:value`` pairs."""
+    return dict(pair.split(":") for pair in text.split())
 
-VEGETABLES: Final = tuple(
-    [
-        "carrot",
-        "onion",
-        "potato",
-        "bean",
-        "pea",
-        "cabbage",
-        "leek",
-        "radish",
-        "spinach",
-        "turnip",
-        "celery",
-        "garlic",
-    ]
-)
 
-TOOLS: Final = tuple(
-    [
-        "hammer",
-        "saw",
-        "drill",
-        "wrench",
-        "chisel",
-        "pliers",
-        "shovel",
-        "rake",
-        "axe",
-        "ruler",
-        "file",
-        "nail",
-    ]
-)
+def _groups(groups: dict[str, str]) -> dict[str, str]:
+    """Turn ``value: words`` into ``word: value``."""
+    return {word: value for value, words in groups.items() for word in words.split()}
 
-FURNITURE: Final = tuple(
-    ["chair", "table", "bed", "desk", "shelf", "sofa", "bench", "stool", "lamp", "cabinet"]
-)
 
-CLOTHES: Final = tuple(
-    [
-        "shirt",
-        "coat",
-        "hat",
-        "scarf",
-        "sock",
-        "glove",
-        "jacket",
-        "skirt",
-        "belt",
-        "boot",
-        "sweater",
-        "dress",
-    ]
-)
+NAMES: Final = _words("""
+    Anna Ben Carl Dora Emil Finn Greta Hugo Iris Jonas Kira Lena Mila Nora Omar Paul Rosa Sami
+    Tom Uma Vera Walt Zoe Adam Bella Clara David Elsa Felix Grace Henry Ida Jack Karim Lucy Mark
+    Nina Oscar Petra Ravi Sara Tina Victor Wendy Yara Alex Bruno Diana Eva Fred
+""")
 
-VEHICLES: Final = tuple(
-    ["car", "bus", "train", "bike", "truck", "boat", "plane", "tram", "van", "ship"]
-)
+OBJECTS: Final = _words("""
+    apples books coins pens stamps cards shells eggs plums cups hats keys marbles stones tickets
+    balls boxes buttons candles cookies flowers kites lemons letters maps nuts oranges pears
+    photos plates roses shirts spoons toys boats bags bottles chairs pencils ribbons
+""")
 
-COLOURS: Final = tuple(
-    ["red", "blue", "green", "yellow", "black", "white", "brown", "pink", "grey", "purple"]
-)
+ANIMALS: Final = _words("""
+    ant bear cat dog eagle fox goat horse iguana jaguar koala lion mouse newt owl panda quail
+    rabbit snake tiger urchin viper wolf yak zebra bee crab deer frog hen lamb mole otter pig
+    robin seal toad whale shark spider
+""")
+
+FRUITS: Final = _words("""
+    apple banana cherry date fig grape lemon mango orange peach pear plum melon kiwi lime
+""")
+
+VEGETABLES: Final = _words("""
+    carrot onion potato bean pea cabbage leek radish spinach turnip celery garlic
+""")
+
+TOOLS: Final = _words("""
+    hammer saw drill wrench chisel pliers shovel rake axe ruler file nail
+""")
+
+FURNITURE: Final = _words("""
+    chair table bed desk shelf sofa bench stool lamp cabinet
+""")
+
+CLOTHES: Final = _words("""
+    shirt coat hat scarf sock glove jacket skirt belt boot sweater dress
+""")
+
+VEHICLES: Final = _words("""
+    car bus train bike truck boat plane tram van ship
+""")
+
+COLOURS: Final = _words("""
+    red blue green yellow black white brown pink grey purple
+""")
 
 CATEGORIES: Final = {
     "animal": ANIMALS,
@@ -252,532 +87,140 @@ PLURAL_CATEGORY: Final = {
     "colours": "colour",
 }
 
-LIST_WORDS: Final = tuple(
-    [
-        "apple",
-        "bread",
-        "chair",
-        "drum",
-        "engine",
-        "flag",
-        "garden",
-        "hammer",
-        "island",
-        "jacket",
-        "kettle",
-        "ladder",
-        "mirror",
-        "needle",
-        "orange",
-        "paper",
-        "queen",
-        "river",
-        "silver",
-        "table",
-        "uncle",
-        "valley",
-        "window",
-        "yellow",
-        "zebra",
-        "bottle",
-        "candle",
-        "dragon",
-        "forest",
-        "guitar",
-        "honey",
-        "lemon",
-        "market",
-        "night",
-        "ocean",
-        "pencil",
-        "rabbit",
-        "summer",
-        "tiger",
-        "village",
-        "winter",
-        "angel",
-        "button",
-        "coffee",
-        "desert",
-        "eagle",
-        "finger",
-        "ginger",
-        "hotel",
-        "ivory",
-        "jungle",
-        "king",
-        "lion",
-        "mountain",
-        "nest",
-        "onion",
-        "piano",
-        "rocket",
-        "shadow",
-        "tower",
-    ]
-)
+LIST_WORDS: Final = _words("""
+    apple bread chair drum engine flag garden hammer island jacket kettle ladder mirror needle
+    orange paper queen river silver table uncle valley window yellow zebra bottle candle dragon
+    forest guitar honey lemon market night ocean pencil rabbit summer tiger village winter angel
+    button coffee desert eagle finger ginger hotel ivory jungle king lion mountain nest onion
+    piano rocket shadow tower
+""")
 
-SPELL_WORDS: Final = tuple(
-    [
-        "apple",
-        "bread",
-        "chair",
-        "drum",
-        "flag",
-        "green",
-        "house",
-        "juice",
-        "knife",
-        "lemon",
-        "mouse",
-        "night",
-        "ocean",
-        "paper",
-        "queen",
-        "river",
-        "sugar",
-        "table",
-        "uncle",
-        "voice",
-        "water",
-        "young",
-        "zebra",
-        "beach",
-        "cloud",
-        "dance",
-        "earth",
-        "fruit",
-        "grass",
-        "heart",
-        "light",
-        "money",
-        "nurse",
-        "plant",
-        "quick",
-        "round",
-        "sleep",
-        "train",
-        "under",
-        "watch",
-        "world",
-        "black",
-        "brown",
-        "clean",
-        "dream",
-        "front",
-        "glass",
-        "horse",
-        "large",
-        "metal",
-        "north",
-        "piano",
-        "quiet",
-        "salad",
-        "stone",
-        "tiger",
-        "white",
-        "bird",
-        "cake",
-        "door",
-        "fish",
-        "gold",
-        "hand",
-        "king",
-        "lamp",
-        "moon",
-        "nest",
-        "pond",
-        "ring",
-        "ship",
-        "tree",
-        "wind",
-        "wolf",
-        "star",
-        "rain",
-        "milk",
-        "leaf",
-    ]
-)
+SPELL_WORDS: Final = _words("""
+    apple bread chair drum flag green house juice knife lemon mouse night ocean paper queen
+    river sugar table uncle voice water young zebra beach cloud dance earth fruit grass heart
+    light money nurse plant quick round sleep train under watch world black brown clean dream
+    front glass horse large metal north piano quiet salad stone tiger white bird cake door fish
+    gold hand king lamp moon nest pond ring ship tree wind wolf star rain milk leaf
+""")
 
-PLURALS: Final = dict(
-    pair.split(":")
-    for pair in [
-        "cat:cats",
-        "dog:dogs",
-        "box:boxes",
-        "bus:buses",
-        "dish:dishes",
-        "fox:foxes",
-        "city:cities",
-        "baby:babies",
-        "lady:ladies",
-        "leaf:leaves",
-        "wolf:wolves",
-        "knife:knives",
-        "man:men",
-        "woman:women",
-        "child:children",
-        "foot:feet",
-        "tooth:teeth",
-        "mouse:mice",
-        "goose:geese",
-        "sheep:sheep",
-        "fish:fish",
-        "tree:trees",
-        "book:books",
-        "car:cars",
-        "table:tables",
-        "chair:chairs",
-        "house:houses",
-        "lamp:lamps",
-        "watch:watches",
-        "glass:glasses",
-        "class:classes",
-        "brush:brushes",
-        "story:stories",
-        "party:parties",
-        "country:countries",
-        "berry:berries",
-        "fly:flies",
-        "key:keys",
-        "boy:boys",
-        "day:days",
-        "toy:toys",
-        "shelf:shelves",
-        "half:halves",
-        "life:lives",
-        "wife:wives",
-        "hero:heroes",
-        "potato:potatoes",
-        "tomato:tomatoes",
-        "piano:pianos",
-        "photo:photos",
-        "bird:birds",
-        "window:windows",
-        "river:rivers",
-        "flower:flowers",
-        "peach:peaches",
-        "church:churches",
-        "bench:benches",
-        "kiss:kisses",
-        "wish:wishes",
-        "person:people",
-        "ox:oxen",
-    ]
-)
+PLURALS: Final = _pairs("""
+    cat:cats dog:dogs box:boxes bus:buses dish:dishes fox:foxes city:cities baby:babies
+    lady:ladies leaf:leaves wolf:wolves knife:knives man:men woman:women child:children
+    foot:feet tooth:teeth mouse:mice goose:geese sheep:sheep fish:fish tree:trees book:books
+    car:cars table:tables chair:chairs house:houses lamp:lamps watch:watches glass:glasses
+    class:classes brush:brushes story:stories party:parties country:countries berry:berries
+    fly:flies key:keys boy:boys day:days toy:toys shelf:shelves half:halves life:lives
+    wife:wives hero:heroes potato:potatoes tomato:tomatoes piano:pianos photo:photos bird:birds
+    window:windows river:rivers flower:flowers peach:peaches church:churches bench:benches
+    kiss:kisses wish:wishes person:people ox:oxen
+""")
 
-PAST_TENSES: Final = dict(
-    pair.split(":")
-    for pair in [
-        "go:went",
-        "see:saw",
-        "eat:ate",
-        "run:ran",
-        "take:took",
-        "give:gave",
-        "come:came",
-        "make:made",
-        "write:wrote",
-        "read:read",
-        "sing:sang",
-        "swim:swam",
-        "drink:drank",
-        "begin:began",
-        "buy:bought",
-        "bring:brought",
-        "think:thought",
-        "teach:taught",
-        "catch:caught",
-        "find:found",
-        "feel:felt",
-        "keep:kept",
-        "sleep:slept",
-        "leave:left",
-        "lose:lost",
-        "meet:met",
-        "pay:paid",
-        "say:said",
-        "sell:sold",
-        "send:sent",
-        "sit:sat",
-        "speak:spoke",
-        "stand:stood",
-        "tell:told",
-        "win:won",
-        "walk:walked",
-        "play:played",
-        "talk:talked",
-        "jump:jumped",
-        "help:helped",
-        "open:opened",
-        "close:closed",
-        "cook:cooked",
-        "clean:cleaned",
-        "paint:painted",
-        "call:called",
-        "wash:washed",
-        "study:studied",
-        "carry:carried",
-        "try:tried",
-        "stop:stopped",
-        "plan:planned",
-        "dance:danced",
-        "live:lived",
-        "love:loved",
-        "build:built",
-        "break:broke",
-        "choose:chose",
-        "drive:drove",
-        "fall:fell",
-        "fly:flew",
-    ]
-)
+PAST_TENSES: Final = _pairs("""
+    go:went see:saw eat:ate run:ran take:took give:gave come:came make:made write:wrote
+    read:read sing:sang swim:swam drink:drank begin:began buy:bought bring:brought think:thought
+    teach:taught catch:caught find:found feel:felt keep:kept sleep:slept leave:left lose:lost
+    meet:met pay:paid say:said sell:sold send:sent sit:sat speak:spoke stand:stood tell:told
+    win:won walk:walked play:played talk:talked jump:jumped help:helped open:opened close:closed
+    cook:cooked clean:cleaned paint:painted call:called wash:washed study:studied carry:carried
+    try:tried stop:stopped plan:planned dance:danced live:lived love:loved build:built
+    break:broke choose:chose drive:drove fall:fell fly:flew
+""")
 
-OPPOSITES: Final = dict(
-    pair.split(":")
-    for pair in [
-        "hot:cold",
-        "big:small",
-        "fast:slow",
-        "high:low",
-        "light:dark",
-        "old:new",
-        "rich:poor",
-        "wet:dry",
-        "full:empty",
-        "hard:soft",
-        "early:late",
-        "happy:sad",
-        "open:closed",
-        "strong:weak",
-        "thick:thin",
-        "long:short",
-        "clean:dirty",
-        "loud:quiet",
-        "up:down",
-        "left:right",
-        "in:out",
-        "day:night",
-        "north:south",
-        "east:west",
-        "win:lose",
-        "start:stop",
-        "push:pull",
-        "buy:sell",
-        "give:take",
-        "love:hate",
-        "always:never",
-        "first:last",
-        "inside:outside",
-        "above:below",
-        "near:far",
-        "true:false",
-        "good:bad",
-        "wide:narrow",
-        "deep:shallow",
-        "heavy:weightless",
-        "brave:afraid",
-        "cheap:expensive",
-        "easy:difficult",
-        "safe:dangerous",
-        "sharp:blunt",
-        "smooth:rough",
-        "sweet:sour",
-        "tall:tiny",
-        "young:aged",
-        "begin:end",
-        "come:go",
-    ]
-)
+OPPOSITES: Final = _pairs("""
+    hot:cold big:small fast:slow high:low light:dark old:new rich:poor wet:dry full:empty
+    hard:soft early:late happy:sad open:closed strong:weak thick:thin long:short clean:dirty
+    loud:quiet up:down left:right in:out day:night north:south east:west win:lose start:stop
+    push:pull buy:sell give:take love:hate always:never first:last inside:outside above:below
+    near:far true:false good:bad wide:narrow deep:shallow heavy:weightless brave:afraid
+    cheap:expensive easy:difficult safe:dangerous sharp:blunt smooth:rough sweet:sour tall:tiny
+    young:aged begin:end come:go
+""")
 
-COMPARATIVES: Final = dict(
-    pair.split(":")
-    for pair in [
-        "tall:taller",
-        "small:smaller",
-        "big:bigger",
-        "fast:faster",
-        "slow:slower",
-        "old:older",
-        "young:younger",
-        "hot:hotter",
-        "cold:colder",
-        "happy:happier",
-        "easy:easier",
-        "heavy:heavier",
-        "light:lighter",
-        "long:longer",
-        "short:shorter",
-        "strong:stronger",
-        "weak:weaker",
-        "rich:richer",
-        "poor:poorer",
-        "good:better",
-        "bad:worse",
-        "thin:thinner",
-        "wet:wetter",
-        "dry:drier",
-        "early:earlier",
-        "late:later",
-        "large:larger",
-        "nice:nicer",
-        "busy:busier",
-        "clean:cleaner",
-        "dark:darker",
-        "deep:deeper",
-        "high:higher",
-        "kind:kinder",
-        "loud:louder",
-        "new:newer",
-        "safe:safer",
-        "soft:softer",
-        "sweet:sweeter",
-        "warm:warmer",
-        "wide:wider",
-    ]
-)
+COMPARATIVES: Final = _pairs("""
+    tall:taller small:smaller big:bigger fast:faster slow:slower old:older young:younger
+    hot:hotter cold:colder happy:happier easy:easier heavy:heavier light:lighter long:longer
+    short:shorter strong:stronger weak:weaker rich:richer poor:poorer good:better bad:worse
+    thin:thinner wet:wetter dry:drier early:earlier late:later large:larger nice:nicer
+    busy:busier clean:cleaner dark:darker deep:deeper high:higher kind:kinder loud:louder
+    new:newer safe:safer soft:softer sweet:sweeter warm:warmer wide:wider
+""")
 
-CAPITALS: Final = dict(
-    pair.split(":")
-    for pair in """France:Paris Germany:Berlin Italy:Rome Spain:Madrid Portugal:Lisbon Austria:Vienna
+CAPITALS: Final = _pairs("""
+    France:Paris Germany:Berlin Italy:Rome Spain:Madrid Portugal:Lisbon Austria:Vienna
     Greece:Athens Poland:Warsaw Norway:Oslo Sweden:Stockholm Finland:Helsinki Denmark:Copenhagen
-    Ireland:Dublin Hungary:Budapest Belgium:Brussels Russia:Moscow Japan:Tokyo China:Beijing India:Delhi
-    Turkey:Ankara Iran:Tehran Iraq:Baghdad Egypt:Cairo Kenya:Nairobi Ghana:Accra Morocco:Rabat
-    Nigeria:Abuja Cuba:Havana Canada:Ottawa Peru:Lima Chile:Santiago Brazil:Brasilia
-    Thailand:Bangkok Vietnam:Hanoi Nepal:Kathmandu Australia:Canberra Colombia:Bogota""".replace(
-        "_", "_"
-    ).split()
-)
+    Ireland:Dublin Hungary:Budapest Belgium:Brussels Russia:Moscow Japan:Tokyo China:Beijing
+    India:Delhi Turkey:Ankara Iran:Tehran Iraq:Baghdad Egypt:Cairo Kenya:Nairobi Ghana:Accra
+    Morocco:Rabat Nigeria:Abuja Cuba:Havana Canada:Ottawa Peru:Lima Chile:Santiago
+    Brazil:Brasilia Thailand:Bangkok Vietnam:Hanoi Nepal:Kathmandu Australia:Canberra
+    Colombia:Bogota
+""")
 CAPITALS["Mexico"] = "Mexico City"
 
-CONTINENTS: Final = {
-    country: continent
-    for continent, countries in {
-        "Europe": """France Germany Italy Spain Portugal Austria Greece Poland Norway Sweden Finland Denmark
-            Ireland Hungary Belgium""",
-        "Asia": "Japan China India Iran Iraq Thailand Vietnam Nepal",
-        "Africa": "Egypt Kenya Ghana Morocco Nigeria",
-        "North America": "Cuba Canada Mexico",
-        "South America": "Peru Chile Brazil Colombia",
-    }.items()
-    for country in countries.split()
-}
-
-SOUNDS: Final = dict(
-    pair.split(":")
-    for pair in [
-        "dog:barks",
-        "cat:meows",
-        "cow:moos",
-        "duck:quacks",
-        "lion:roars",
-        "horse:neighs",
-        "sheep:bleats",
-        "bee:buzzes",
-        "snake:hisses",
-        "owl:hoots",
-        "pig:oinks",
-        "frog:croaks",
-        "wolf:howls",
-        "mouse:squeaks",
-        "crow:caws",
-        "hen:clucks",
-        "bird:sings",
-        "donkey:brays",
-        "goose:honks",
-        "bear:growls",
-    ]
+CONTINENTS: Final = _groups(
+    {
+        "Europe": """
+            France Germany Italy Spain Portugal Austria Greece Poland Norway Sweden Finland
+            Denmark Ireland Hungary Belgium
+        """,
+        "Asia": """
+            Japan China India Iran Iraq Thailand Vietnam Nepal
+        """,
+        "Africa": """
+            Egypt Kenya Ghana Morocco Nigeria
+        """,
+        "North America": """
+            Cuba Canada Mexico
+        """,
+        "South America": """
+            Peru Chile Brazil Colombia
+        """,
+    }
 )
 
-YOUNG: Final = dict(
-    pair.split(":")
-    for pair in [
-        "dog:puppy",
-        "cat:kitten",
-        "cow:calf",
-        "horse:foal",
-        "sheep:lamb",
-        "goat:kid",
-        "hen:chick",
-        "duck:duckling",
-        "lion:cub",
-        "deer:fawn",
-        "frog:tadpole",
-        "pig:piglet",
-        "goose:gosling",
-        "owl:owlet",
-        "kangaroo:joey",
-        "swan:cygnet",
-        "eagle:eaglet",
-        "fox:kit",
-    ]
+SOUNDS: Final = _pairs("""
+    dog:barks cat:meows cow:moos duck:quacks lion:roars horse:neighs sheep:bleats bee:buzzes
+    snake:hisses owl:hoots pig:oinks frog:croaks wolf:howls mouse:squeaks crow:caws hen:clucks
+    bird:sings donkey:brays goose:honks bear:growls
+""")
+
+YOUNG: Final = _pairs("""
+    dog:puppy cat:kitten cow:calf horse:foal sheep:lamb goat:kid hen:chick duck:duckling
+    lion:cub deer:fawn frog:tadpole pig:piglet goose:gosling owl:owlet kangaroo:joey swan:cygnet
+    eagle:eaglet fox:kit
+""")
+
+THING_COLOURS: Final = _pairs("""
+    grass:green snow:white coal:black blood:red banana:yellow carrot:orange sky:blue
+    chocolate:brown milk:white lemon:yellow tomato:red spinach:green flamingo:pink elephant:grey
+    raven:black sunflower:yellow strawberry:red frog:green swan:white eggplant:purple fire:red
+    pine:green night:black sea:blue
+""")
+
+ANIMAL_CLASS: Final = _groups(
+    {
+        "bird": """
+            robin eagle owl hen duck goose swan crow parrot penguin raven sparrow
+        """,
+        "mammal": """
+            dog cat horse cow bear wolf whale lion rabbit bat goat mouse
+        """,
+        "fish": """
+            shark trout salmon tuna carp cod eel herring
+        """,
+        "insect": """
+            ant bee fly beetle moth wasp butterfly cricket
+        """,
+        "reptile": """
+            snake lizard turtle crocodile gecko iguana viper tortoise
+        """,
+    }
 )
 
-THING_COLOURS: Final = dict(
-    pair.split(":")
-    for pair in [
-        "grass:green",
-        "snow:white",
-        "coal:black",
-        "blood:red",
-        "banana:yellow",
-        "carrot:orange",
-        "sky:blue",
-        "chocolate:brown",
-        "milk:white",
-        "lemon:yellow",
-        "tomato:red",
-        "spinach:green",
-        "flamingo:pink",
-        "elephant:grey",
-        "raven:black",
-        "sunflower:yellow",
-        "strawberry:red",
-        "frog:green",
-        "swan:white",
-        "eggplant:purple",
-        "fire:red",
-        "pine:green",
-        "night:black",
-        "sea:blue",
-    ]
-)
-
-ANIMAL_CLASS: Final = {
-    animal: kind
-    for kind, animals in {
-        "bird": "robin eagle owl hen duck goose swan crow parrot penguin raven sparrow",
-        "mammal": "dog cat horse cow bear wolf whale lion rabbit bat goat mouse",
-        "fish": "shark trout salmon tuna carp cod eel herring",
-        "insect": "ant bee fly beetle moth wasp butterfly cricket",
-        "reptile": "snake lizard turtle crocodile gecko iguana viper tortoise",
-    }.items()
-    for animal in animals.split()
-}
-
-JOB_PLACES: Final = dict(
-    pair.split(":")
-    for pair in [
-        "teacher:school",
-        "doctor:hospital",
-        "baker:bakery",
-        "farmer:farm",
-        "sailor:ship",
-        "pilot:plane",
-        "chef:kitchen",
-        "judge:court",
-        "actor:theatre",
-        "nurse:hospital",
-        "waiter:restaurant",
-        "miner:mine",
-        "gardener:garden",
-        "librarian:library",
-        "banker:bank",
-        "soldier:barracks",
-        "priest:church",
-        "butcher:shop",
-    ]
-)
+JOB_PLACES: Final = _pairs("""
+    teacher:school doctor:hospital baker:bakery farmer:farm sailor:ship pilot:plane chef:kitchen
+    judge:court actor:theatre nurse:hospital waiter:restaurant miner:mine gardener:garden
+    librarian:library banker:bank soldier:barracks priest:church butcher:shop
+""")
 
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -795,7 +238,7 @@ UNITS: Final = {
     ("items", "dozens"): 12,
 }
 
-# Activity -> its four steps in order: planning families, story text and HellaSwag-shaped items.
+# Activity -> its four steps in order: planning families, story text, HellaSwag-shaped items.
 ACTIVITIES: Final = {
     "make tea": ("boil the water", "put the tea in the cup", "pour the water", "drink the tea"),
     "make toast": ("slice the bread", "toast the bread", "spread the butter", "eat the toast"),
@@ -848,21 +291,10 @@ ACTIVITIES: Final = {
     "pack a bag": ("open the bag", "fold the clothes", "fill the bag", "close the bag"),
 }
 
-LIST_VARIABLES: Final = ("xs", "names", "items", "scores", "words", "values", "rows", "prices")
+LIST_VARIABLES: Final = _words("""
+    xs names items scores words values rows prices
+""")
 
-SCALARS: Final = ("x", "n", "total", "count", "age", "size", "price", "limit", "speed", "level")
-
-SONGS: Final = ("jazz", "rock", "piano music", "folk songs", "opera", "pop", "blues", "drum music")
-
-ITEMS_TO_BUY: Final = (
-    "milk",
-    "bread",
-    "rice",
-    "soap",
-    "tea",
-    "salt",
-    "butter",
-    "honey",
-    "cheese",
-    "flour",
-)
+SCALARS: Final = _words("""
+    x n total count age size price limit speed level
+""")

@@ -1,4 +1,4 @@
-"""The shared tokenizer: byte-level BPE with the split rule, special tokens and chat template of Llama 3."""
+"""The shared tokenizer: byte-level BPE with split rule, tokens and template of Llama 3."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -19,8 +19,9 @@ SPECIAL_TOKENS: Final = (BOS, EOS, HEADER_START, HEADER_END, EOT, PAD)
 
 VOCABULARY_SIZE: Final = 1536
 
-# Llama 3's split rule. Numbers up to three digits stay whole, and the "\n\n" after a header is one token whether or
-# not text follows, which the rule of GPT-2 does not give: the pre-query prefix must tokenise as it did in training.
+# Llama 3's split rule. Numbers up to three digits stay whole, and the "\n\n" after a header is one
+# token whether or not text follows, which the rule of GPT-2 does not give: the pre-query prefix
+# must tokenise as it did in training.
 _SPLIT: Final = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -44,7 +45,11 @@ CHAT_TEMPLATE: Final = (
 
 def _training_text(seed: int, rows: int) -> list[str]:
     """Text of both corpora, with the headers' words so that each role is one token."""
-    chat = [f"{turn['role']}\n\n{turn['content']}" for row in islice(conversations(seed), rows) for turn in row]
+    chat = [
+        f"{turn['role']}\n\n{turn['content']}"
+        for row in islice(conversations(seed), rows)
+        for turn in row
+    ]
     return chat + list(islice(documents(seed), rows)) + [*DOMAINS.values()] * 20
 
 

@@ -1,4 +1,4 @@
-"""The language-model training loop: constant rate, decay at the end, an average of the weights for snapshots."""
+"""The language-model training loop: constant rate, decay at the end, averaged weights."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -30,13 +30,14 @@ class Progress(NamedTuple):
         rate = self.tokens / max(self.seconds, 1e-9)
         left = (self.total - self.tokens) / max(rate, 1e-9)
         return (
-            f"{self.name}: {self.tokens / 1e6:.2f} of {self.total / 1e6:.2f} M tokens, loss {self.loss:.4f}, "
+            f"{self.name}: {self.tokens / 1e6:.2f} of {self.total / 1e6:.2f} M tokens, "
+            f"loss {self.loss:.4f}, "
             f"{rate:.0f} tokens/s, {left / 60:.1f} min left"
         )
 
 
 def rate_factor(step: int, done: float) -> float:
-    """Warm up, stay, and fall linearly to nothing over the last part of the tokens (`done` in 0..1)."""
+    """Warm up, stay, and fall linearly to nothing over the last part (`done` in 0..1)."""
     return min(1.0, (step + 1) / _WARM_UP_STEPS, max(0.0, (1 - done) / _DECAY_SHARE))
 
 
@@ -45,7 +46,9 @@ def weighted_loss(logits: "torch.Tensor", batch: Batch) -> "torch.Tensor":
     import torch
 
     flat = logits[:, :-1].reshape(-1, logits.shape[-1])
-    losses = torch.nn.functional.cross_entropy(flat, batch.targets.reshape(-1), ignore_index=-100, reduction="none")
+    losses = torch.nn.functional.cross_entropy(
+        flat, batch.targets.reshape(-1), ignore_index=-100, reduction="none"
+    )
     weights = batch.weights.reshape(-1)
     return (losses * weights).sum() / weights.sum()
 
@@ -99,7 +102,7 @@ def train(
     model.train()
     while seen < tokens:
         batch = next(rows)
-        batch = Batch(*(part.to(device) for part in batch[:3]), batch.tokens)
+        batch = batch.to(device)
         loss = weighted_loss(model(input_ids=batch.ids, use_cache=False).logits, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

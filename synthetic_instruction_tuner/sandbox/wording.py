@@ -1,8 +1,9 @@
-"""The wording grammar: one template stands for many surface forms and for the pattern that reads them back.
+"""The wording grammar: one template for many surface forms and their pattern.
 
-A template holds slots ``{a}`` and choices ``<first|second|>``. `render` picks one option of each choice and fills the
-slots; `compile_template` turns the same template into a regular expression, so that a checker can read an instruction
-that some model wrote, not only those that the generator made.
+A template holds slots ``{a}`` and choices ``<first|second|>``. `render` picks one option of
+each choice and fills the slots; `compile_template` turns the same template into a regular
+expression, so that a checker can read an instruction that some model wrote, not only those that
+the generator made.
 """
 
 import re
@@ -51,7 +52,7 @@ def expand_count(template: str) -> int:
 
 
 def pattern_of(template: str) -> str:
-    """Return the regular expression text of a template; a slot used twice must hold the same text twice."""
+    """Return the regular expression text of a template; a slot used twice holds the same text."""
     parts: list[str] = []
     seen: set[str] = set()
     position = 0
@@ -84,7 +85,7 @@ def _slot(slot: str, seen: set[str]) -> str:
 
 
 def compile_template(template: str) -> re.Pattern[str]:
-    """Compile a template into the pattern that reads its slots from an instruction (first letter in any case)."""
+    """Compile a template into the pattern that reads its slots, in any case of letters."""
     return re.compile(pattern_of(template), re.IGNORECASE)
 
 
@@ -92,8 +93,10 @@ def compile_template(template: str) -> re.Pattern[str]:
 OPENINGS: Final = (
     "<Hello|Hi|Hey|Good morning|Good evening>! ",
     "<Hello|Hi|Hey|Good morning>, I am {name}. ",
-    "<Hello|Hi>, <my name is|this is> {name} and I <have a question|need your help|want to learn>. ",
-    "My <brother|sister|friend|teacher|boss|cousin|neighbour> {name} <asked me this|wants to know this|needs this>: ",
+    "<Hello|Hi>, <my name is|this is> {name} and I <have a question|need your help|want to "
+    "learn>. ",
+    "My <brother|sister|friend|teacher|boss|cousin|neighbour> {name} <asked me this|wants to "
+    "know this|needs this>: ",
     "<This is for|It is for> my <homework|class|quiz|notes|lesson|work|blog>. ",
     "I have a <quick|short|small|simple|little> <question|task|problem> for you. ",
     "<Please help me|Help me out|Kindly help> with this <one|task|question>. ",

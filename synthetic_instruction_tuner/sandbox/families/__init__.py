@@ -1,4 +1,4 @@
-"""The task families, one tuple ``FAMILIES`` in each module of this folder; adding a family is adding one entry."""
+"""The task families, a tuple ``FAMILIES`` in each module; a new family is one new entry."""
 
 import importlib
 import pkgutil

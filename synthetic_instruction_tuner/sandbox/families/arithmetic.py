@@ -1,5 +1,6 @@
 """Arithmetic: sums, differences, products, small stories, sequences, units."""
 
+from itertools import pairwise
 from random import Random
 
 from synthetic_instruction_tuner.sandbox import tables
@@ -24,23 +25,32 @@ def _ordered(rng: Random) -> Slots:
 def _story(rng: Random) -> Slots:
     name, name2 = rng.sample(tables.NAMES, 2)
     low, high = sorted((rng.randint(2, 20), rng.randint(3, 30)))
-    return {"name": name, "name2": name2, "w": rng.choice(tables.OBJECTS), "n1": str(high + 1), "n2": str(low)}
+    return {
+        "name": name,
+        "name2": name2,
+        "w": rng.choice(tables.OBJECTS),
+        "n1": str(high + 1),
+        "n2": str(low),
+    }
 
 
 def _product_story(rng: Random) -> Slots:
-    first, second = rng.sample([word for word in tables.OBJECTS], 2)
+    first, second = rng.sample(tables.OBJECTS, 2)
     slots = {"name": rng.choice(tables.NAMES), "w1": first, "w2": second}
     return {**slots, "n1": str(rng.randint(2, 9)), "n2": str(rng.randint(2, 9))}
 
 
 def _sequence(rng: Random) -> Slots:
     start, step = rng.randint(1, 20), rng.randint(1, 6)
-    return {"nums": ", ".join(str(start + step * i) for i in range(4)), "name": rng.choice(tables.NAMES)}
+    return {
+        "nums": ", ".join(str(start + step * i) for i in range(4)),
+        "name": rng.choice(tables.NAMES),
+    }
 
 
 def _next(slots: Slots) -> str | None:
     numbers = [int(number) for number in slots["nums"].split(", ")]
-    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(numbers)}
     return str(numbers[-1] + steps.pop()) if len(steps) == 1 else None
 
 
@@ -65,7 +75,10 @@ FAMILIES = (
             "What <number|total> do <I|you|we> get <if I|when I|if we> add {n1} <and|to> {n2}?",
             "<Give|Tell> me the <sum|total> of {n1} and {n2}.",
         ),
-        ("What is the <sum|total> of {n1} and {n2}?", "<Work out|Calculate|Find> the sum of {n1} and {n2}."),
+        (
+            "What is the <sum|total> of {n1} and {n2}?",
+            "<Work out|Calculate|Find> the sum of {n1} and {n2}.",
+        ),
         lambda rng: _two(1, 50, rng),
         lambda s: str(int(s["n1"]) + int(s["n2"])),
         "{n1} + {n2} = {key}",
@@ -108,16 +121,20 @@ FAMILIES = (
         "story_add",
         "arithmetic",
         (
-            "{name} has {n1} {w}<.| in a box.| at home.> {name2} <gives|sends> {name} {n2} more {w}. "
+            "{name} has {n1} {w}<.| in a box.| at home.> {name2} <gives|sends> {name} {n2} "
+            "more {w}. "
             "How many {w} does {name} have <now|in total>?",
             "{name} <finds|buys|collects> {n1} {w} <on Monday|in the morning> and {n2} {w} "
             "<on Tuesday|in the evening>. How many {w} does {name} have <now|in total>?",
-            "There are {n1} {w} <on the table|in the bag|on the shelf>. {name} <adds|brings> {n2} more {w}. "
+            "There are {n1} {w} <on the table|in the bag|on the shelf>. {name} <adds|brings> "
+            "{n2} more {w}. "
             "How many {w} are there <now|in total>?",
         ),
         (
-            "{name} has {n1} {w} and {name2} has {n2} {w}. How many {w} do {name} and {name2} have in total?",
-            "{name} has {n1} {w} in a box. {name} <buys|finds> {n2} more {w}. How many {w} does {name} have now?",
+            "{name} has {n1} {w} and {name2} has {n2} {w}. How many {w} do {name} and "
+            "{name2} have in total?",
+            "{name} has {n1} {w} in a box. {name} <buys|finds> {n2} more {w}. How many {w} "
+            "does {name} have now?",
         ),
         _story,
         lambda s: str(int(s["n1"]) + int(s["n2"])),
@@ -130,14 +147,16 @@ FAMILIES = (
         (
             "{name} has {n1} {w}<.| in a box.| at home.> {name} gives {n2} {w} to {name2}. "
             "How many {w} does {name} have left?",
-            "There are {n1} {w} <on the table|in the bag|on the shelf>. {name} takes {n2} {w} <away|home>. "
+            "There are {n1} {w} <on the table|in the bag|on the shelf>. {name} takes {n2} "
+            "{w} <away|home>. "
             "How many {w} are left?",
             "{name} <buys|has> {n1} {w} but loses {n2} {w} <on the way|at school>. "
             "How many {w} does {name} have left?",
         ),
         (
             "There are {n1} {w} in a box. {name2} takes {n2} {w} home. How many {w} are left?",
-            "{name} buys {n1} {w} and gives {n2} {w} to {name2}. How many {w} does {name} have left?",
+            "{name} buys {n1} {w} and gives {n2} {w} to {name2}. How many {w} does {name} "
+            "have left?",
         ),
         _story,
         lambda s: str(int(s["n1"]) - int(s["n2"])) if int(s["n1"]) >= int(s["n2"]) else None,
@@ -148,8 +167,10 @@ FAMILIES = (
         "story_multiply",
         "arithmetic",
         (
-            "{name} has {n1} {w1} with {n2} {w2} <in|on> each. How many {w2} <are there|does {name} have> in total?",
-            "{name} <buys|finds|packs> {n1} {w1}. Each <has|holds> {n2} {w2}. How many {w2} are there in total?",
+            "{name} has {n1} {w1} with {n2} {w2} <in|on> each. How many {w2} <are there|does "
+            "{name} have> in total?",
+            "{name} <buys|finds|packs> {n1} {w1}. Each <has|holds> {n2} {w2}. How many {w2} "
+            "are there in total?",
         ),
         ("There are {n1} {w1} with {n2} {w2} in each. How many {w2} are there in total?",),
         _product_story,
@@ -165,7 +186,10 @@ FAMILIES = (
             "<Continue|Complete> <the|this> <sequence|row> with one more number: {nums}.",
             "{name} writes the numbers {nums}. <What|Which> number <comes|is> next?",
         ),
-        ("Which number is next in the <sequence|row>: {nums}?", "{name} writes {nums}. What number comes after these?"),
+        (
+            "Which number is next in the <sequence|row>: {nums}?",
+            "{name} writes {nums}. What number comes after these?",
+        ),
         _sequence,
         _next,
         "The next number is {key}.",

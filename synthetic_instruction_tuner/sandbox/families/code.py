@@ -3,8 +3,8 @@
 from random import Random
 
 from synthetic_instruction_tuner.sandbox import tables
-from synthetic_instruction_tuner.sandbox.family import Family
 from synthetic_instruction_tuner.sandbox.families.arithmetic import near
+from synthetic_instruction_tuner.sandbox.family import Family
 from synthetic_instruction_tuner.sandbox.wording import Slots
 
 # What a one-liner should do with a list -> the expression.
@@ -55,7 +55,10 @@ def _run(slots: Slots) -> str | None:
 
 
 def _loop(rng: Random) -> Slots:
-    return {"var": rng.choice(tables.LIST_VARIABLES), "w": rng.choice(("item", "row", "word", "name", "value"))}
+    return {
+        "var": rng.choice(tables.LIST_VARIABLES),
+        "w": rng.choice(("item", "row", "word", "name", "value")),
+    }
 
 
 FAMILIES = (
@@ -63,7 +66,8 @@ FAMILIES = (
         "list_expression",
         "code",
         (
-            "<Write|Give me|Show me> a Python expression <for|that returns|that gives> {text} the list {var}.",
+            "<Write|Give me|Show me> a Python expression <for|that returns|that gives> "
+            "{text} the list {var}.",
             "How do <I|you|we> get {text} the list {var} in Python?",
             "In Python, <write|give> {text} the list {var}<| in one line>.",
         ),
@@ -112,7 +116,8 @@ FAMILIES = (
         "for_loop",
         "code",
         (
-            "<Write|Give me|Show me> a <Python |>for loop that prints each {w} <of|in> <the list |>{var}.",
+            "<Write|Give me|Show me> a <Python |>for loop that prints each {w} <of|in> <the "
+            "list |>{var}.",
             "How do <I|you|we> print each {w} <of|in> <the list |>{var} in Python?",
         ),
         ("In Python, <write|give> a loop that prints each {w} of {var}.",),

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from random import Random
 
 from synthetic_instruction_tuner.sandbox import tables
-from synthetic_instruction_tuner.sandbox.family import Draw, Family, Key
 from synthetic_instruction_tuner.sandbox.families.words import look_up, pick
+from synthetic_instruction_tuner.sandbox.family import Draw, Family, Key
 from synthetic_instruction_tuner.sandbox.wording import Slots
 
 

@@ -4,9 +4,9 @@ import json
 from random import Random
 
 from synthetic_instruction_tuner.sandbox import tables
-from synthetic_instruction_tuner.sandbox.family import Family
 from synthetic_instruction_tuner.sandbox.families.lists import split
 from synthetic_instruction_tuner.sandbox.families.planning import numbered
+from synthetic_instruction_tuner.sandbox.family import Family
 from synthetic_instruction_tuner.sandbox.wording import Slots
 
 _COUNTS = {"two": 2, "three": 3, "four": 4}
@@ -22,11 +22,17 @@ def _capitals(rng: Random) -> Slots:
 
 def _dropped(slots: Slots, key: str, rng: Random) -> str:
     """The right content in the wrong form, or one piece missing."""
-    return rng.choice((slots["items"], key.rsplit("\n", 1)[0], key.replace("- ", "").replace(". ", " ")))
+    return rng.choice(
+        (slots["items"], key.rsplit("\n", 1)[0], key.replace("- ", "").replace(". ", " "))
+    )
 
 
 def _person(rng: Random) -> Slots:
-    return {"name": rng.choice(tables.NAMES), "n1": str(rng.randint(5, 90)), "proper": rng.choice(_PLACES)}
+    return {
+        "name": rng.choice(tables.NAMES),
+        "n1": str(rng.randint(5, 90)),
+        "proper": rng.choice(_PLACES),
+    }
 
 
 _PLACES = tuple(city for city in tables.CAPITALS.values() if " " not in city)
@@ -56,7 +62,9 @@ def _not_examples(slots: Slots, key: str, rng: Random) -> str:
     count, words = _COUNTS[slots["w1"]], list(split(key))
     if rng.random() < 0.5:
         return ", ".join([*words, words[0]] if rng.random() < 0.5 else words[: count - 1])
-    other = rng.choice([c for c in sorted(tables.CATEGORIES) if c != tables.PLURAL_CATEGORY[slots["w2"]]])
+    other = rng.choice(
+        [c for c in sorted(tables.CATEGORIES) if c != tables.PLURAL_CATEGORY[slots["w2"]]]
+    )
     words[rng.randrange(count)] = rng.choice(tables.CATEGORIES[other])
     return ", ".join(words)
 
@@ -71,7 +79,8 @@ FAMILIES = (
         "formatting",
         (
             "<Write|Show|Give> <these words|the words|the items> as a numbered list: {items}.",
-            "<Make|Write> a numbered list <of|from|with> <these words|the words|the items>: {items}.",
+            "<Make|Write> a numbered list <of|from|with> <these words|the words|the items>: "
+            "{items}.",
             "{name} needs a numbered list of {items}.",
         ),
         ("<Turn|Change> <these words|the items> into a numbered list: {items}.",),
@@ -84,7 +93,8 @@ FAMILIES = (
         "formatting",
         (
             "<Write|Show|Give> <these words|the words|the items> as a <bullet|dash> list: {items}.",
-            "<Make|Write> a <bullet|dash> list <of|from|with> <these words|the words|the items>: {items}.",
+            "<Make|Write> a <bullet|dash> list <of|from|with> <these words|the words|the "
+            "items>: {items}.",
             "{name} needs a <bullet|dash> list of {items}.",
         ),
         ("<Turn|Change> <these words|the items> into a <bullet|dash> list: {items}.",),
@@ -108,13 +118,16 @@ FAMILIES = (
         "joined",
         "formatting",
         (
-            "<Join|Connect|Link> <these words|the words|the items> with <hyphens|a hyphen>: {items}.",
+            "<Join|Connect|Link> <these words|the words|the items> with <hyphens|a hyphen>: "
+            "{items}.",
             "<Write|Show|Give> <these words|the words> with hyphens between them: {items}.",
         ),
         ("<Put|Write> hyphens between <these words|the words>: {items}.",),
         _items,
         lambda s: s["items"].replace(", ", "-"),
-        wrong=lambda s, key, rng: rng.choice((s["items"], key.replace("-", " "), key.rsplit("-", 1)[0])),
+        wrong=lambda s, key, rng: rng.choice(
+            (s["items"], key.replace("-", " "), key.rsplit("-", 1)[0])
+        ),
     ),
     Family(
         "json_person",

@@ -99,11 +99,16 @@ FAMILIES = (
         "sort_words",
         "lists",
         (
-            "<Sort|Order|Arrange> <these|the|the following> words <alphabetically|by alphabet|from a to z>: {items}.",
+            "<Sort|Order|Arrange> <these|the|the following> words <alphabetically|by "
+            "alphabet|from a to z>: {items}.",
             "<Put|Bring> <these|the|the following> words <in|into> alphabetical order: {items}.",
-            "{name} has a list of words: {items}. <Sort|Order|Arrange> <it|them> <alphabetically|from a to z>.",
+            "{name} has a list of words: {items}. <Sort|Order|Arrange> <it|them> "
+            "<alphabetically|from a to z>.",
         ),
-        ("<Sort|Arrange> the list from a to z: {items}.", "{name} wants alphabetical order for the words {items}."),
+        (
+            "<Sort|Arrange> the list from a to z: {items}.",
+            "{name} wants alphabetical order for the words {items}.",
+        ),
         _items,
         lambda s: ", ".join(sorted(split(s["items"]))),
         wrong=_shuffled,
@@ -112,8 +117,10 @@ FAMILIES = (
         "sort_numbers",
         "lists",
         (
-            "<Sort|Order|Arrange> <these|the|the following> numbers from <small to large|smallest to largest>: {nums}.",
-            "<Put|Bring> <these|the|the following> numbers <in|into> <ascending|rising> order: {nums}.",
+            "<Sort|Order|Arrange> <these|the|the following> numbers from <small to "
+            "large|smallest to largest>: {nums}.",
+            "<Put|Bring> <these|the|the following> numbers <in|into> <ascending|rising> "
+            "order: {nums}.",
             "{name} has the numbers {nums}. <Sort|Order|Arrange> them from small to large.",
         ),
         ("<Sort|Arrange> the numbers in <ascending|rising> order: {nums}.",),
@@ -125,8 +132,10 @@ FAMILIES = (
         "sort_down",
         "lists",
         (
-            "<Sort|Order|Arrange> <these|the|the following> numbers from <large to small|largest to smallest>: {nums}.",
-            "<Put|Bring> <these|the|the following> numbers <in|into> <descending|falling> order: {nums}.",
+            "<Sort|Order|Arrange> <these|the|the following> numbers from <large to "
+            "small|largest to smallest>: {nums}.",
+            "<Put|Bring> <these|the|the following> numbers <in|into> <descending|falling> "
+            "order: {nums}.",
         ),
         ("<Sort|Arrange> the numbers in <descending|falling> order: {nums}.",),
         numbers(3, 4),
@@ -137,7 +146,8 @@ FAMILIES = (
         "largest",
         "lists",
         (
-            "<What|Which> is the <largest|biggest|highest> <number|one> <of|in> <these|this list>: {nums}?",
+            "<What|Which> is the <largest|biggest|highest> <number|one> <of|in> <these|this "
+            "list>: {nums}?",
             "<Find|Name|Give> the <largest|biggest|highest> <number|one> <of|in|among> {nums}.",
             "{name} draws the numbers {nums}. Which <one|number> is the <largest|biggest|highest>?",
         ),
@@ -151,7 +161,8 @@ FAMILIES = (
         "smallest",
         "lists",
         (
-            "<What|Which> is the <smallest|lowest|least> <number|one> <of|in> <these|this list>: {nums}?",
+            "<What|Which> is the <smallest|lowest|least> <number|one> <of|in> <these|this "
+            "list>: {nums}?",
             "<Find|Name|Give> the <smallest|lowest|least> <number|one> <of|in|among> {nums}.",
             "{name} draws the numbers {nums}. Which <one|number> is the <smallest|lowest|least>?",
         ),
@@ -166,7 +177,8 @@ FAMILIES = (
         "lists",
         (
             "<Reverse|Turn around> <this list|the list|these words>: {items}.",
-            "<Write|Give|Show> <this list|the list|these words> <backwards|in reverse order>: {items}.",
+            "<Write|Give|Show> <this list|the list|these words> <backwards|in reverse "
+            "order>: {items}.",
             "{name} has the list {items}. <Reverse|Turn around> it.",
         ),
         ("<Put|Bring> the list in reverse order: {items}.",),
@@ -213,7 +225,9 @@ FAMILIES = (
         ("<Write|Give> the words {items} without {w}.",),
         _removal,
         _without,
-        wrong=lambda s, key, rng: ", ".join(w for w in split(s["items"]) if w != rng.choice(split(key))),
+        wrong=lambda s, key, rng: ", ".join(
+            w for w in split(s["items"]) if w != rng.choice(split(key))
+        ),
     ),
     Family(
         "odd_one_out",

@@ -3,8 +3,8 @@
 from random import Random
 
 from synthetic_instruction_tuner.sandbox import tables
-from synthetic_instruction_tuner.sandbox.family import Draw, Family
 from synthetic_instruction_tuner.sandbox.families.arithmetic import near
+from synthetic_instruction_tuner.sandbox.family import Draw, Family
 from synthetic_instruction_tuner.sandbox.wording import Slots
 
 _SCALES = {
@@ -32,7 +32,9 @@ def _top(slots: Slots) -> str | None:
 
 
 def _one_of(slots: Slots, key: str, rng: Random) -> str:
-    return rng.choice([value for slot, value in slots.items() if slot.startswith("name") and value != key])
+    return rng.choice(
+        [value for slot, value in slots.items() if slot.startswith("name") and value != key]
+    )
 
 
 def _pair(rng: Random) -> Slots:
@@ -100,11 +102,16 @@ FAMILIES = (
         "tallest",
         "logic",
         (
-            "{name1} is {w1} than {name2}. {name2} is {w1} than {name3}. Who is the {w2}<| of the three>?",
+            "{name1} is {w1} than {name2}. {name2} is {w1} than {name3}. Who is the {w2}<| "
+            "of the three>?",
             "If {name1} is {w1} than {name2} and {name2} is {w1} than {name3}, who is the {w2}?",
-            "{name2} is {w1} than {name3}, but {name1} is {w1} than {name2}. <Who|Which person> is the {w2}?",
+            "{name2} is {w1} than {name3}, but {name1} is {w1} than {name2}. <Who|Which "
+            "person> is the {w2}?",
         ),
-        ("{name1} is {w1} than {name2} and {name2} is {w1} than {name3}. Which person is the {w2}?",),
+        (
+            "{name1} is {w1} than {name2} and {name2} is {w1} than {name3}. Which person is "
+            "the {w2}?",
+        ),
         _chain,
         _top,
         "{key} is the {w2}.",
@@ -129,8 +136,10 @@ FAMILIES = (
         "logic",
         (
             "{name1} has {n1} {w} and {name2} has {n2} {w}. Who has more {w}?",
-            "{name1} <buys|finds|sells> {n1} {w}. {name2} <buys|finds|sells> {n2} {w}. Who has more {w}?",
-            "There are {n1} {w} <at|in> the home of {name1} and {n2} {w} at the home of {name2}. Who has more {w}?",
+            "{name1} <buys|finds|sells> {n1} {w}. {name2} <buys|finds|sells> {n2} {w}. Who "
+            "has more {w}?",
+            "There are {n1} {w} <at|in> the home of {name1} and {n2} {w} at the home of "
+            "{name2}. Who has more {w}?",
         ),
         ("Who has more {w}, {name1} with {n1} {w} or {name2} with {n2} {w}?",),
         _owners,
@@ -171,7 +180,8 @@ FAMILIES = (
         "logic",
         (
             "True or false: {n1} <plus|+> {n2} <is|=|equals> {n3}<|.>",
-            "Is it <true|right> that {n1} <plus|+> {n2} <is|=|equals> {n3}? <Answer|Say|Write> true or false.",
+            "Is it <true|right> that {n1} <plus|+> {n2} <is|=|equals> {n3}? "
+            "<Answer|Say|Write> true or false.",
             "<Decide|Tell me> <if|whether> this is true or false: {n1} + {n2} = {n3}<|.>",
         ),
         ("{n1} plus {n2} <is|equals> {n3}. <Is it|Is this> true or false?",),

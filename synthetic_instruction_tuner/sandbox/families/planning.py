@@ -119,11 +119,16 @@ FAMILIES = (
         "arrival",
         "planning",
         (
-            "The {w} of {name} leaves at {n1} and the trip takes {n2} hours. <When|At what time> does it arrive?",
-            "{name} takes the {w} at {n1} and travels <for |>{n2} hours. <When|At what time> does {name} arrive?",
+            "The {w} of {name} leaves at {n1} and the trip takes {n2} hours. <When|At what "
+            "time> does it arrive?",
+            "{name} takes the {w} at {n1} and travels <for |>{n2} hours. <When|At what time> "
+            "does {name} arrive?",
             "A {w} <starts|leaves> at {n1} and needs {n2} hours. <When|At what time> is it there?",
         ),
-        ("{name} leaves at {n1} with the {w} and the trip takes {n2} hours. When does {name} arrive?",),
+        (
+            "{name} leaves at {n1} with the {w} and the trip takes {n2} hours. When does "
+            "{name} arrive?",
+        ),
         _trip,
         _arrival,
         "{n1} + {n2} = {key}, so it arrives at {key}.",

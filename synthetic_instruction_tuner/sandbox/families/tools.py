@@ -31,12 +31,20 @@ def _reminder(rng: Random) -> Slots:
 
 
 def _calculation(rng: Random) -> Slots:
-    return {"n1": str(rng.randint(2, 99)), "n2": str(rng.randint(2, 99)), "w": rng.choice(sorted(_OPERATORS))}
+    return {
+        "n1": str(rng.randint(2, 99)),
+        "n2": str(rng.randint(2, 99)),
+        "w": rng.choice(sorted(_OPERATORS)),
+    }
 
 
 def _calculated(slots: Slots) -> str | None:
     sign = _OPERATORS.get(slots["w"].lower())
-    return None if sign is None else call("calculator", expression=f"{slots['n1']} {sign} {slots['n2']}")
+    return (
+        None
+        if sign is None
+        else call("calculator", expression=f"{slots['n1']} {sign} {slots['n2']}")
+    )
 
 
 FAMILIES = (
