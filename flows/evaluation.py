@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from prefect import flow
 
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.evaluation import evaluate
-from tasks.step import call, working
+from tasks.step import call, within_budget, working
 
 
 @flow(name="evaluation", flow_run_name="{config.name}: evaluation")
@@ -18,6 +20,6 @@ def evaluation(config: StudyConfig, workspace: str | None = None) -> None:
         workspace: Folder of the study; ./workspace/<name> if not given.
     """
     with working(config, workspace) as study:
-        for subject in study.subjects:
-            for benchmark in config.evaluation.benchmarks:
-                call(evaluate, study, study.result(subject, benchmark), subject.name, benchmark)
+        benchmarks = config.evaluation.benchmarks
+        for subject, benchmark in within_budget(study, product(study.subjects, benchmarks)):
+            call(evaluate, study, study.result(subject, benchmark), subject.name, benchmark)

@@ -7,7 +7,7 @@ from synthetic_instruction_tuner.generation.run import missing_spans
 
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.generation import draw_chunk, import_rows
-from tasks.step import call, working
+from tasks.step import call, count_samples, within_budget, working
 
 
 @flow(name="generation", flow_run_name="{config.name}: generation")
@@ -23,5 +23,7 @@ def generation(config: StudyConfig, workspace: str | None = None, draws: int | N
         if config.generation.source is not None:
             call(import_rows, study, study.draws)
             return
-        for first, last in missing_spans(study, draws or config.generation.draws):
+        spans = missing_spans(study, draws or config.generation.draws)
+        for first, last in within_budget(study, spans):
             call(draw_chunk, study, study.chunk(first, last), first, last)
+            count_samples(study, last - first + 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from prefect import flow
-from synthetic_instruction_tuner.preference.run import missing_spans
 
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.preference.run import missing_spans
 from tasks.preference import build_pairs, draw_responses, finish_responses, score_rewards
-from tasks.step import call, working
+from tasks.step import budget_used_up, call, within_budget, working
 
 
 @flow(name="preference", flow_run_name="{config.name}: preference")
@@ -21,9 +21,11 @@ def preference(config: StudyConfig, workspace: str | None = None) -> None:
     with working(config, workspace) as study:
         for responder in config.preference.responders:
             name = responder.name
-            for first, last in missing_spans(study, name):
+            for first, last in within_budget(study, missing_spans(study, name)):
                 chunk = study.response_chunk(responder, first, last)
                 call(draw_responses, study, chunk, name, first, last)
+            if budget_used_up(study):
+                return
             call(finish_responses, study, study.responses(responder), name)
         call(score_rewards, study, study.rewards)
         call(build_pairs, study, study.pairs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows.evaluation import evaluation
 from flows.filtering import filtering
@@ -13,34 +15,36 @@ from flows.report import report
 from flows.training import training
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.study import Stage, stages_until
-from tasks.step import working
+from tasks.step import budget_used_up, working
+
+STAGE_FLOWS = {
+    "items": items,
+    "generation": generation,
+    "filtering": filtering,
+    "preference": preference,
+    "training": training,
+    "evaluation": evaluation,
+    "report": report,
+}
 
 
 @flow(name="study", flow_run_name="{config.name}")
-def study(config: StudyConfig, workspace: str | None = None, until: Stage = "report") -> None:
+def study(
+    config: StudyConfig, workspace: str | None = None, until: Stage = "report"
+) -> State[None]:
     """Run a whole study; whatever is already done and whole is not done again.
 
     Args:
         config: The study.
         workspace: Folder of the study; ./workspace/<name> if not given.
         until: Last stage to run.
+
+    Returns:
+        Completed, with the reason in its message where a session budget ended the run early.
     """
     with working(config, workspace) as opened:
-        wanted = stages_until(opened, until)
-        place = str(opened.root)
-        if "items" in wanted:
-            items(config, place)
-        if "generation" in wanted:
-            generation(config, place)
-        needed = config.generation.draws if "filtering" in wanted else None
-        while needed is not None:
-            generation(config, place, needed)
-            needed = filtering(config, place, needed)
-        if "preference" in wanted:
-            preference(config, place)
-        if "training" in wanted:
-            training(config, place)
-        if "evaluation" in wanted:
-            evaluation(config, place)
-        if "report" in wanted:
-            report(config, place)
+        for stage in stages_until(opened, until):
+            STAGE_FLOWS[stage](config, str(opened.root))
+            if reason := budget_used_up(opened):
+                return Completed(message=f"{reason}; run again to go on")
+        return Completed(message=f"{config.name} is done up to {until}")

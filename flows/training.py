@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from synthetic_instruction_tuner.config import StudyConfig
-from tasks.step import call, working
+from tasks.step import call, within_budget, working
 from tasks.training import train_arm
 
 
@@ -18,5 +18,5 @@ def training(config: StudyConfig, workspace: str | None = None) -> None:
         workspace: Folder of the study; ./workspace/<name> if not given.
     """
     with working(config, workspace) as study:
-        for subject in study.subjects[1:]:
+        for subject in within_budget(study, study.subjects[1:]):
             call(train_arm, study, study.trained(subject), subject.name)

@@ -6,10 +6,10 @@ domain function returns at once when its artifact is already there and whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import CacheKeyFnPolicy
@@ -21,10 +21,13 @@ from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.files import slug
+from synthetic_instruction_tuner.session import Session
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
 
 _storages: dict[Path, WorkspaceResults] = {}
+_sessions: dict[Path, Session] = {}
+Item = TypeVar("Item")
 
 
 def cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -103,4 +106,28 @@ def working(config: StudyConfig, workspace: str | None) -> Iterator[Study]:
     study = open_study(config, Path(workspace) if workspace else default_root(config))
     with lease(study.root):
         remember(study)
-        yield study
+        outermost = study.root not in _sessions
+        _sessions.setdefault(study.root, Session(config.session))
+        try:
+            yield study
+        finally:
+            if outermost:
+                del _sessions[study.root]
+
+
+def within_budget(study: Study, pieces: Iterable[Item]) -> Iterator[Item]:
+    """Yield pieces of work until the session's budget is used up."""
+    for piece in pieces:
+        if budget_used_up(study):
+            return
+        yield piece
+
+
+def budget_used_up(study: Study) -> str | None:
+    """Say which budget of the running session is used up, or None."""
+    return _sessions[study.root].used_up
+
+
+def count_samples(study: Study, samples: int) -> None:
+    """Charge drawn samples to the running session."""
+    _sessions[study.root].count(samples)

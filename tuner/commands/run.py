@@ -34,16 +34,22 @@ def run(
         console.print("Nothing to do: everything is there and whole.")
     else:
         with lease(opened.root), showing_progress():
-            _run_flow(opened, until.value)
-    _finish(opened, len(todo), time.monotonic() - started, as_json)
+            console.print(_run_flow(opened, until.value))
+    left = outstanding(opened, until.value) if todo else []
+    _finish(opened, len(todo) - len(left), time.monotonic() - started, as_json)
 
 
-def _run_flow(opened: Study, until: str) -> None:
-    """Import Prefect only now: a rerun with nothing to do needs no server."""
+def _run_flow(opened: Study, until: str) -> str:
+    """Run the flow and return its last word.
+
+    Prefect is imported only here: a rerun with nothing to do needs no server.
+    """
     console.print(f"Study {opened.config.name!r} in {opened.root}")
     from flows.study import study as study_flow
 
-    study_flow(opened.config, str(opened.root), until)
+    state = study_flow(opened.config, str(opened.root), until, return_state=True)
+    state.result()
+    return str(state.message)
 
 
 def _finish(opened: Study, steps: int, seconds: float, as_json: bool) -> None:
