@@ -25,9 +25,3 @@ class MissingModelError(ConfigurationError):
 
 class StageError(TunerError):
     """A stage cannot go on (for example NaN loss or too few rows left); what is done is kept."""
-
-
-class SessionBudgetReached(TunerError):
-    """The session budget is used up; the study stands at a chunk boundary and a rerun goes on."""
-
-    exit_code = 0
