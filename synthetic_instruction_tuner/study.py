@@ -227,6 +227,7 @@ class Study:
         config = settings.content("chat_template", "batch_size", "max_length", "max_new_tokens") | {
             "benchmark": benchmark.model_dump(mode="json"),
             "student": reference.content(self.student),
+            "virtual_tokens": self.virtual_tokens,
             "seed": self.config.seed,
         }
         made_from = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
@@ -239,6 +240,11 @@ class Study:
             config,
             tuple(made_from),
         )
+
+    @property
+    def virtual_tokens(self) -> int:
+        """Length of the longest soft prompt of any arm: what every model's context gives up."""
+        return max((getattr(arm, "virtual_tokens", 0) for arm in self.config.training.arms), default=0)
 
     @property
     def student(self) -> ModelConfig:
