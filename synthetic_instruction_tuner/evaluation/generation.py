@@ -1,0 +1,152 @@
+"""Generated answers: greedy, under the student's chat template, in resumable batches.
+
+The engine lays a soft prompt directly before each text and aligns rows at their right end, so an
+answer does not depend on its neighbours or the batch size. (Padding between soft prompt and text,
+as plain batched generation has it, changes answers: https://github.com/huggingface/peft/issues/1093)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthetic_instruction_tuner.config import SamplingConfig
+from synthetic_instruction_tuner.evaluation.journal import Journal
+from synthetic_instruction_tuner.evaluation.students import Student
+from synthetic_instruction_tuner.evaluation.trial import Trial
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.models.engines.protocol import Request
+from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
+
+CHUNK = 4
+"""Batches of the configured size in one journal entry: the engine refills rows that end early."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One answer.
+
+    Attributes:
+        text: The answer without special tokens, outer white space removed.
+        tokens: Tokens drawn, the end token included.
+        finish: "stop", or "length" if it was cut at `max_new_tokens`.
+    """
+
+    text: str
+    tokens: int
+    finish: str
+
+
+def render(student: Student, messages: Sequence[dict[str, str]], templated: bool) -> str:
+    """Render a conversation as the prompt of the next answer.
+
+    Args:
+        student: Whose chat template is used.
+        messages: The turns so far.
+        templated: Use the template; else the turns' texts, one a paragraph.
+    """
+    if not templated:
+        return "\n\n".join(turn["content"] for turn in messages) + "\n"
+    text: str = student.tokenizer.apply_chat_template(
+        list(messages), tokenize=False, add_generation_prompt=True
+    )
+    return text
+
+
+def tokenize(student: Student, text: str) -> tuple[int, ...]:
+    """Turn a prompt into tokens with exactly one beginning-of-text token, if there is any."""
+    tokenizer = student.tokenizer
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    start = tokenizer.bos_token_id
+    if start is not None and getattr(tokenizer, "add_bos_token", True) and ids[:1] != [start]:
+        ids = [start, *ids]
+    return tuple(ids)
+
+
+def stop_tokens(student: Student) -> tuple[int, ...]:
+    """Return the tokens that end an answer: the tokenizer's, the model's, and the template's."""
+    found = {student.tokenizer.eos_token_id}
+    configured = student.model.generation_config.eos_token_id
+    found |= set(configured) if isinstance(configured, list) else {configured}
+    found |= {_turn_end(student)}
+    return tuple(sorted(one for one in found if one is not None))
+
+
+def _turn_end(student: Student) -> int | None:
+    """Return the special token that the chat template writes after an answer."""
+    tokenizer = student.tokenizer
+    if not tokenizer.chat_template:
+        return None
+    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
+    ids: list[int] = tokenizer(
+        tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False
+    )["input_ids"]
+    special = [one for one in ids[-3:] if one in set(tokenizer.all_special_ids)]
+    return special[-1] if special else None
+
+
+def continue_texts(
+    student: Student, texts: Sequence[str], max_new_tokens: int, limit: int, batch_size: int
+) -> list[Generated]:
+    """Continue texts greedily, in order.
+
+    Args:
+        student: The model.
+        texts: Rendered prompts; too long ones lose their beginning.
+        max_new_tokens: Most tokens an answer may have.
+        limit: Longest prompt and answer together, in tokens.
+        batch_size: Answers side by side.
+    """
+    engine = TransformersEngine(student.wrapped, student.tokenizer)
+    stop = stop_tokens(student)
+    sampling = SamplingConfig(temperature=0.0, max_new_tokens=max_new_tokens)
+    room = max(limit - max_new_tokens, 1)
+    prompts = [tokenize(student, text)[-room:] for text in texts]
+    requests = [Request(prompt, 0, sampling, stop) for prompt in prompts]
+    completions = engine.generate(requests, batch_size)
+    decode = student.tokenizer.decode
+    return [
+        Generated(decode(one.tokens, skip_special_tokens=True).strip(), len(one.tokens), one.finish)
+        for one in completions
+    ]
+
+
+def answer(trial: Trial, texts: Sequence[str]) -> tuple[list[Generated], float]:
+    """Answer rendered prompts; finished chunks survive a kill.
+
+    Returns:
+        The answers in the order of the prompts, and the seconds they took over all sessions.
+    """
+    size = trial.settings.batch_size * CHUNK
+    order = sorted(range(len(texts)), key=lambda one: (-len(texts[one]), one))
+    chunks = [order[start : start + size] for start in range(0, len(order), size)]
+    journal = trial.journal([digest(list(texts)), trial.settings.max_new_tokens, size])
+    found: dict[int, Generated] = {}
+    for number, chunk in enumerate(chunks):
+        _answer_chunk(trial, [texts[one] for one in chunk], str(number), journal)
+        for place, values in zip(chunk, journal.get(str(number)), strict=True):
+            found[place] = Generated(*values)
+        trial.progress.update(len(found), len(texts), "answers")
+    seconds = journal.seconds
+    journal.close()
+    return [found[place] for place in range(len(texts))], seconds
+
+
+def _answer_chunk(trial: Trial, texts: list[str], name: str, journal: Journal) -> None:
+    if journal.get(name) is not None:
+        return
+    settings = trial.settings
+    with journal.recording(name) as result:
+        answers = continue_texts(
+            trial.student, texts, settings.max_new_tokens, trial.limit, settings.batch_size
+        )
+        result.append([[one.text, one.tokens, one.finish] for one in answers])
+
+
+def measurements(answers: Sequence[Generated]) -> dict[str, Any]:
+    """Count what was generated."""
+    return {
+        "generated_tokens": sum(one.tokens for one in answers),
+        "cut_answers": sum(one.finish == "length" for one in answers),
+    }

@@ -1,0 +1,105 @@
+"""Rows from the Hub: the data sets of the known benchmarks, and any other lm-eval task by name."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.evaluation import rows
+from synthetic_instruction_tuner.evaluation.benchmarks import Dataset, TaskItems
+
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+
+
+def require_online(what: str) -> None:
+    """Refuse early, and without any network attempt, when this process is told to stay offline.
+
+    Raises:
+        ConfigurationError: Says what to set to work offline.
+    """
+    switched = [name for name in OFFLINE if os.environ.get(name, "").upper() in ("1", "TRUE", "ON")]
+    if switched:
+        raise ConfigurationError(
+            f"{what} comes from the Hugging Face Hub, but {switched[0]} is set; set "
+            "evaluation.data_dir to a folder with the rows, or to 'sandbox' for the embedded ones"
+        )
+
+
+def download(dataset: Dataset, target: Path) -> None:
+    """Fetch the splits of a data set and write them in the layout of a data folder.
+
+    Raises:
+        ConfigurationError: If the Hub cannot be reached or does not have it.
+    """
+    require_online(f"data set {dataset.repository}")
+    import datasets
+
+    by_task = dataset.folder == "mmlu"
+    for split in dataset.splits:
+        try:
+            found = datasets.load_dataset(
+                dataset.repository, "all" if by_task else dataset.configuration, split=split
+            )
+        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            raise ConfigurationError(
+                f"data set {dataset.repository} ({split}) cannot be loaded: {error}"
+            ) from error
+        groups: dict[str, list[rows.Row]] = {}
+        for row in found:
+            groups.setdefault(row["subject"] if by_task else "", []).append(row)
+        for name, content in groups.items():
+            rows.write_rows(target / dataset.folder / name / f"{split}.jsonl", content)
+
+
+def export_task(name: str, folder: Path) -> list[TaskItems]:
+    """Load any lm-eval task or group by name and write the rows it reads, ready processed.
+
+    Raises:
+        ConfigurationError: If there is no such task, it cannot be loaded, or its rows are no JSON.
+    """
+    require_online(f"lm-eval task {name!r}")
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager()
+    if name not in manager.all_tasks:
+        raise ConfigurationError(f"unknown benchmark {name!r}: no lm-eval task of that name")
+    loaded = manager.load([name])["tasks"]
+    return [_export_leaf(name, task, folder) for _, task in sorted(loaded.items())]
+
+
+def _export_leaf(benchmark: str, task: Any, folder: Path) -> TaskItems:
+    import lm_eval
+
+    source = (task.config.metadata or {}).get("config_source", "inline")
+    root = Path(lm_eval.__file__).parent / "tasks"
+    if not Path(source).is_relative_to(root) or task.config.doc_to_image is not None:
+        raise ConfigurationError(
+            f"lm-eval task {task.task_name!r} is not a text task with a YAML definition"
+        )
+    config = task.config
+    items_split = config.test_split or config.validation_split
+    splits = {items_split: list(task.eval_docs)}
+    examples = config.fewshot_split or config.training_split
+    if examples is not None and examples != items_split:
+        splits[examples] = list(task.fewshot_docs())
+    files = {}
+    for split, content in splits.items():
+        path = folder / "rows" / benchmark / task.task_name / f"{split}.jsonl"
+        try:
+            rows.write_rows(path, [dict(row) for row in content])
+        except TypeError as error:
+            raise ConfigurationError(
+                f"lm-eval task {task.task_name!r} has rows that are no JSON: {error}"
+            ) from error
+        files[split] = path.relative_to(folder).as_posix()
+    definition = Path(source).relative_to(root).as_posix()
+    return TaskItems(task.task_name, definition, files, processed=True)
+
+
+def text_of(row: rows.Row) -> str:
+    """Return the text of a row of an unknown shape: its texts, one a line."""
+    texts = [value for value in row.values() if isinstance(value, str) and value.strip()]
+    return "\n".join(texts) if texts else json.dumps(row, ensure_ascii=False)

@@ -1,0 +1,218 @@
+"""The items of a study: benchmark rows as files, the chosen subsets, and their texts.
+
+Everything later stages need of a benchmark is in this one artifact, so evaluation never touches
+the network, and training data can be decontaminated against exactly what is asked later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.evaluation import hub, prompts, rows, subsets
+from synthetic_instruction_tuner.evaluation.benchmarks import (
+    BENCHMARKS,
+    Dataset,
+    TaskItems,
+    benchmark_named,
+)
+from synthetic_instruction_tuner.files import digest, write_json
+from synthetic_instruction_tuner.study import benchmark_key
+
+SANDBOX = "sandbox"
+TASKS, TEXTS = "tasks.json", "texts.jsonl"
+SUFFIXES = (".jsonl", ".parquet")
+
+
+@cache
+def definitions() -> Path:
+    """Return the folder of lm-eval's stock task definitions, without importing lm-eval."""
+    spec = importlib.util.find_spec("lm_eval")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigurationError("lm-eval is not installed; run: pip install lm-eval")
+    return Path(spec.submodule_search_locations[0]) / "tasks"
+
+
+def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
+    """Write rows, subsets and texts of all benchmarks of a study.
+
+    Args:
+        config: The study's settings.
+        folder: Empty folder that receives `tasks.json`, `texts.jsonl`, `rows/` and `prompts/`.
+
+    Returns:
+        Facts for the manifest: items by benchmark key, and where the rows came from.
+    """
+    source = _source(config, folder)
+    tasks: dict[str, list[TaskItems]] = {}
+    counts: dict[str, int] = {}
+    texts: dict[tuple[str, str], str] = {}
+    for benchmark in config.evaluation.benchmarks:
+        key = benchmark_key(benchmark)
+        kind = benchmark_named(benchmark.name).kind
+        if kind == "lm_eval":
+            found = _task_items(benchmark, source, folder)
+            tasks[key] = _choose(found, benchmark, folder, config.seed)
+            counts[key] = sum(_count(one, folder) for one in tasks[key])
+            texts |= _row_texts(benchmark, tasks[key], folder)
+        else:
+            written = prompts.write_prompts(kind, benchmark, folder, config.seed)
+            counts[key] = len(written)
+            texts |= {(benchmark.name, one.id): one.text for one in written}
+    write_json(folder / TASKS, {k: [dataclasses.asdict(t) for t in v] for k, v in tasks.items()})
+    lines = [{"benchmark": b, "id": i, "text": text} for (b, i), text in sorted(texts.items())]
+    rows.write_rows(folder / TEXTS, lines)
+    return {"items": counts, "source": config.evaluation.data_dir or "hub"}
+
+
+def read_tasks(items: Manifest, key: str) -> list[TaskItems]:
+    """Read the lm-eval tasks of a benchmark from the items artifact."""
+    stored = json.loads(items.path(TASKS).read_text(encoding="utf-8"))
+    return [TaskItems(**entry) for entry in stored[key]]
+
+
+def _source(config: StudyConfig, folder: Path) -> Path | None:
+    """Return the folder with rows, None for the Hub; the closed world's rows are written first."""
+    data_dir = config.evaluation.data_dir
+    if data_dir is None:
+        return None
+    if data_dir != SANDBOX:
+        return Path(data_dir).expanduser()
+    from synthetic_instruction_tuner import sandbox
+
+    sandbox.write_benchmarks(folder / "rows", config.seed)
+    return folder / "rows"
+
+
+def _task_items(benchmark: BenchmarkConfig, source: Path | None, folder: Path) -> list[TaskItems]:
+    entry = BENCHMARKS.get(benchmark.name)
+    if entry is None or entry.dataset is None:
+        return hub.export_task(benchmark.name, folder)
+    if source is None:
+        hub.download(entry.dataset, folder / "rows")
+        source = folder / "rows"
+    return local_tasks(benchmark, entry.definition, entry.dataset, source, folder)
+
+
+def local_tasks(
+    benchmark: BenchmarkConfig, definition: str, dataset: Dataset, source: Path, folder: Path
+) -> list[TaskItems]:
+    """Take the rows of one benchmark from a folder, checked row by row.
+
+    Raises:
+        ConfigurationError: If a file is missing, empty, or holds a row of another shape.
+    """
+    base = source / dataset.folder
+    if not base.is_dir():
+        raise ConfigurationError(
+            f"benchmark {benchmark.name!r} needs {base}; evaluation.data_dir holds no such folder"
+        )
+    many = "{task}" in definition
+    names = sorted(path.name for path in base.iterdir() if path.is_dir()) if many else [""]
+    if not names:
+        raise ConfigurationError(f"{base} holds no folder with rows (one a subject)")
+    return [_local_task(benchmark, definition, dataset, base, name, folder) for name in names]
+
+
+def _local_task(
+    benchmark: BenchmarkConfig, definition: str, data: Dataset, base: Path, name: str, folder: Path
+) -> TaskItems:
+    path = definition.format(task=name)
+    if not (definitions() / path).is_file():
+        raise ConfigurationError(f"{base / name}: lm-eval has no task definition {path}")
+    splits = {}
+    for position, split in enumerate(data.splits):
+        needed = position == 0 or bool(benchmark.num_fewshot)
+        found = _split_file(base / name, split, needed)
+        if found is not None:
+            splits[split] = _adopt(found, data, name, split, folder)
+    task = f"{benchmark.name}_{name}" if name else benchmark.name
+    return TaskItems(task, path, splits)
+
+
+def _split_file(base: Path, split: str, needed: bool) -> Path | None:
+    for suffix in SUFFIXES:
+        if (base / (split + suffix)).is_file():
+            return base / (split + suffix)
+    if needed:
+        names = " or ".join(split + suffix for suffix in SUFFIXES)
+        raise ConfigurationError(f"{base} has no {names}")
+    return None
+
+
+def _adopt(path: Path, data: Dataset, name: str, split: str, folder: Path) -> str:
+    """Check a file of rows and take it into the artifact as JSON lines; return its name there."""
+    content = rows.read_rows(path, data.shape)
+    target = folder / "rows" / data.folder / name / f"{split}.jsonl"
+    if path != target:
+        rows.write_rows(target, content)
+    return target.relative_to(folder).as_posix()
+
+
+# --- subsets and texts ---------------------------------------------------------------------
+
+
+def items_file(task: TaskItems) -> str:
+    """Return the file that holds the items of a task."""
+    return next(iter(task.splits.values()))
+
+
+def _contents(task: TaskItems, folder: Path) -> list[str]:
+    return (folder / items_file(task)).read_text(encoding="utf-8").splitlines()
+
+
+def _count(task: TaskItems, folder: Path) -> int:
+    return len(_contents(task, folder)) if task.chosen is None else len(task.chosen)
+
+
+def _choose(
+    tasks: Sequence[TaskItems], benchmark: BenchmarkConfig, folder: Path, seed: int
+) -> list[TaskItems]:
+    if benchmark.items is None:
+        return list(tasks)
+    strata = {task.task: _contents(task, folder) for task in tasks}
+    chosen = subsets.choose(strata, benchmark.items, seed)
+    kept = (dataclasses.replace(task, chosen=chosen[task.task]) for task in tasks)
+    return [task for task in kept if task.chosen]
+
+
+def item_ids(benchmark: str, task: str, contents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Identify items by their content; a repeated item gets its count added.
+
+    The identity does not depend on the number of examples, the subset or the position, so that it
+    pairs items across models and settings.
+    """
+    seen: dict[str, int] = {}
+    ids = []
+    for row in contents:
+        name = digest({"benchmark": benchmark, "task": task, "row": dict(row)})[:16]
+        seen[name] = seen.get(name, 0) + 1
+        ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return ids
+
+
+def _row_texts(
+    benchmark: BenchmarkConfig, tasks: Sequence[TaskItems], folder: Path
+) -> dict[tuple[str, str], str]:
+    """Collect the texts of the chosen items by benchmark and id."""
+    entry = BENCHMARKS.get(benchmark.name)
+    texts = {}
+    for task in tasks:
+        content = rows.read_rows(folder / items_file(task))
+        ids = item_ids(benchmark.name, task.task, content)
+        for position in task.chosen if task.chosen is not None else range(len(content)):
+            row = content[position]
+            if entry is not None and entry.dataset is not None:
+                text = rows.QUESTIONS[entry.dataset.shape](row)
+            else:
+                text = hub.text_of(row)
+            texts[benchmark.name, ids[position]] = text
+    return texts

@@ -1,0 +1,139 @@
+"""The evaluation stage: the study's benchmark items, then one model on one benchmark at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.evaluation import students
+from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
+from synthetic_instruction_tuner.evaluation.items import write_items
+from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
+from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.records import BenchmarkResult, write_lines
+from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.training.measure import Memory
+
+KINDS: Mapping[str, str] = {
+    "lm_eval": "lm_eval_tasks",
+    "verifiable": "verifiable",
+    "speed": "speed",
+}
+"""Module of this package whose `run` scores a kind of benchmark."""
+
+RESULT, ITEMS = "result.json", "items.jsonl"
+
+
+def prepare_items(study: Study, progress: Progress) -> Manifest:
+    """Write the benchmark rows, subsets, prompts and texts of a study.
+
+    Raises:
+        ConfigurationError: If rows are missing or malformed, or a benchmark is unknown.
+    """
+    found = study.store.find(study.items)
+    if found is not None:
+        return found
+    started = time.perf_counter()
+    with study.store.writing(study.items) as folder:
+        facts = write_items(study.config, folder)
+    total = sum(facts["items"].values())
+    progress.update(total, total, "items")
+    return study.store.commit(study.items, facts, time.perf_counter() - started)
+
+
+def evaluate(
+    study: Study, subject: Subject, benchmark: BenchmarkConfig, progress: Progress
+) -> Manifest:
+    """Measure one model on one benchmark.
+
+    Args:
+        study: The study; its items and the subject's adapter must be there.
+        subject: The base or an arm.
+        benchmark: One of the study's benchmarks.
+        progress: Told of finished batches or answers.
+
+    Returns:
+        Manifest of `result.json` and, unless the benchmark has no items, `items.jsonl`.
+
+    Raises:
+        StageError: If items or adapter are missing or damaged, or a score is not a number.
+    """
+    artifact = study.result(subject, benchmark)
+    found = _find(study, subject, artifact)
+    if found is not None:
+        return found
+    adapter = students.adapter_digest(study, subject)
+    items = study.store.require(study.items)
+    memory, started = Memory(), time.perf_counter()
+    with students.under_test(study, subject) as student:
+        trial = Trial(
+            study, subject, benchmark, items, student, adapter, study.store.staging(artifact),
+            progress,
+        )  # fmt: skip
+        with memory.phase("evaluate"):
+            outcome = _scorer(benchmark)(trial)
+    result = _result(trial, outcome, memory.peaks["evaluate"])
+    return _commit(trial, artifact, result, outcome, time.perf_counter() - started)
+
+
+def _find(study: Study, subject: Subject, artifact: Artifact) -> Manifest | None:
+    """Return the result if it is there and was measured with the adapter that is there now."""
+    found = study.store.find(artifact)
+    if found is None or subject.arm is None:
+        return found
+    if study.store.find(study.trained(subject)) is None:
+        return found  # nothing to compare with; the result itself is verified
+    if found.facts.get("adapter") == students.adapter_digest(study, subject):
+        return found
+    study.store.set_aside(found.folder, f"{subject.name} has another adapter now")
+    return None
+
+
+def _scorer(benchmark: BenchmarkConfig) -> Any:
+    kind = benchmark_named(benchmark.name).kind
+    if kind not in KINDS:
+        raise ConfigurationError(f"benchmark {benchmark.name!r} cannot be run: no {kind} scorer")
+    return importlib.import_module(f"{__package__}.{KINDS[kind]}").run
+
+
+def _result(trial: Trial, outcome: Outcome, memory: dict[str, int]) -> BenchmarkResult:
+    entry = benchmark_named(trial.benchmark.name)
+    metric = entry.metric or next(iter(outcome.scores))
+    for name, value in outcome.scores.items():
+        if not math.isfinite(value):
+            raise StageError(f"{trial.subject.name} on {trial.key}: {name}={value} is not a number")
+    return BenchmarkResult(
+        subject=trial.subject.name,
+        benchmark=trial.key,
+        metric=metric,
+        higher_is_better=entry.higher_is_better,
+        chance=outcome.chance,
+        items=len(outcome.items),
+        scores=outcome.scores,
+        conditions=trial.conditions() | outcome.conditions,
+        measurements=outcome.measurements
+        | {"seconds": round(outcome.seconds, 3), "peak_memory_bytes": memory},
+    )
+
+
+def _commit(
+    trial: Trial, artifact: Artifact, result: BenchmarkResult, outcome: Outcome, seconds: float
+) -> Manifest:
+    write_json(trial.staging / RESULT, dataclasses.asdict(result))
+    if outcome.items:
+        write_lines(trial.staging / ITEMS, outcome.items)
+    facts = {
+        "adapter": trial.adapter,
+        "items": result.items,
+        "metric": result.metric,
+        "scores": result.scores,
+    }
+    return trial.study.store.commit(artifact, facts, seconds)

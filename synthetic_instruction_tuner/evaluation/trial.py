@@ -1,0 +1,110 @@
+"""One model on one benchmark: what every kind of evaluation is given, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.config import BenchmarkConfig, EvaluationConfig
+from synthetic_instruction_tuner.evaluation.journal import Journal
+from synthetic_instruction_tuner.evaluation.students import Student
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.records import ItemScore
+from synthetic_instruction_tuner.study import Study, Subject, benchmark_key
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is to be measured, and with what.
+
+    Attributes:
+        items: The items artifact of the study.
+        student: The model with the subject's adapter attached.
+        adapter: Hash of the adapter's files; None for the base.
+        staging: Folder of unfinished work.
+    """
+
+    study: Study
+    subject: Subject
+    benchmark: BenchmarkConfig
+    items: Manifest
+    student: Student
+    adapter: str | None
+    staging: Path
+    progress: Progress
+
+    @property
+    def settings(self) -> EvaluationConfig:
+        """The evaluation settings of the study."""
+        return self.study.config.evaluation
+
+    @property
+    def key(self) -> str:
+        """The benchmark's folder and column name."""
+        return benchmark_key(self.benchmark)
+
+    @property
+    def limit(self) -> int:
+        """Longest request in tokens that every model of the study can take.
+
+        A soft prompt takes places in the context. What the longest one of the study takes is
+        missing for all models alike, so that all read the same prompts.
+        """
+        own = getattr(self.student.model.config, "max_position_embeddings", None)
+        longest = self.settings.max_length if own is None else min(self.settings.max_length, own)
+        return longest - self.study.virtual_tokens
+
+    @property
+    def device(self) -> str:
+        """Kind of device: "cpu" or "cuda"."""
+        return str(self.student.model.device.type)
+
+    @property
+    def precision(self) -> str:
+        """Compute type: "float32", ..."""
+        return str(self.student.model.dtype).removeprefix("torch.")
+
+    def journal(self, plan: Any) -> Journal:
+        """Open the journal of finished batches.
+
+        Args:
+            plan: What the batches are, as JSON values: prompts and how they are grouped.
+        """
+        parts = [self.items.files, self.adapter, self.conditions(), plan]
+        return Journal(self.staging / "batches.jsonl", digest(parts))
+
+    def conditions(self) -> dict[str, Any]:
+        """What must be equal for two models to be compared, whatever the kind of benchmark."""
+        return {
+            "items": digest(dict(self.items.files)),
+            "device": self.device,
+            "precision": self.precision,
+            "quantization": self.study.student.quantization,
+            "batch_size": self.settings.batch_size,
+            "max_length": self.limit,
+            "chat_template": self.settings.chat_template,
+            "seed": self.study.config.seed,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation found.
+
+    Attributes:
+        items: Scores of every item; empty for a benchmark without items.
+        scores: Mean of every metric.
+        conditions: Conditions besides those of every trial.
+        measurements: Figures besides those of every trial.
+        seconds: Working time on the batches, over all sessions.
+    """
+
+    items: list[ItemScore]
+    scores: dict[str, float]
+    conditions: dict[str, Any]
+    measurements: dict[str, Any]
+    seconds: float
+    chance: float | None = None
