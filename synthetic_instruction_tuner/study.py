@@ -34,7 +34,7 @@ from synthetic_instruction_tuner.config import (
     StudyConfig,
 )
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.models import reference
+from synthetic_instruction_tuner.models import families, reference
 from synthetic_instruction_tuner.training.method import MethodConfig
 
 BASE = "base"
@@ -100,6 +100,7 @@ class Study:
         config = settings.content("instruction", "response", "domains", "turns") | {
             "engine": settings.engine,
             "teacher": reference.content(settings.teacher),
+            "families": families.VERSION,
             "seed": self.config.seed,
         }
         return Artifact("generation", "draws", "data/raw/chunks", generation.VERSION, config)
