@@ -26,7 +26,8 @@ class Sample:
         instruction: First user turn, surrounding white space removed.
         response: First assistant turn, surrounding white space removed.
         instruction_finish: "stop" (the model ended it), "length" (cut) or "imported".
-        response_finish: The same for the response.
+        response_finish: The same for the response, or "skipped" if it was not drawn because the
+            instruction was cut or empty.
         instruction_tokens: Tokens drawn for the instruction, end token included.
         response_tokens: Tokens drawn for the response, end token included.
         messages: All turns [{"role", "content"}, ...] where there is more than one exchange.

@@ -1,1 +1,73 @@
 """Engines: what draws tokens from a model, behind one small protocol."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+
+from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig
+from synthetic_instruction_tuner.models.engines.protocol import (
+    Completion,
+    Engine,
+    Request,
+    stream_seed,
+)
+
+EngineName = Literal["transformers", "vllm", "completions"]
+
+_lock = threading.Lock()
+_open: dict[str, Engine] = {}
+
+
+def open_engine(
+    model: ModelConfig,
+    engine: EngineName = "transformers",
+    server: CompletionsConfig | None = None,
+) -> Engine:
+    """Open the engine of a model; the last one is kept, so that a stage loads its model once.
+
+    Opening another one first lets go of the last: one model in memory at a time.
+
+    Args:
+        model: The model.
+        engine: What runs it.
+        server: The server, for engine "completions".
+    """
+    key = f"{engine} {model.model_dump_json()} {server.model_dump_json() if server else ''}"
+    with _lock:
+        if key not in _open:
+            _close()
+            _open[key] = _make(model, engine, server)
+        return _open[key]
+
+
+def close_engine() -> None:
+    """Let go of the kept engine and the memory of its model."""
+    with _lock:
+        _close()
+
+
+def _close() -> None:
+    if _open:
+        from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
+
+        _open.clear()
+        free_memory()
+
+
+def _make(model: ModelConfig, engine: EngineName, server: CompletionsConfig | None) -> Engine:
+    if engine == "completions":
+        from synthetic_instruction_tuner.models.engines.completions import CompletionsEngine
+
+        return CompletionsEngine(model, server or CompletionsConfig())
+    if engine == "vllm":
+        from synthetic_instruction_tuner.models.engines.vllm import VllmEngine
+
+        return VllmEngine(model)
+    from synthetic_instruction_tuner.models import loading
+    from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(*loading.load_causal(model))
+
+
+__all__ = ["Completion", "Engine", "Request", "close_engine", "open_engine", "stream_seed"]

@@ -1,0 +1,122 @@
+"""Bring your own rows: `generation.source` instead of drawing, checked row by row."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.generation.rows import BadRow, Message, read_row
+from synthetic_instruction_tuner.generation.sources import Unreadable, read_rows
+from synthetic_instruction_tuner.generation.store import REJECTED, SAMPLES
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.records import Rejection, Sample, write_lines
+from synthetic_instruction_tuner.study import Study
+
+DOMAIN = "general"
+IMPORTED = "imported"
+
+
+def import_rows(study: Study, progress: Progress) -> Manifest:
+    """Read `generation.source` into samples and rejected rows, unless that was done.
+
+    Every row ends as one or the other: rows in = samples + rejected. A row keeps its number as its
+    index, so an index may be missing among the samples.
+
+    Raises:
+        ConfigurationError: If the source cannot be read, is empty, or no row of it is usable.
+    """
+    artifact = study.draws
+    found = study.store.find(artifact)
+    if found is not None:
+        return found
+    source = Path(str(study.config.generation.source)).expanduser()
+    started = time.monotonic()
+    samples: list[Sample] = []
+    rejected: list[Rejection] = []
+    for index, row in enumerate(read_rows(source)):
+        result = _import_row(digest({"draws": artifact.identity, "index": index}), index, row)
+        (samples if isinstance(result, Sample) else rejected).append(result)  # type: ignore[arg-type]
+        if index % 1000 == 999:
+            progress.update(index + 1, index + 1, "rows read")
+    total = len(samples) + len(rejected)
+    _check_any(source, samples, rejected)
+    with study.store.writing(artifact) as staging:
+        write_lines(staging / SAMPLES, samples)
+        write_lines(staging / REJECTED, rejected)
+    progress.update(total, total, "rows read")
+    facts = {
+        "rows": total,
+        "samples": len(samples),
+        "rejected": len(rejected),
+        "rules": dict(Counter(one.rule for one in rejected)),
+        "source": source.name,
+    }
+    return study.store.commit(artifact, facts, time.monotonic() - started)
+
+
+def _import_row(identity: str, index: int, row: Any) -> Sample | Rejection:
+    try:
+        if isinstance(row, Unreadable):
+            raise BadRow("json", row.problem, "one JSON object a line")
+        system, messages = read_row(row)
+    except BadRow as problem:
+        raw = row.text if isinstance(row, Unreadable) else _plain(row)
+        return Rejection(
+            id=identity,
+            stage="generation",
+            rule=problem.rule,
+            value=_plain(problem.value),
+            threshold=problem.expected,
+            row={"number": index + 1, "raw": raw},
+        )
+    return _sample(identity, index, system, messages, row)
+
+
+def _sample(
+    identity: str, index: int, system: str, messages: list[Message], row: Mapping[str, Any]
+) -> Sample:
+    domain = row.get("domain")
+    return Sample(
+        id=identity,
+        index=index,
+        domain=domain if isinstance(domain, str) and domain else DOMAIN,
+        system_prompt=system,
+        instruction=messages[0]["content"],
+        response=messages[1]["content"],
+        instruction_finish=IMPORTED,
+        response_finish=IMPORTED,
+        messages=tuple(messages) if len(messages) > 2 else (),
+        instruction_raw=messages[0]["content"],
+    )
+
+
+def _check_any(source: Path, samples: list[Sample], rejected: list[Rejection]) -> None:
+    if samples:
+        return
+    if not rejected:
+        raise ConfigurationError(f"generation.source={str(source)!r} has no rows")
+    first = rejected[0]
+    raise ConfigurationError(
+        f"generation.source={str(source)!r}: none of {len(rejected)} rows is usable; row "
+        f"{first.row['number']}: {first.rule}: {first.value}; expected {first.threshold}"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn any value of a rejected row into one that JSON can hold, broken Unicode included."""
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {str(_plain(str(key))): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, (int, float, bool, type(None))) else str(value)

@@ -1,0 +1,119 @@
+"""Raw rows of any usual shape, turned into messages or refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Message = dict[str, str]
+
+PAIRS = (("instruction", "output"), ("instruction", "response"), ("prompt", "completion"))
+SHAPES = (
+    "instruction/output, instruction/response, prompt/completion, messages, or conversations "
+    "(ShareGPT)"
+)
+_SHAREGPT_ROLES = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+}
+
+
+class BadRow(ValueError):
+    """A row that cannot be used.
+
+    Attributes:
+        rule: Short name of the reason, for counts.
+        value: What was found.
+        expected: What is allowed.
+    """
+
+    def __init__(self, rule: str, value: str, expected: str) -> None:
+        super().__init__(f"{rule}: {value}; expected {expected}")
+        self.rule, self.value, self.expected = rule, value, expected
+
+
+def read_row(row: Any) -> tuple[str, list[Message]]:
+    """Read one raw row.
+
+    Returns:
+        The system prompt ("" for none), and user and assistant messages in alternation, at least
+        one of each.
+
+    Raises:
+        BadRow: If it has no known shape, or a text is missing, empty or not text.
+    """
+    if not isinstance(row, Mapping):
+        raise BadRow("shape", type(row).__name__, "an object with named fields")
+    if row.get("messages") is not None:
+        return _checked(_chat(row["messages"], "role", "content"))
+    if row.get("conversations") is not None:
+        return _checked(_chat(row["conversations"], "from", "value"))
+    for question, answer in PAIRS:
+        if question in row and answer in row:
+            return _pair(row, question, answer)
+    raise BadRow("shape", ", ".join(map(str, row)) or "no fields", SHAPES)
+
+
+def _pair(row: Mapping[str, Any], question: str, answer: str) -> tuple[str, list[Message]]:
+    if isinstance(row[question], list):  # TRL's conversational prompt/completion
+        return _checked(_chat([*row[question], *_as_list(row[answer])], "role", "content"))
+    instruction = _text(row[question], question)
+    context = row.get("input")  # Alpaca rows carry what the instruction speaks of separately
+    if isinstance(context, str) and context.strip():
+        instruction = f"{instruction}\n\n{context}"
+    system = row.get("system_prompt") or row.get("system") or ""
+    turns = [
+        {"role": "system", "content": _text(system, "system")},
+        {"role": "user", "content": instruction},
+        {"role": "assistant", "content": _text(row[answer], answer)},
+    ]
+    return _checked(turns if system else turns[1:])
+
+
+def _as_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadRow("type", type(value).__name__, "a list of messages, as the prompt is one")
+    return value
+
+
+def _chat(turns: Any, role: str, content: str) -> list[Message]:
+    if not isinstance(turns, (list, tuple)):
+        raise BadRow("type", type(turns).__name__, "a list of messages")
+    messages = []
+    for turn in turns:
+        if not isinstance(turn, Mapping) or role not in turn or content not in turn:
+            raise BadRow("type", str(turn)[:80], f"messages with {role!r} and {content!r}")
+        speaker = _SHAREGPT_ROLES.get(str(turn[role]))
+        if speaker is None:
+            raise BadRow("roles", str(turn[role]), "system, user and assistant")
+        messages.append({"role": speaker, "content": _text(turn[content], content)})
+    return messages
+
+
+def _checked(messages: list[Message]) -> tuple[str, list[Message]]:
+    """Split off the system turn, and demand user and assistant in alternation, none empty."""
+    system = ""
+    if messages and messages[0]["role"] == "system":
+        system, messages = messages[0]["content"].strip(), messages[1:]
+    stripped = [one | {"content": one["content"].strip()} for one in messages]
+    roles = [one["role"] for one in stripped]
+    if len(roles) < 2 or len(roles) % 2 or roles != ["user", "assistant"] * (len(roles) // 2):
+        raise BadRow("roles", " ".join(roles) or "none", "user and assistant in alternation")
+    for number, one in enumerate(stripped):
+        if not one["content"]:
+            kind = "instruction" if one["role"] == "user" else "response"
+            raise BadRow(f"empty_{kind}", f"message {number + 1}", "some text")
+    return system, stripped
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise BadRow("type", f"{name} is {type(value).__name__}", "text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadRow("encoding", f"{name}: {error.reason}", "valid Unicode") from error
+    return value

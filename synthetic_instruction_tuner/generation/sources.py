@@ -1,0 +1,101 @@
+"""Reading raw rows from files a user has: JSON, JSON lines, parquet, a `datasets` folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+KINDS = ".json, .jsonl, .parquet, or a folder of those or written by datasets.save_to_disk"
+
+
+class Unreadable:
+    """A line that is not JSON; it stands in for the row, so that numbers stay right."""
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text, self.problem = text, problem
+
+
+def read_rows(source: Path) -> Iterator[Any]:
+    """Yield the raw rows of a file or folder, in order.
+
+    Raises:
+        ConfigurationError: If it does not exist or is of no known kind, or cannot be read at all.
+    """
+    if not source.exists():
+        raise ConfigurationError(f"generation.source={str(source)!r} does not exist")
+    if source.is_dir():
+        yield from _folder(source)
+        return
+    readers = {".json": _json, ".jsonl": _lines, ".parquet": _parquet}
+    if source.suffix not in readers:
+        raise ConfigurationError(f"generation.source={str(source)!r}: allowed are {KINDS}")
+    yield from readers[source.suffix](source)
+
+
+def _json(path: Path) -> Iterator[Any]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigurationError(f"generation.source={str(path)!r} is not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise ConfigurationError(
+            f"generation.source={str(path)!r} must hold a list of rows, got {type(rows).__name__}"
+        )
+    yield from rows
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    for line in path.read_bytes().split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            yield json.loads(line.decode("utf-8"))
+        except ValueError as error:
+            yield Unreadable(line.decode("utf-8", errors="replace")[:500], str(error))
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        for batch in file.iter_batches(batch_size=4096):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowException as error:
+        raise ConfigurationError(
+            f"generation.source={str(path)!r} is not readable parquet: {error}"
+        ) from error
+
+
+def _folder(path: Path) -> Iterator[Any]:
+    if (path / "dataset_dict.json").is_file():
+        splits = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
+        for split in splits:
+            yield from _saved_dataset(path / split)
+        return
+    if (path / "state.json").is_file():
+        yield from _saved_dataset(path)
+        return
+    files = [
+        one for one in sorted(path.rglob("*")) if one.suffix in (".json", ".jsonl", ".parquet")
+    ]
+    if not files:
+        raise ConfigurationError(f"generation.source={str(path)!r} holds no rows: allowed {KINDS}")
+    for file in files:
+        yield from read_rows(file)
+
+
+def _saved_dataset(path: Path) -> Iterator[Any]:
+    import datasets
+
+    try:
+        yield from datasets.load_from_disk(str(path))
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise ConfigurationError(
+            f"generation.source={str(path)!r} is not a folder of datasets.save_to_disk: {error}"
+        ) from error

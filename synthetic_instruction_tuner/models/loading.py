@@ -1,0 +1,231 @@
+"""Loading models and tokenizers: compute type, quantisation, and errors that say what to do.
+
+Weights are read from safetensors only; a pickle is never opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.models.reference import local_folder
+
+
+def load_causal(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
+    """Load a language model in evaluation mode with its tokenizer.
+
+    Args:
+        model: What to load.
+        device: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1", ...
+
+    Returns:
+        A transformers `PreTrainedModel` and its tokenizer.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoModelForCausalLM
+
+    return _load(AutoModelForCausalLM, model, device), load_tokenizer(model)
+
+
+def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
+    """Load a sequence-classification reward model in evaluation mode with its tokenizer.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    tokenizer = load_tokenizer(model)
+    tokenizer.padding_side = "right"
+    loaded = _load(AutoModelForSequenceClassification, model, device)
+    if loaded.config.pad_token_id is None:  # a Llama reward model finds its last token by it
+        loaded.config.pad_token_id = tokenizer.pad_token_id
+    return loaded, tokenizer
+
+
+def load_tokenizer(model: ModelConfig) -> Any:
+    """Load a tokenizer; it pads on the left, with the end token if it has no padding token.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoTokenizer
+
+    with _explained(model):
+        tokenizer = AutoTokenizer.from_pretrained(
+            _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
+        )
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_config(model: ModelConfig) -> Any:
+    """Load a model's configuration: a small file that says what the weights will be.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoConfig
+
+    with _explained(model):
+        return AutoConfig.from_pretrained(
+            _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
+        )
+
+
+def load_config(model: ModelConfig) -> Any:
+    """Load a model's configuration, not its weights.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoConfig
+
+    with _explained(model):
+        return AutoConfig.from_pretrained(
+            _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
+        )
+
+
+def load_end_ids(model: ModelConfig) -> tuple[int, ...]:
+    """Read the end tokens of a model's generation_config; () if it has none."""
+    from transformers import GenerationConfig
+
+    try:
+        config = GenerationConfig.from_pretrained(_source(model), **_revision(model))
+    except OSError:  # an optional file; a missing model is reported when it is loaded
+        return ()
+    return end_ids(config)
+
+
+def end_ids(generation_config: Any) -> tuple[int, ...]:
+    """Return the end tokens of a generation_config, which holds one, several or none."""
+    value = generation_config.eos_token_id
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def resolve_device(device: str = "auto") -> str:
+    """Turn "auto" into "cuda" where a GPU is visible, else "cpu"."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def compute_dtype(model: ModelConfig, device: str) -> Any:
+    """Choose the compute type.
+
+    auto is float32 on CPU (half precision is emulated there, 30 times slower), bfloat16 from
+    compute capability 8.0 (Ampere) and float16 below it (a T4 has no bfloat16).
+    """
+    import torch
+
+    if model.dtype != "auto":
+        return getattr(torch, model.dtype)
+    if not device.startswith("cuda"):
+        return torch.float32
+    modern = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
+    return torch.bfloat16 if modern else torch.float16
+
+
+def _load(kind: Any, model: ModelConfig, device: str) -> Any:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar a model in every log; downloads have their own
+    place = resolve_device(device)
+    dtype = compute_dtype(model, place)
+    with _explained(model):
+        loaded = kind.from_pretrained(
+            _source(model),
+            dtype=dtype,
+            device_map={"": place},
+            use_safetensors=True,
+            trust_remote_code=model.trust_remote_code,
+            quantization_config=_quantization(model, dtype),
+            **_revision(model),
+        )
+    return loaded.eval()
+
+
+def _quantization(model: ModelConfig, dtype: Any) -> Any:
+    """Return the bitsandbytes settings: NF4 with double quantisation (arXiv 2305.14314) or int8."""
+    if model.quantization == "none":
+        return None
+    from transformers import BitsAndBytesConfig
+
+    if model.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def _source(model: ModelConfig) -> str:
+    folder = local_folder(model)
+    if folder is None:
+        return model.name
+    if not (folder / "config.json").is_file():
+        raise MissingModelError(f"{folder} holds no model: it has no config.json")
+    return str(folder)
+
+
+def _revision(model: ModelConfig) -> dict[str, str]:
+    return {} if local_folder(model) else {"revision": model.revision}
+
+
+@contextmanager
+def _explained(model: ModelConfig) -> Iterator[None]:
+    """Turn what the Hub library raises into an error a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise MissingModelError(explain(model, error)) from error
+    except ImportError as error:
+        raise MissingModelError(f"model {model.name!r} needs a package: {error}") from error
+
+
+def explain(model: ModelConfig, error: BaseException) -> str:
+    """Say why a model could not be loaded and what to do about it."""
+    chain = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    kinds = {type(one).__name__ for one in chain}
+    name = f"model {model.name!r}"
+    if "GatedRepoError" in kinds:
+        return (
+            f"{name} is gated: accept its licence at https://huggingface.co/{model.name} and log "
+            "in with `hf auth login`, or set HF_TOKEN"
+        )
+    if "RevisionNotFoundError" in kinds:
+        return f"{name} has no revision {model.revision!r}; see its branches and commits on the Hub"
+    if "RepositoryNotFoundError" in kinds:
+        return f"{name} is not on the Hub, or private: check the name, or set HF_TOKEN"
+    if _is_offline(kinds):
+        return (
+            f"{name} is not on this machine and the Hub cannot be reached; connect (HF_HUB_OFFLINE "
+            f"is {os.environ.get('HF_HUB_OFFLINE', 'not set')}), or give a local folder as its name"
+        )
+    if "safetensors" in str(error):
+        return f"{name} has no safetensors weights; pickled weights are never opened ({error})"
+    return f"{name} cannot be loaded: {error}"
+
+
+def _is_offline(kinds: set[str]) -> bool:
+    signs = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "ConnectTimeout"}
+    return bool(kinds & (signs | {"ConnectionError", "ProxyError", "ReadTimeout"}))
