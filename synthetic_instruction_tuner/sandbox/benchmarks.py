@@ -246,6 +246,12 @@ def _write(path: Path, rows: Iterable[Row]) -> Path:
     return path
 
 
+def _subject_rows(subject: str, count: int, seed: int) -> list[Row]:
+    rng = Random(f"mmlu-{subject}-{seed}")
+    families = [family_named(name) for name in SUBJECTS[subject]]
+    return distinct_rows(lambda _: choice_row(rng.choice(families), subject, rng), count)
+
+
 def write_benchmarks(
     directory: Path,
     seed: int = 42,
@@ -270,12 +276,8 @@ def write_benchmarks(
         The files written.
     """
     written = []
-    for subject, names in SUBJECTS.items():
-        rng = Random(f"mmlu-{subject}-{seed}")
-        families = [family_named(name) for name in names]
-        rows = distinct_rows(
-            lambda _, f=families, s=subject, r=rng: choice_row(r.choice(f), s, r), mmlu + 5
-        )
+    for subject in SUBJECTS:
+        rows = _subject_rows(subject, mmlu + 5, seed)
         written.append(_write(directory / "mmlu" / subject / "dev.jsonl", rows[:5]))
         written.append(_write(directory / "mmlu" / subject / "test.jsonl", rows[5:]))
     stories, science, truth = (

@@ -56,7 +56,7 @@ class LanguageModel:
 LANGUAGE_MODELS: Final = {
     "teacher": LanguageModel(networks.FULL, True, 16_000_000, 256, 1, (0.25, 0.5, 0.7)),
     "student": LanguageModel(networks.FULL, False, 13_000_000, 640, 2, (0.4,)),
-    "responder": LanguageModel(networks.SMALL, True, 5_000_000, 256, 3),
+    "responder": LanguageModel(networks.SMALL, True, 5_000_000, 256, 3, (0.5,)),
 }
 
 
@@ -262,7 +262,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     torch.set_num_threads(arguments.threads)
     start = time.monotonic()
     build(arguments.output, arguments.scale, arguments.device, arguments.seed, arguments.only)

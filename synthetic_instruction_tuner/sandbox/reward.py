@@ -41,8 +41,10 @@ def new_reward_model(teacher: "LlamaForCausalLM", seed: int) -> "LlamaForSequenc
 
     settings = {**teacher.config.to_dict(), "num_labels": 1, "tie_word_embeddings": False}
     settings["num_hidden_layers"] = teacher.config.num_hidden_layers + NEW_LAYERS
-    settings.pop("layer_types", None)
-    settings.pop("architectures", None)
+    for name in ("layer_types", "architectures", "id2label", "label2id"):
+        settings.pop(name, None)
+    settings.pop("num_labels")
+    settings |= {"id2label": {0: "reward"}, "label2id": {"reward": 0}}
     torch.manual_seed(seed)
     model = LlamaForSequenceClassification(LlamaConfig(**settings)).to(
         next(teacher.parameters()).device
