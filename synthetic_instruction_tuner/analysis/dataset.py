@@ -10,6 +10,7 @@ from typing import Any
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
 from synthetic_instruction_tuner.study import Study
 
@@ -32,7 +33,8 @@ def describe_dataset(study: Study) -> dict[str, Any]:
     kept = list(read_lines(manifest.path(KEPT), Example))
     rejected = list(read_lines(manifest.path(REJECTED), Rejection))
     drawn = len(kept) + len(rejected)
-    stated = manifest.facts.get("drawn")
+    measures = manifest.facts.get("measures", {})
+    stated = measures.get("drawn")
     if stated not in (None, drawn):
         raise StageError(
             f"{study.filtered.folder}: {stated} rows drawn, but {len(kept)} kept "
@@ -45,14 +47,14 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "rejected": len(rejected),
         "kept_share": len(kept) / drawn if drawn else None,
         "target": study.config.filtering.target,
-        "valid": drawn - sum(one.stage == "generation" for one in rejected),
+        "valid_share": measures.get("valid_share"),
         "rules": _by_rule(rejected),
         "splits": dict(sorted(Counter(one.split for one in kept).items())),
         "domains": dict(sorted(Counter(one.domain for one in kept).items())),
         "clusters": len({one.cluster for one in kept}),
         "statistics": describe_texts(kept),
         "examples": [_shown(one) for one in _pick(kept, EXAMPLES_KEPT)],
-        "generation": _generation(study, drawn),
+        "generation": _generation(study),
     }
 
 
@@ -120,16 +122,16 @@ def _shown(one: Example) -> dict[str, Any]:
     }
 
 
-def _generation(study: Study, drawn: int) -> dict[str, Any]:
-    """Sum what drawing the samples took, chunk by chunk, from the chunks' manifests."""
+def _generation(study: Study) -> dict[str, Any]:
+    """Sum what drawing the samples took over the chunks that are there."""
     if study.config.generation.source is not None:
         return {"status": "imported"}
-    chunks = _chunks(study, drawn)
+    chunks = chunk_manifests(study)
     if not chunks:
         return {"status": "not measured"}
     seconds = sum(one.seconds for one in chunks)
     tokens = [one.facts.get("tokens") for one in chunks]
-    known = sum(tokens) if None not in tokens else None  # type: ignore[arg-type]
+    known = sum(one for one in tokens if one is not None) if None not in tokens else None
     return {
         "status": "measured",
         "chunks": len(chunks),
@@ -137,15 +139,6 @@ def _generation(study: Study, drawn: int) -> dict[str, Any]:
         "tokens": known,
         "tokens_per_second": known / seconds if known and seconds else None,
     }
-
-
-def _chunks(study: Study, drawn: int) -> list[Manifest]:
-    """Find the committed chunks of the study's draws; empty unless all of them are there."""
-    size = study.config.generation.chunk_size
-    spans = [(first, first + size - 1) for first in range(0, drawn, size)]
-    found = [study.store.find(study.chunk(first, last)) for first, last in spans]
-    whole = [one for one in found if one is not None]
-    return whole if len(whole) == len(spans) else []
 
 
 def describe_preference(study: Study) -> dict[str, Any]:

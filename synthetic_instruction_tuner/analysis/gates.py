@@ -56,13 +56,8 @@ def dig(store: Any, *path: str) -> Any:
     return store
 
 
-def _valid_share(store: Store) -> float | None:
-    valid, drawn = dig(store, "dataset", "valid"), dig(store, "dataset", "drawn")
-    return valid / drawn if drawn else None
-
-
 FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
-    "generation_success": ("Valid draws", "percent", _valid_share),
+    "generation_success": ("Valid draws", "percent", lambda store: dig(store, "dataset", "valid_share")),
     "instruction_words": (
         "Mean instruction length, words",
         "decimal",

@@ -33,7 +33,7 @@ from synthetic_instruction_tuner.analysis.subjects import (
     headline,
     primary_benchmarks,
 )
-from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
+from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.study import BASE, Study
@@ -103,6 +103,7 @@ def build_store(study: Study) -> dict[str, Any]:
         "efficiency": costs,
         "pareto": fronts(costs, aggregate["models"], draws, arms),
         "transcripts": _transcripts(study, results, names),
+        "character": describe_character(results, names),
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
     }

@@ -26,6 +26,23 @@ def choose_transcripts(
     return []
 
 
+def describe_character(results: Results, subjects: Sequence[str]) -> dict[str, Any]:
+    """Return length, variety and refusals of each model's free answers, as evaluation counted them.
+
+    Returns:
+        "benchmark": where the answers come from; "models": figures by model, None without any.
+    """
+    for benchmark, measured in results.items():
+        found = {
+            name: one.result.measurements.get("response_character")
+            for name, one in measured.items()
+            if name in subjects
+        }
+        if any(found.values()):
+            return {"benchmark": benchmark, "models": dict.fromkeys(subjects) | found}
+    return {"benchmark": None, "models": dict.fromkeys(subjects)}
+
+
 def _is_free_text(measured: Measured) -> bool:
     first = next(iter(measured.items), None)
     return first is not None and isinstance(first.detail.get("response"), str)

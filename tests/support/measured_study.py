@@ -56,6 +56,12 @@ COST = {
 }
 """Trained parameters, seconds and peak memory in MB of each test arm."""
 
+CHARACTER = {
+    "answers": 200, "words_mean": 4.9, "words_median": 5.0, "sentences_mean": 1.1,
+    "vocabulary": 210, "distinct_1": 0.31, "distinct_2": 0.52, "refusal_share": 0.0,
+    "empty_share": 0.005,
+}  # fmt: skip
+
 
 def settings(items: int = 200, **changes: Any) -> StudyConfig:
     """Return the settings of the test study."""
@@ -153,7 +159,7 @@ def write_filtered(study: Study) -> None:
         for stage, rule, count in RULES
         for n in range(count)
     ]
-    facts = {"drawn": len(kept) + len(rejected)}
+    facts = {"measures": {"drawn": len(kept) + len(rejected), "valid_share": 0.975}}
     write(study, study.filtered, facts, 1.25, examples=kept, rejected=rejected)
 
 
@@ -258,7 +264,8 @@ def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any)
         "items": len(items),
         "scores": scores,
         "conditions": {"precision": "float32", "batch_size": 16, "template": "generation"},
-        "measurements": {"seconds": 4.0},
+        "measurements": {"seconds": 4.0}
+        | ({"response_character": CHARACTER} if benchmark.name == "verifiable" else {}),
     }
     kind = BenchmarkResult(**(result | changes))
     write(study, study.result(subject, benchmark), {}, 4.5, result=kind.__dict__, items=items)
