@@ -1,0 +1,157 @@
+"""SQL as a pure function of a dict, and tasks in the format of AgentBench's database environment.
+
+Tables lie in the state as JSON; a query builds them in a private in-memory SQLite database and
+reads them back. Only reading and changing rows is allowed: no files, schema, clock or chance.
+
+The format is that of `data/dbbench/*.jsonl` in https://github.com/THUDM/AgentBench (arXiv
+2308.03688), whose own environment needs Docker and MySQL.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.evaluation.agents import prompts
+from synthetic_instruction_tuner.evaluation.agents.family import call
+from synthetic_instruction_tuner.evaluation.agents.item import Check, Item, State, Turn, state_hash
+from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
+
+_OPERATIONS = 1_000_000
+"""SQLite instructions a query may take."""
+_SHOWN = 10
+"""Rows of a result that are shown."""
+_LONGEST = 2000
+"""Characters of a query."""
+_ALLOWED = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_INSERT,
+        sqlite3.SQLITE_UPDATE,
+        sqlite3.SQLITE_DELETE,
+    }
+)
+_FUNCTIONS = frozenset(
+    {"abs", "avg", "coalesce", "count", "ifnull", "instr", "length", "like", "lower", "max", "min"}
+    | {"nullif", "round", "substr", "sum", "total", "trim", "upper"}
+)
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    if action in _ALLOWED or (action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS):
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Run one SQL statement on tables.
+
+    Args:
+        tables: {table: {"columns": [name], "rows": [[value]]}}; not changed.
+        text: The statement, in SQLite's dialect.
+
+    Returns:
+        The tables afterwards and the rows of the result.
+    """
+    if len(text) > _LONGEST:
+        raise ToolError(f"the query is longer than {_LONGEST} characters")
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        for name, table in tables.items():
+            _create(connection, name, table)
+        connection.set_authorizer(_authorize)
+        connection.set_progress_handler(lambda: 1, _OPERATIONS)
+        rows = [list(row) for row in connection.execute(text).fetchmany(1000)]
+        connection.set_authorizer(None)
+        return {name: _read(connection, name, table) for name, table in tables.items()}, rows
+    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+        raise ToolError(f"SQL error: {error}") from error
+    finally:
+        connection.close()
+
+
+def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> None:
+    columns = ", ".join(_name(column) for column in table["columns"])
+    connection.execute(f"CREATE TABLE {_name(name)} ({columns})")
+    marks = ", ".join("?" * len(table["columns"]))
+    connection.executemany(f"INSERT INTO {_name(name)} VALUES ({marks})", table["rows"])
+
+
+def _read(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> dict[str, Any]:
+    rows = connection.execute(f"SELECT * FROM {_name(name)} ORDER BY rowid")
+    return {"columns": table["columns"], "rows": [list(row) for row in rows]}
+
+
+def _sql(state: State, arguments: dict[str, Any]) -> Any:
+    state["tables"], rows = query(state["tables"], arguments["query"])
+    shown = json.dumps(rows[:_SHOWN], ensure_ascii=False, default=str)
+    return shown + (f" and {len(rows) - _SHOWN} more rows" if len(rows) > _SHOWN else "")
+
+
+def _answer(state: State, arguments: dict[str, Any]) -> str:
+    state["answer"] = arguments["value"]
+    return "noted"
+
+
+SQL = Tool("sql", "run one SQL statement (SQLite), get its rows", {"query": words()}, _sql)
+ANSWER = Tool("answer", "give the answer to the question", {"value": words()}, _answer)
+
+
+def read_dbbench(path: Path) -> list[Item]:
+    """Read tasks in AgentBench's database format.
+
+    Args:
+        path: JSONL with description, label, type, table {table_name, table_info {columns, rows}},
+            add_description, sql {query}.
+
+    Returns:
+        One item a row, family "database", level by type: 1 for questions ("SELECT" and its kinds),
+        2 for INSERT, UPDATE and DELETE, whose right end state is what the row's own SQL leads to.
+    """
+    items = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                items.append(_dbbench(json.loads(line), number))
+            except (KeyError, TypeError, IndexError, ValueError, ToolError) as error:
+                raise StageError(f"{path}:{number} is no database task: {error!r}") from error
+    return items
+
+
+def _dbbench(row: dict[str, Any], number: int) -> Item:
+    info = row["table"]["table_info"]
+    columns = [column["name"] for column in info["columns"]]
+    width = len(columns)
+    rows = [[*one[:width], *[None] * (width - len(one))] for one in info["rows"]]
+    table = {"columns": columns, "rows": rows}
+    state = {"tables": {row["table"]["table_name"]: table}, "answer": None}
+    changes = row["type"][0].upper() in ("INSERT", "UPDATE", "DELETE")
+    check = _end_state(row, state) if changes else _label(row)
+    query_text = row["sql"]["query"]
+    answer = () if changes else (call("answer", value=check.value["gold"]),)
+    schemas = (SQL.schema(), ANSWER.schema())
+    user = f"{row['description']} {row.get('add_description', '')}".strip()
+    return Item(
+        id=f"dbbench-{number}", category="tool_use", family="database", level=1 + changes, seed=0,
+        form="calls", system=prompts.system("calls", schemas), tools=schemas, init_state=state,
+        turns=(Turn(user, until="done"),), max_steps=8,
+        gold=(call("sql", query=query_text), *answer, "DONE"), checks=(check,),
+    )  # fmt: skip
+
+
+def _label(row: dict[str, Any]) -> Check:
+    return Check("recorded", {"key": "answer", "gold": ", ".join(str(one) for one in row["label"])})
+
+
+def _end_state(row: dict[str, Any], state: State) -> Check:
+    tables, _ = query(state["tables"], row["sql"]["query"])
+    goal = [["tables", name, table] for name, table in tables.items()]
+    return Check("state", {"sha256": state_hash({**state, "tables": tables}), "goal": goal})

@@ -1,0 +1,1 @@
+"""The families of agent items: one file each, found by its name."""

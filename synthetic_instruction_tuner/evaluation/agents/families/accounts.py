@@ -1,0 +1,65 @@
+"""Tool use: what is to be transferred depends on balances that have to be looked up."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, call
+from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, integer, words
+from synthetic_instruction_tuner.evaluation.agents.words import PEOPLE
+
+
+def _account(state: State, person: str) -> int:
+    if person not in state:
+        raise ToolError(f"{person} has no account")
+    return int(state[person])
+
+
+def _balance(state: State, arguments: dict[str, Any]) -> Any:
+    return {"person": arguments["person"], "balance": _account(state, arguments["person"])}
+
+
+def _transfer(state: State, arguments: dict[str, Any]) -> str:
+    source, target, amount = arguments["source"], arguments["target"], arguments["amount"]
+    if not 0 < amount <= _account(state, source):
+        raise ToolError(f"{source} cannot pay {amount}")
+    _account(state, target)
+    state[source] -= amount
+    state[target] += amount
+    return f"{amount} moved from {source} to {target}"
+
+
+BALANCE = Tool("balance", "how much a person has", {"person": words()}, _balance)
+TRANSFER = Tool(
+    "transfer",
+    "move money between accounts",
+    {"source": words(), "target": words(), "amount": integer()},
+    _transfer,
+)
+
+
+def _draw(rng: Random, level: int) -> Draft | None:
+    people = rng.sample(PEOPLE, 2 * level)
+    state: State = {person: rng.randint(60, 400) for person in people}
+    told, gold, goal = [], [], []
+    for one, other in zip(people[::2], people[1::2], strict=True):
+        bound, amount = rng.randint(100, 350), rng.randint(5, 55)
+        if state[one] == bound:
+            return None
+        source, target = (one, other) if state[one] > bound else (other, one)
+        told.append(
+            f"If {one} has more than {bound}, move {amount} from {one} to {other}; "
+            f"otherwise move {amount} from {other} to {one}."
+        )
+        gold += [
+            call("balance", person=one),
+            call("transfer", source=source, target=target, amount=amount),
+        ]
+        goal.append([source, state[source] - amount])
+    check = Check("state", {"goal": goal})
+    return Draft((Turn(" ".join(told), until="done"),), (*gold, "DONE"), (check,), state)
+
+
+FAMILY = Family("tool_use", "calls", _draw, (BALANCE, TRANSFER))
