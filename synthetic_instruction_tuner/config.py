@@ -139,6 +139,34 @@ else:
     ]
 
 
+class DuplicatesConfig(Settings):
+    """When two instructions count as the same, and when as related."""
+
+    similarity: float = Field(default=0.8, gt=0, le=1)
+    """Word-set Jaccard similarity from which the worse of two rows is rejected."""
+    link_similarity: float = Field(default=0.6, gt=0, le=1)
+    """Similarity from which kept rows are linked: a chain of links never spans both splits."""
+
+    @model_validator(mode="after")
+    def _links_are_looser(self) -> DuplicatesConfig:
+        if self.link_similarity > self.similarity:
+            raise ValueError(
+                f"link_similarity={self.link_similarity} must be at most "
+                f"similarity={self.similarity}"
+            )
+        return self
+
+
+class ContaminationConfig(Settings):
+    """When a row contains a benchmark item (see `filtering.contamination`)."""
+
+    window: int = Field(default=40, ge=8)
+    """Letters and digits a matching stretch must have (GPT-4's report, arXiv 2303.08774,
+    appendix C, matches 50; 40 are about eight words)."""
+    coverage: float = Field(default=0.8, gt=0, le=1)
+    """Share of an item that must lie in matching stretches."""
+
+
 class FilteringConfig(Settings):
     """Which rows are kept, and how they are split."""
 
@@ -148,8 +176,12 @@ class FilteringConfig(Settings):
     """The filter rules with their thresholds."""
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     """Share of the kept rows held out for validation (the study's 160 of 800)."""
+    duplicates: DuplicatesConfig = DuplicatesConfig()
+    """Near-duplicates and the clusters that splits respect."""
     decontaminate: bool = True
     """Reject rows that contain items of the benchmarks of this study."""
+    contamination: ContaminationConfig = ContaminationConfig()
+    """What counts as containing an item."""
 
 
 class ResponderConfig(Settings):

@@ -1,0 +1,199 @@
+"""The decision over all rows: what stays, what goes and why. Pure: rows in, rows out.
+
+The funnel, in order; a row counts for the first step that turns it away:
+
+    exact_duplicate -> near_duplicate -> the rules -> contamination -> surplus
+
+Duplicates are found among all rows, even those that a rule turns away, so that a teacher which
+repeats itself is seen for what it is. A row that passes everything else is never dropped for one
+that does not: it ranks before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from synthetic_instruction_tuner.config import DuplicatesConfig, FilteringConfig
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering import duplicates, splits
+from synthetic_instruction_tuner.filtering.contamination import Item, ItemIndex, Leak
+from synthetic_instruction_tuner.filtering.duplicates import Duplicate
+from synthetic_instruction_tuner.filtering.quality import quality
+from synthetic_instruction_tuner.filtering.rule import Verdict, Violation, all_rules, judge
+from synthetic_instruction_tuner.records import Example, Rejection, Sample
+
+STAGE = "filtering"
+EXACT, LEAKED, NEAR, SURPLUS = "exact_duplicate", "contamination", "near_duplicate", "surplus"
+SMALLEST = 5
+"""Fewer kept rows than this cannot be split into anything to train and validate on."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of the rows.
+
+    Attributes:
+        kept: The rows that stay, by index.
+        rejected: The others, by index, each with its reason.
+        passed: Rows that passed everything, surplus included.
+        failing: Rows that each rule turns away when copies are not set apart first.
+        leaks: Rows with an item of the benchmark, by benchmark; a row may count for several.
+    """
+
+    kept: tuple[Example, ...]
+    rejected: tuple[Rejection, ...]
+    passed: int
+    failing: Mapping[str, int]
+    leaks: Mapping[str, int]
+
+
+def funnel_steps() -> tuple[str, ...]:
+    """Return the steps of the funnel in order."""
+    return (EXACT, NEAR, *all_rules(), LEAKED, SURPLUS)
+
+
+def decide(
+    samples: Sequence[Sample],
+    config: FilteringConfig,
+    items: Sequence[Item],
+    seed: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Decision:
+    """Filter rows and split what stays.
+
+    Args:
+        samples: The raw rows; their order plays no part, their `index` does: of the rows that
+            pass, the first `config.target` by index stay.
+        config: Rules and thresholds.
+        items: Benchmark items that no row may contain.
+        seed: Seed of the split.
+        advance: Called with the number of rows judged so far.
+
+    Returns:
+        Every row exactly once, kept or rejected.
+    """
+    rows = sorted(samples, key=lambda sample: (sample.index, sample.id))
+    _require_distinct(rows)
+    rejections, leaks = _judge_rows(rows, config, items, advance)
+    failing = dict(Counter(one.rule for one in rejections.values()))
+    scores = [quality(row) for row in rows]
+    ranking = sorted(range(len(rows)), key=lambda at: (at in rejections, -scores[at], rows[at].id))
+    clusters = _reject_duplicates(rows, ranking, config.duplicates, rejections)
+    survivors = [at for at in range(len(rows)) if at not in rejections]
+    for at in survivors[config.target :]:
+        rejections[at] = _rejection(rows[at], SURPLUS, Violation(len(survivors), config.target))
+    kept = _examples(rows, scores, survivors[: config.target], clusters, config, seed)
+    if len(kept) + len(rejections) != len(rows):
+        raise StageError(f"{len(rows)} rows in, {len(kept)} kept, {len(rejections)} rejected")
+    rejected = tuple(rejections[at] for at in sorted(rejections))
+    return Decision(kept, rejected, len(survivors), failing, leaks)
+
+
+def _require_distinct(rows: Sequence[Sample]) -> None:
+    repeated = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
+    if repeated:
+        raise StageError(f"{len(repeated)} row ids occur more than once, first {repeated[0]!r}")
+
+
+def _judge_rows(
+    rows: Sequence[Sample],
+    config: FilteringConfig,
+    items: Sequence[Item],
+    advance: Callable[[int], None],
+) -> tuple[dict[int, Rejection], dict[str, int]]:
+    """Apply what looks at one row at a time: the rules and the benchmark items."""
+    index = ItemIndex(items, config.contamination)
+    counts = Counter({item.benchmark: 0 for item in items})
+    rejections = {}
+    for at, row in enumerate(rows):
+        verdict = judge(row, config.rules)
+        leaks = [] if verdict else index.leaks(row)
+        counts.update({leak.item.benchmark for leak in leaks})
+        if leaks:
+            verdict = Verdict(LEAKED, _leaked(leaks[0], config))
+        if verdict:
+            rejections[at] = _rejection(row, verdict.rule, verdict.violation)
+        advance(at + 1)
+    return rejections, dict(sorted(counts.items()))
+
+
+def _leaked(leak: Leak, config: FilteringConfig) -> Violation:
+    item = leak.item
+    value = f"{leak.coverage:.2f} of {item.benchmark} item {item.id}"
+    return Violation(value, config.contamination.coverage)
+
+
+def _reject_duplicates(
+    rows: Sequence[Sample],
+    ranking: Sequence[int],
+    settings: DuplicatesConfig,
+    rejections: dict[int, Rejection],
+) -> Sequence[int]:
+    """Reject copies and near-duplicates; return the number of every row's cluster."""
+    texts = [_asked(row) for row in rows]
+    copies = duplicates.exact_duplicates(texts, ranking)
+    near = duplicates.near_duplicates(texts, ranking, settings.similarity, settings.link_similarity)
+    for at, found in near.duplicates.items():
+        rejections[at] = _duplicate(rows, at, NEAR, found, settings.similarity)
+    for at, found in copies.items():
+        rejections[at] = _duplicate(rows, at, EXACT, found, 1.0)
+    return near.clusters
+
+
+def _examples(
+    rows: Sequence[Sample],
+    scores: Sequence[float],
+    kept: Sequence[int],
+    clusters: Sequence[int],
+    config: FilteringConfig,
+    seed: int,
+) -> tuple[Example, ...]:
+    """Split the kept rows; a cluster is named after the first of its rows."""
+    if len(kept) < SMALLEST:
+        return tuple(_example(rows[at], scores[at], rows[at].id, splits.TRAIN) for at in kept)
+    names: dict[int, str] = {}
+    for at in kept:
+        names.setdefault(clusters[at], rows[at].id)
+    members = [splits.Member(rows[at].id, rows[at].domain, names[clusters[at]]) for at in kept]
+    split = splits.assign(members, config.validation_share, seed)
+    return tuple(
+        _example(rows[at], scores[at], member.cluster, split[member.id])
+        for at, member in zip(kept, members, strict=True)
+    )
+
+
+def _example(row: Sample, score: float, cluster: str, split: str) -> Example:
+    return Example(
+        id=row.id,
+        instruction=row.instruction,
+        response=row.response,
+        domain=row.domain,
+        quality=score,
+        cluster=cluster,
+        split=split,
+        system_prompt=row.system_prompt,
+        messages=row.messages,
+    )
+
+
+def _rejection(row: Sample, rule: str, violation: Violation, **more: Any) -> Rejection:
+    return Rejection(row.id, STAGE, rule, *violation, row=asdict(row), **more)
+
+
+def _duplicate(
+    rows: Sequence[Sample], at: int, rule: str, found: Duplicate, threshold: float
+) -> Rejection:
+    similarity = round(found.similarity, 6)
+    violation = Violation(similarity, threshold)
+    survivor = rows[found.survivor].id
+    return _rejection(rows[at], rule, violation, survivor=survivor, similarity=similarity)
+
+
+def _asked(row: Sample) -> str:
+    """Return what duplicates are compared on: the instruction, in a conversation all user turns."""
+    if not row.messages:
+        return row.instruction
+    return "\n".join(turn["content"] for turn in row.messages if turn["role"] == "user")

@@ -1,0 +1,35 @@
+"""Role leak: a header of the chat template inside the text, so that a turn holds another turn."""
+
+from __future__ import annotations
+
+import re
+
+from synthetic_instruction_tuner.filtering.rule import RuleConfig, Violation
+from synthetic_instruction_tuner.filtering.text import assistant_turns, user_turns
+from synthetic_instruction_tuner.records import Sample
+
+ORDER = 30
+
+HEADER = re.compile(
+    r"<\|(?:start_header_id|end_header_id|eot_id|begin_of_text|end_of_text|im_start|im_end|im_sep"
+    r"|user|assistant|system|end|endoftext)\|>"
+    r"|<(?:start_of_turn|end_of_turn)>|\[/?INST\]|<</?SYS>>|</?s>"
+    r"|^#{2,3} *(?:Instruction|Response|Input|Human|Assistant|User):? *$"
+    r"|^(?:user|assistant|system|model|human) *:? *$",
+    re.MULTILINE,
+)
+"""Control tokens written out, headers of instruction formats, and a line that is a role alone
+(what is left of a header when special tokens are skipped in decoding)."""
+
+
+class Config(RuleConfig):
+    """Nothing to set."""
+
+
+def check(sample: Sample, config: Config) -> Violation | None:
+    """Turn a row away if a turn contains a role header."""
+    for turn in (*user_turns(sample), *assistant_turns(sample)):
+        found = HEADER.search(turn)
+        if found:
+            return Violation(found.group().strip(), "no role header in the text")
+    return None

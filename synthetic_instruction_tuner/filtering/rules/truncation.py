@@ -1,0 +1,63 @@
+"""Truncation: text that was cut at the token limit, or that visibly stops in the middle."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field
+
+from synthetic_instruction_tuner.filtering.rule import RuleConfig, Violation
+from synthetic_instruction_tuner.filtering.text import assistant_turns, count_words, user_turns
+from synthetic_instruction_tuner.records import Sample
+
+ORDER = 10
+
+LAST_WORD = re.compile(
+    r"\b(a|an|the|of|to|and|or|with|for|in|is|are|by|that|this|its|their)$", re.IGNORECASE
+)
+"""No English text ends on these words."""
+
+
+class Config(RuleConfig):
+    """What counts as cut where nothing says how the text ended."""
+
+    imported_response_words: int = Field(default=40, ge=1)
+    """An imported response of this many words must end in a sentence mark, a bracket, a formula,
+    code or a short last line; drawn responses are judged by how the model ended them."""
+
+
+def check(sample: Sample, config: Config) -> Violation | None:
+    """Turn a row away if its instruction or its response was cut."""
+    for part in ("instruction", "response"):
+        if getattr(sample, f"{part}_finish") == "length":
+            return Violation(f"{part} ended at the token limit", "ended by the model")
+    for turn in user_turns(sample):
+        ending = stub_ending(turn)
+        if ending:
+            return Violation(f"instruction ends with {ending!r}", "a finished instruction")
+    if sample.response_finish == "imported":
+        for turn in assistant_turns(sample):
+            if count_words(turn) >= config.imported_response_words and stops_in_sentence(turn):
+                return Violation(f"response ends with {turn[-30:]!r}", "a finished sentence")
+    return None
+
+
+def stub_ending(instruction: str) -> str | None:
+    """Return the end of an instruction that announces something that does not come."""
+    if not instruction.strip():
+        return None
+    last = instruction.rstrip().splitlines()[-1]
+    if last.endswith((":", ",")):
+        return last[-20:]
+    word = LAST_WORD.search(last)
+    return word.group() if word and count_words(instruction) > 3 else None
+
+
+def stops_in_sentence(response: str) -> bool:
+    """Tell whether a response stops where no sentence, list entry, formula or code block ends."""
+    if response.count("```") % 2:
+        return True
+    last = response.rstrip().splitlines()[-1].strip()
+    if not (last[-1].isalnum() or last[-1] in ",:;(-="):
+        return last.count("$") % 2 == 1
+    return count_words(last) > 8 or last.startswith("#") or last[-1] in ",;(="

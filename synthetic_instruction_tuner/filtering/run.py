@@ -1,0 +1,150 @@
+"""The filtering stage: draws in, a data set with reasons for everything it leaves out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from typing import Any, NamedTuple
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering import dataset, statistics
+from synthetic_instruction_tuner.filtering.contamination import Item
+from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
+from synthetic_instruction_tuner.generation.store import read_samples
+from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.study import Study
+
+logger = logging.getLogger(__name__)
+
+TEXTS = "texts.jsonl"
+RESERVE = 1.1
+"""Draws beyond what the yield so far calls for, so that one more round is seldom needed."""
+
+
+class Outcome(NamedTuple):
+    """What a filtering round came to.
+
+    Attributes:
+        kept: Rows that passed everything, at most the target.
+        draws_needed: Draws in all to come back with, None when the stage is done.
+        manifest: The data set, None while draws are missing.
+    """
+
+    kept: int
+    draws_needed: int | None
+    manifest: Manifest | None
+
+
+def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
+    """Filter the first `drawn` samples of a study.
+
+    The data set is made as soon as `filtering.target` rows pass, or when no more can be drawn
+    (`generation.max_draws`, or imported rows). Which draws are looked at follows from the data
+    alone, never from how sessions or chunks fell.
+
+    Args:
+        study: The study.
+        drawn: Samples that are there; imported rows count whatever they are.
+        progress: Hears of every row.
+
+    Raises:
+        StageError: If too few rows for two splits pass and no more can be drawn, or if the
+            benchmark items are missing.
+    """
+    done = study.store.find(study.filtered)
+    if done is not None:
+        return Outcome(done.facts["measures"]["kept"], None, done)
+    started = time.monotonic()
+    samples = read_samples(study, drawn)
+    decision = decide_for(study, samples, progress)
+    settings = study.config.filtering
+    last = is_last(study, len(samples))
+    if decision.passed < settings.target and not last:
+        needed = next_draws(
+            decision.passed, len(samples), settings.target, study.config.generation.max_draws
+        )
+        return Outcome(decision.passed, needed, None)
+    _require_rows(study, decision, len(samples))
+    manifest = _write(study, samples, decision, started)
+    return Outcome(len(decision.kept), None, manifest)
+
+
+def decide_for(study: Study, samples: list[Sample], progress: Progress) -> Decision:
+    """Decide over a study's samples with its settings and benchmark items."""
+    config, total = study.config, len(samples)
+    items = read_items(study) if config.filtering.decontaminate else []
+    return decide(
+        samples, config.filtering, items, config.seed, lambda done: progress.update(done, total)
+    )
+
+
+def is_last(study: Study, drawn: int) -> bool:
+    """Tell whether no further draws can come."""
+    generation = study.config.generation
+    return generation.source is not None or drawn >= generation.max_draws
+
+
+def next_draws(passed: int, drawn: int, target: int, most: int) -> int:
+    """Return how many draws in all the yield so far calls for, with a reserve, at most `most`.
+
+    Without a single row that passed the number doubles.
+    """
+    if passed == 0:
+        return min(max(2 * drawn, 1), most)
+    missing = (target - passed) * drawn / passed
+    return min(drawn + math.ceil(missing * RESERVE), most)
+
+
+def read_items(study: Study) -> list[Item]:
+    """Read the texts of the benchmark items that this study evaluates on.
+
+    Raises:
+        StageError: If the items, or their texts, are missing.
+    """
+    path = study.store.require(study.items).path(TEXTS)
+    with path.open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [Item(row["benchmark"], str(row["id"]), row["text"]) for row in rows]
+
+
+def _require_rows(study: Study, decision: Decision, drawn: int) -> None:
+    kept, target = len(decision.kept), study.config.filtering.target
+    if kept < SMALLEST:
+        counts = {one["step"]: one["rejected"] for one in statistics.funnel(decision)}
+        worst = max(counts, key=lambda step: counts[step])
+        raise StageError(
+            f"only {kept} of {drawn} rows pass the filters and {SMALLEST} are the least; most "
+            f"({counts[worst]}) fall to {worst!r}: look at `tuner filter --what-if`, loosen "
+            f"filtering.rules.{worst}, or raise generation.max_draws"
+        )
+    if kept < target:
+        logger.warning(
+            "%d of the %d rows wanted (filtering.target) passed; there are no more draws to come "
+            "from, so the study goes on with these",
+            kept,
+            target,
+        )
+
+
+def _write(study: Study, samples: list[Sample], decision: Decision, started: float) -> Manifest:
+    dataset.write_raw(study, samples)
+    facts = _facts(study, samples, decision)
+    with study.store.writing(study.filtered) as folder:
+        dataset.write_filtered(folder, study, samples, decision, facts)
+        return study.store.commit(study.filtered, facts, time.monotonic() - started)
+
+
+def _facts(study: Study, samples: list[Sample], decision: Decision) -> dict[str, Any]:
+    target = study.config.filtering.target
+    return {
+        "measures": statistics.measures(samples, decision),
+        "target": target,
+        "shortfall": max(target - len(decision.kept), 0),
+        "funnel": statistics.funnel(decision),
+        "domains": statistics.by_domain(samples, decision),
+        "contamination": dict(decision.leaks),
+    }

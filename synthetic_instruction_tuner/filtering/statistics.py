@@ -1,0 +1,100 @@
+"""Figures of a filtering run: funnel, domains, lengths, shares, examples of every rule."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.filtering.decision import Decision, funnel_steps
+from synthetic_instruction_tuner.filtering.text import assistant_turns, count_words, user_turns
+from synthetic_instruction_tuner.records import Rejection, Sample
+
+INVALID = ("empty", "truncation", "role_leak")
+"""Rules that say a draw failed, not that its content is unwanted."""
+EXAMPLES = 5
+
+
+def funnel(decision: Decision) -> list[dict[str, Any]]:
+    """Return one entry a step: rows that reach it, rows it turns away, rows left."""
+    counts = Counter(one.rule for one in decision.rejected)
+    left = len(decision.kept) + len(decision.rejected)
+    entries = []
+    for step in funnel_steps():
+        rejected = counts.pop(step, 0)
+        entries.append({"step": step, "in": left, "rejected": rejected, "left": left - rejected})
+        left -= rejected
+    return entries
+
+
+def by_domain(samples: Iterable[Sample], decision: Decision) -> dict[str, dict[str, Any]]:
+    """Return rows drawn, kept, held out and rejected by rule for every domain."""
+    drawn = Counter(sample.domain for sample in samples)
+    rules: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in decision.rejected:
+        rules[one.row["domain"]][one.rule] += 1
+    kept = Counter(one.domain for one in decision.kept)
+    held_out = Counter(one.domain for one in decision.kept if one.split == "validation")
+    return {
+        domain: {
+            "drawn": drawn[domain],
+            "kept": kept[domain],
+            "validation": held_out[domain],
+            "rejected": dict(sorted(rules[domain].items())),
+        }
+        for domain in sorted(drawn)
+    }
+
+
+def measures(samples: Sequence[Sample], decision: Decision) -> dict[str, float | int | None]:
+    """Return the figures that acceptance criteria look at; None where there are no rows."""
+    invalid = sum(decision.failing.get(rule, 0) for rule in INVALID)
+    kept = {one.id for one in decision.kept}
+    rows = [sample for sample in samples if sample.id in kept]
+    return {
+        "drawn": len(samples),
+        "kept": len(kept),
+        "kept_share": len(kept) / len(samples) if samples else None,
+        "valid_share": 1 - invalid / len(samples) if samples else None,
+        "mean_quality": _mean(one.quality for one in decision.kept),
+        "mean_instruction_words": _mean(count_words(turn) for s in rows for turn in user_turns(s)),
+        "mean_response_words": _mean(
+            count_words(turn) for s in rows for turn in assistant_turns(s)
+        ),
+        "clusters": len({one.cluster for one in decision.kept}),
+        "train": sum(one.split == "train" for one in decision.kept),
+        "validation": sum(one.split == "validation" for one in decision.kept),
+    }
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return round(fmean(found), 4) if found else None
+
+
+def examples_by_rule(rejected: Iterable[Rejection]) -> Mapping[str, list[dict[str, Any]]]:
+    """Return five rejected rows a rule, drawn by the hash of their ids."""
+    groups: dict[str, list[Rejection]] = defaultdict(list)
+    for one in rejected:
+        groups[one.rule].append(one)
+    order = [step for step in funnel_steps() if step in groups]
+    return {
+        rule: [
+            _shown(one) for one in sorted(groups[rule], key=lambda one: digest(one.id))[:EXAMPLES]
+        ]
+        for rule in order
+    }
+
+
+def _shown(one: Rejection) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "value": one.value,
+        "threshold": one.threshold,
+        "survivor": one.survivor,
+        "similarity": one.similarity,
+        "instruction": one.row["instruction"],
+        "response": one.row["response"],
+    }
