@@ -123,7 +123,10 @@ def build_trainer(
         "max_length": None,
         **precision(job.training.student, device).arguments,
     }
+    from transformers import PrinterCallback
+
     trainer = objective.build(model, tokenizer, row, arguments)
+    trainer.remove_callback(PrinterCallback)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.config import TrainingConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.training.method import MethodConfig
 
 
-def check(arm: MethodConfig, student: ModelConfig, start: MethodConfig | None) -> None:
+def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | None) -> None:
     """Refuse combinations that cannot work, before anything is loaded.
 
     Args:
         arm: The arm to train.
-        student: The base model.
+        training: Settings all arms share: the student and how it is trained.
         start: Settings of the arm it goes on from, if any.
 
     Raises:
         ConfigurationError: Names the arm, what does not go together, and what does.
     """
-    method = getattr(arm, "method", "")
+    method, student = getattr(arm, "method", ""), training.student
     if not arm.quantized_base and student.quantization != "none":
         raise ConfigurationError(
             f"arm {arm.name!r}: method {method!r} needs training.student.quantization='none', "
             f"got {student.quantization!r}"
+        )
+    if training.gradient_checkpointing and not arm.recomputes:
+        raise ConfigurationError(
+            f"arm {arm.name!r}: method {method!r} needs training.gradient_checkpointing=false"
+        )
+    if (
+        start is not None
+        and start.trains_base
+        and not arm.trains_base
+        and student.quantization != "none"
+    ):
+        raise ConfigurationError(
+            f"arm {arm.name!r}: start_from={start.name!r} trained the base itself and is loaded "
+            "unquantised; needs training.student.quantization='none'"
         )
     if start is not None and not start.goes_on:
         raise ConfigurationError(

@@ -20,7 +20,7 @@ from synthetic_instruction_tuner.training.checkpoint import Checkpoint
 from synthetic_instruction_tuner.training.data import Row, Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.measure import Memory, Peaks, Stopwatch, merge
-from synthetic_instruction_tuner.training.objective import Objective, Reference
+from synthetic_instruction_tuner.training.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
 
 logger = logging.getLogger(__name__)
@@ -183,25 +183,27 @@ class Loop:
             group["lr"] = arm.learning_rate * multiplier
         torch.manual_seed(stream("step", self.job.seed, step))
         with self.watch.running():
-            loss = self._backward(batch)
+            loss, figures = self._backward(batch)
             norm = self.accelerator.clip_grad_norm_(self.parameters.values(), arm.max_grad_norm)
             self._require_finite(loss, float(norm))
             self.optimizer.step()
             self.optimizer.zero_grad()
         self.state.step += 1
         self.state.tokens += sum(row.tokens for row in batch)
-        self._log(loss, arm.learning_rate * multiplier)
+        self._log({"loss": loss, **figures}, arm.learning_rate * multiplier)
 
-    def _backward(self, batch: Sequence[Row]) -> float:
+    def _backward(self, batch: Sequence[Row]) -> tuple[float, Metrics]:
         total = self.objective.weight(batch)
-        loss = 0.0
+        loss, figures = 0.0, dict[str, float]()
         for part in micro_batches(batch, self.state.micro_batch_size):
             tensors = self._tensors(part)
             weight = self.objective.weight(part)
-            share = self.objective.loss(self.trainer, self.model, tensors, weight, total)
+            share, means = self.objective.loss(self.trainer, self.model, tensors, weight, total)
             self.accelerator.backward(share)
             loss += float(share.detach())
-        return loss
+            for name, mean in means.items():
+                figures[name] = figures.get(name, 0.0) + mean * weight / total
+        return loss, figures
 
     def _tensors(self, rows: Sequence[Row]) -> dict[str, Any]:
         examples = self.objective.examples(rows, self.reference)
@@ -219,11 +221,7 @@ class Loop:
             f"(now {self.job.arm.max_grad_norm}), or look for bad rows in {self.job.data}"
         )
 
-    def _log(self, loss: float, learning_rate: float) -> None:
-        logged: dict[str, float] = {}
-        self.trainer.log(logged)
-        self.trainer.state.log_history.clear()
-        point = {"loss": loss, **self.objective.metrics(logged)}
+    def _log(self, point: Metrics, learning_rate: float) -> None:
         self.state.pending.append(point)
         every = max(1, math.ceil(self.order.steps / CURVE_POINTS))
         if self.state.step % every == 0 or self.state.step == self.order.steps:
@@ -235,7 +233,7 @@ class Loop:
             self.state.curve.append(
                 {"step": self.state.step, "epoch": epoch, "learning_rate": learning_rate, **means}
             )
-        self.emit("step", step=self.state.step, total=self.order.steps, loss=loss)
+        self.emit("step", step=self.state.step, total=self.order.steps, loss=point["loss"])
 
     # --- evaluation ------------------------------------------------------------------------
 
@@ -244,8 +242,9 @@ class Loop:
         scores = score(self, rows)
         metrics = self.objective.summarise(scores, rows, self.reference)
         step = self.state.step
-        if step == 0 and "accuracy" in metrics:
-            del metrics["accuracy"]  # every margin is 0 before the first step: nothing to be right
+        if step == 0:
+            for name in self.objective.undefined_at_start:
+                del metrics[name]
         epoch = step / self.order.steps_per_epoch
         self.state.evaluations.append({"step": step, "epoch": epoch, **metrics})
         self.emit("evaluation", step=step, total=self.order.steps, **metrics)

@@ -42,6 +42,8 @@ class MethodConfig(Settings):
     """Whether the base may be held in 4 or 8 bits."""
     goes_on: ClassVar[bool] = True
     """Whether what it ships is enough for a later arm to go on from."""
+    recomputes: ClassVar[bool] = True
+    """Whether activations may be recomputed to save memory (gradient checkpointing)."""
     trains_base: ClassVar[bool] = False
     """Whether the weights of the base themselves are trained; there is no adapter then."""
 

@@ -60,7 +60,7 @@ def make_job(study: Study, subject: Subject) -> Job:
     if arm is None or subject.seed is None:
         raise ConfigurationError("the base is not trained")
     start = study.starts_from(subject)
-    check(arm, settings.student, start.arm if start else None)
+    check(arm, settings, start.arm if start else None)
     source, file = (
         (study.pairs, "pairs.jsonl")
         if arm.data == "preference"

@@ -30,6 +30,6 @@ class Config(LowRank):
 
     def objective(self) -> Objective:
         """Return the DPO loss against precomputed reference log-probabilities."""
-        from synthetic_instruction_tuner.training.objective import DirectPreference
+        from synthetic_instruction_tuner.training.pairwise import DirectPreference
 
         return DirectPreference(self.beta)

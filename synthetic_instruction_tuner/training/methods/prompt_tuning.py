@@ -15,7 +15,7 @@ class Config(MethodConfig):
     `init: random` with `learning_rate: 3e-4` is what the specification asks for and is known to
     learn next to nothing: PEFT draws from N(0, 1), far from the scale of trained embeddings. The
     paper starts from words of the vocabulary and finds that this matters most for small models
-    (section 3.2, figure 3b).
+    (figure 3).
     """
 
     method: Literal["prompt_tuning"] = "prompt_tuning"

@@ -1,0 +1,78 @@
+"""Every method file offers a `Config`; what cannot work is refused before anything is loaded."""
+
+import math
+
+import pytest
+
+from synthetic_instruction_tuner.config import TrainingConfig
+from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.training import methods
+from synthetic_instruction_tuner.training.compatibility import check
+from synthetic_instruction_tuner.training.data import Row
+from synthetic_instruction_tuner.training.pairwise import DirectPreference, softplus
+
+CONFIGS = {name: module.Config for name, module in discover(methods).items()}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_discriminator_is_the_file_name(name: str) -> None:
+    training = TrainingConfig.model_validate({"arms": [{"name": "arm", "method": name}]})
+    assert type(training.arms[0]) is CONFIGS[name]
+    assert CONFIGS[name].__doc__
+
+
+def test_the_methods_are_known() -> None:
+    assert set(CONFIGS) >= {
+        "lora", "rslora", "dora", "ia3", "vera", "prompt_tuning", "prefix_tuning", "p_tuning",
+        "full", "dpo", "simpo", "cpo", "orpo",
+    }  # fmt: skip
+
+
+def training(**student: str) -> TrainingConfig:
+    return TrainingConfig.model_validate({"student": {"name": "m", **student}})
+
+
+def test_full_training_of_a_quantised_base_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"'full' needs .*quantization='none', got 'nf4'"):
+        check(CONFIGS["full"](name="a"), training(quantization="nf4"), None)
+    check(CONFIGS["full"](name="a"), training(), None)
+
+
+def test_what_ships_too_little_to_go_on_from_is_refused() -> None:
+    dpo = CONFIGS["dpo"](name="a", start_from="p")
+    with pytest.raises(ConfigurationError, match=r"start_from='p' is of method 'p_tuning'"):
+        check(dpo, training(), CONFIGS["p_tuning"](name="p"))
+    check(dpo, training(), CONFIGS["lora"](name="p"))
+
+
+def test_prefixes_do_not_go_with_recomputed_activations() -> None:
+    settings = TrainingConfig(gradient_checkpointing=True)
+    with pytest.raises(ConfigurationError, match=r"'prefix_tuning' needs .*gradient_checkpointing"):
+        check(CONFIGS["prefix_tuning"](name="a"), settings, None)
+
+
+@pytest.mark.parametrize("name", ["prompt_tuning", "prefix_tuning", "p_tuning"])
+def test_prompts_are_never_decayed(name: str) -> None:
+    with pytest.raises(ValueError, match=r"weight_decay"):
+        CONFIGS[name](name="a", weight_decay=0.1)
+
+
+def test_dpo_metrics_by_hand() -> None:
+    """Chosen rose by 2, rejected fell by 1 in pair a; the reverse in b: margins +-0.1 * 3."""
+    rows = [Row("a", (1,), ((2,), (3,))), Row("b", (1,), ((2,), (3,)))]
+    found = DirectPreference(0.1).summarise(
+        [(-1.0, -5.0), (-5.0, -1.0)], rows, {"a": (-3.0, -4.0), "b": (-3.0, -2.0)}
+    )
+    assert found["accuracy"] == 0.5
+    assert found["margin"] == pytest.approx(0.0)
+    assert found["chosen_drift"] == pytest.approx(0.0)
+    assert found["loss"] == pytest.approx(
+        (math.log(1 + math.exp(-0.3)) + math.log(1 + math.exp(0.3))) / 2
+    )
+
+
+def test_softplus_does_not_overflow() -> None:
+    assert softplus(0) == pytest.approx(math.log(2))
+    assert softplus(1000) == 1000
+    assert softplus(-1000) == 0
