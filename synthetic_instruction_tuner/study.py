@@ -119,7 +119,7 @@ class Study:
 
     @cached_property
     def filtered(self) -> Artifact:
-        """Kept rows with splits, rejected rows with reasons, and the raw rows they come from."""
+        """Kept rows with splits, rejected rows with reasons."""
         settings = self.config.filtering
         config = settings.model_dump(mode="json") | {"seed": self.config.seed}
         if self.config.generation.source is None:
@@ -128,6 +128,12 @@ class Study:
         version = filtering.VERSION
         return Artifact("filtering", "filtered", "data/filtered", version, config, sources)
 
+    @cached_property
+    def raw(self) -> Artifact:
+        """The raw rows behind the filtered ones, as files for people and tools."""
+        folder, version = "data/raw/dataset", filtering.VERSION
+        return Artifact("filtering", "raw", folder, version, {}, (self.filtered,))
+
     # --- preference ------------------------------------------------------------------------
 
     def responses(self, responder: ResponderConfig) -> Artifact:
@@ -135,6 +141,7 @@ class Study:
         config = {
             "model": reference.content(responder.model),
             "sampling": responder.sampling.model_dump(mode="json"),
+            "families": families.VERSION,
             "seed": self.config.seed,
         }
         folder = f"data/preference/responses/{responder.name}"

@@ -36,6 +36,10 @@ def load_causal(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
 def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
     """Load a sequence-classification reward model in evaluation mode with its tokenizer.
 
+    The model's own padding token is left as it is, also if it has none: causal models put the score
+    on the last token that differs from it, so that the tokenizer's (often the end token) would move
+    the score. See `preference.reward_model`.
+
     Raises:
         MissingModelError: If it cannot be loaded; the message says what to do.
     """
@@ -43,10 +47,7 @@ def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
 
     tokenizer = load_tokenizer(model)
     tokenizer.padding_side = "right"
-    loaded = _load(AutoModelForSequenceClassification, model, device)
-    if loaded.config.pad_token_id is None:  # a Llama reward model finds its last token by it
-        loaded.config.pad_token_id = tokenizer.pad_token_id
-    return loaded, tokenizer
+    return _load(AutoModelForSequenceClassification, model, device), tokenizer
 
 
 def load_tokenizer(model: ModelConfig) -> Any:
@@ -69,20 +70,6 @@ def load_tokenizer(model: ModelConfig) -> Any:
 
 def load_config(model: ModelConfig) -> Any:
     """Load a model's configuration: a small file that says what the weights will be.
-
-    Raises:
-        MissingModelError: If it cannot be loaded; the message says what to do.
-    """
-    from transformers import AutoConfig
-
-    with _explained(model):
-        return AutoConfig.from_pretrained(
-            _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
-        )
-
-
-def load_config(model: ModelConfig) -> Any:
-    """Load a model's configuration, not its weights.
 
     Raises:
         MissingModelError: If it cannot be loaded; the message says what to do.

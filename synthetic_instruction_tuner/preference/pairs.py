@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.models.reference import SANDBOX
+from synthetic_instruction_tuner.preference.dataset import write_dataset
 from synthetic_instruction_tuner.preference.figures import compare_with_checker, describe
 from synthetic_instruction_tuner.preference.pairing import Scored, pair_up
 from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.preference.scoring import REWARDS
-from synthetic_instruction_tuner.records import (
-    PreferencePair,
-    Response,
-    read_lines,
-    write_lines,
-)
+from synthetic_instruction_tuner.records import Response, read_lines
 from synthetic_instruction_tuner.study import Study
 
 
@@ -55,8 +46,7 @@ def build_pairs(study: Study) -> Manifest:
             "lower preference.min_margin or use responders that differ more"
         )
     with study.store.writing(study.pairs) as folder:
-        write_lines(folder / "rejected.jsonl", rejections)
-        _write_pairs(folder, pairs)
+        write_dataset(folder, study, pairs, rejections, facts)
         return study.store.commit(study.pairs, facts, time.perf_counter() - started)
 
 
@@ -84,20 +74,3 @@ def _is_closed_world(study: Study) -> bool:
     models = [one.model for one in study.config.preference.responders]
     names = [study.config.generation.teacher.name, *(model.name for model in models)]
     return any(name.startswith(SANDBOX) for name in names)
-
-
-def training_row(pair: PreferencePair) -> dict[str, str]:
-    """Return the row that TRL's DPO trainer takes as it is."""
-    return {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
-
-
-def _write_pairs(folder: Path, pairs: Sequence[PreferencePair]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    write_lines(folder / "pairs.jsonl", pairs)
-    for split in ("train", "validation"):
-        rows = [training_row(pair) for pair in pairs if pair.split == split]
-        write_json(folder / f"{split}.json", rows)
-    table: list[dict[str, Any]] = [dataclasses.asdict(pair) for pair in pairs]
-    pq.write_table(pa.Table.from_pylist(table), folder / "preference.parquet")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from synthetic_instruction_tuner import preference
 from synthetic_instruction_tuner.artifacts import Manifest, find_damage, read_manifest
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.models import reference
 from synthetic_instruction_tuner.models.engines import Request, open_engine, stream_seed
 from synthetic_instruction_tuner.models.templates import chat_template
 from synthetic_instruction_tuner.progress import Progress
@@ -59,11 +58,19 @@ def draw_responses(
     if len(examples) != last - first + 1:
         raise StageError(f"there are no kept examples {first}..{last}; see missing_spans")
     stream = stream_of(study, responder)
-    found = _drawn_before(study, responder, stream)
+    found, templates = _drawn_before(study, responder, stream, examples)
     wanted = [one for one in examples if response_id(stream, one) not in found]
-    found |= {one.id: one for one in _draw(study, responder, wanted, progress)}
+    if wanted:
+        drawn, template = _draw(study, responder, wanted, progress)
+        found |= {one.id: one for one in drawn}
+        templates.add(template)
     rows = [found[response_id(stream, one)] for one in examples]
-    facts = {"stream": stream, "responses": len(rows), "drawn": len(wanted)}
+    facts = {
+        "stream": stream,
+        "templates": sorted(templates),
+        "responses": len(rows),
+        "drawn": len(wanted),
+    }
     with study.store.writing(artifact) as folder:
         write_lines(folder / RESPONSES, rows)
         return study.store.commit(artifact, facts, time.perf_counter() - started)
@@ -86,6 +93,7 @@ def finish_responses(study: Study, responder_name: str) -> Manifest:
     _check_order(rows, kept_examples(study), responder_name)
     facts = {
         "stream": stream_of(study, responder),
+        "templates": [_one_template(responder, chunks)],
         "responses": len(rows),
         "tokens": sum(row.tokens for row in rows),
         "complete": sum(row.finish == "stop" for row in rows),
@@ -102,6 +110,17 @@ def _check_order(rows: Sequence[Response], examples: Sequence[Example], responde
             f"the {len(rows)} responses of {responder!r} are not those to the {len(examples)} "
             "kept examples; run the preference stage again"
         )
+
+
+def _one_template(responder: ResponderConfig, chunks: Sequence[Manifest]) -> str:
+    """Refuse to mix answers under two templates: a Hub model may have changed under its name."""
+    found = sorted({one for chunk in chunks for one in chunk.facts["templates"]})
+    if len(found) != 1:
+        raise StageError(
+            f"the chat template of {responder.model.name!r} has changed while {responder.name!r} "
+            f"answered: {found}; pin the revision of the model and start a new workspace"
+        )
+    return str(found[0])
 
 
 def find_responder(study: Study, name: str) -> ResponderConfig:
@@ -140,16 +159,12 @@ def stream_of(study: Study, responder: ResponderConfig) -> str:
     """Return the identity of all a responder would ever say: who, how drawn, which seed.
 
     The name is part of it, so that one model may take part twice and answers anew each time. Which
-    examples were kept is not, so that a changed filter leaves the responses as they are.
+    examples were kept is not, nor the limit on new tokens: other filters leave the responses as
+    they are, and a higher limit redoes only what ended at the limit.
     """
-    return digest(
-        {
-            "responder": responder.name,
-            "model": reference.content(responder.model),
-            "sampling": responder.sampling.model_dump(mode="json"),
-            "seed": study.config.seed,
-        }
-    )
+    config = dict(study.responses(responder).config)
+    config["sampling"] = {k: v for k, v in config["sampling"].items() if k != "max_new_tokens"}
+    return digest({"responder": responder.name, "version": preference.VERSION, **config})
 
 
 def response_id(stream: str, example: Example) -> str:
@@ -157,37 +172,46 @@ def response_id(stream: str, example: Example) -> str:
     return digest({"stream": stream, "example": example.id, "instruction": example.instruction})
 
 
-def _drawn_before(study: Study, responder: ResponderConfig, stream: str) -> dict[str, Response]:
-    """Collect what this responder said in chunks of other sizes or for other sets of rows."""
+def _drawn_before(
+    study: Study, responder: ResponderConfig, stream: str, examples: Sequence[Example]
+) -> tuple[dict[str, Response], set[str]]:
+    """Collect what this responder said to these examples when chunks or rows were others.
+
+    Returns:
+        Responses by id, and the fingerprints of the templates they were drawn under.
+    """
     whole = study.store.folder(study.responses(responder))
     current = [study.response_chunk(responder, *span) for span in _spans(study)]
     chunks = study.store.folder(current[0]).parent
     identities = {one.identity for one in current}
+    wanted = {response_id(stream, one) for one in examples}
     found: dict[str, Response] = {}
+    templates: set[str] = set()
     for folder in [whole, *(sorted(chunks.iterdir()) if chunks.is_dir() else [])]:
-        for row in _rows_of(folder, stream, identities):
-            found[row.id] = row
-    return found
+        manifest = read_manifest(folder)
+        if manifest is None or manifest.identity in identities:
+            continue
+        if manifest.facts.get("stream") != stream or find_damage(manifest) is not None:
+            continue
+        rows = read_lines(manifest.path(RESPONSES), Response)
+        useful = {row.id: row for row in rows if row.id in wanted and _holds(row, responder)}
+        found |= useful
+        templates |= set(manifest.facts["templates"] if useful else ())
+    return found, templates
 
 
-def _rows_of(folder: Path, stream: str, skipped: set[str]) -> Sequence[Response]:
-    """Read the responses of a committed folder if they are of this stream and unaltered."""
-    manifest = read_manifest(folder)
-    if manifest is None or manifest.identity in skipped:
-        return ()
-    if manifest.facts.get("stream") != stream or find_damage(manifest) is not None:
-        return ()
-    return tuple(read_lines(manifest.path(RESPONSES), Response))
+def _holds(row: Response, responder: ResponderConfig) -> bool:
+    """Tell whether a response would come out the same under the limit that is set now."""
+    limit = responder.sampling.max_new_tokens
+    return row.tokens <= limit if row.finish == "stop" else row.tokens == limit
 
 
 def _draw(
     study: Study, responder: ResponderConfig, examples: Sequence[Example], progress: Progress
-) -> list[Response]:
-    """Draw the responses to examples; the model is opened only if there are any."""
-    if not examples:
-        return []
+) -> tuple[list[Response], str]:
+    """Draw the responses to examples; return them and the fingerprint of the template."""
     engine = open_engine(responder.model)
-    template = chat_template(engine.tokenizer, responder.model.family)
+    template = chat_template(engine.tokenizer, responder.model.family, engine.end_ids)
     stream = stream_of(study, responder)
     ids = [response_id(stream, one) for one in examples]
     requests = [
@@ -200,7 +224,7 @@ def _draw(
         for identity, one in zip(ids, examples, strict=True)
     ]
     drawn = engine.generate(requests, study.config.preference.batch_size, progress)
-    return [
+    responses = [
         Response(
             id=identity,
             example=example.id,
@@ -212,3 +236,4 @@ def _draw(
         )
         for identity, example, completion in zip(ids, examples, drawn, strict=True)
     ]
+    return responses, template.fingerprint

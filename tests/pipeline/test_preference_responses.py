@@ -2,9 +2,10 @@ import json
 from collections import Counter
 
 import pytest
-from preference_models import preference_study, save_responder
+from support.preference_models import preference_study, save_responder
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.models.templates import ChatTemplate
 from synthetic_instruction_tuner.preference import responses
 from synthetic_instruction_tuner.preference.run import (
     draw_responses,
@@ -40,7 +41,7 @@ def test_one_response_an_example_in_order(model, reference):
     assert [row["example"] for row in rows] == [f"e{number}" for number in range(10)]
     assert {row["responder"] for row in rows} == {"warm"}
     assert {row["finish"] for row in rows} == {"stop", "length"}
-    assert all(row["tokens"] == 200 for row in rows if row["finish"] == "length")
+    assert all(row["tokens"] == 60 for row in rows if row["finish"] == "length")
     assert not any("<|eot_id|>" in row["text"] for row in rows)
 
 
@@ -97,6 +98,25 @@ def test_more_kept_rows_draw_only_the_new_ones(model, reference, tmp_path):
     assert content(drawn(study, "warm")) == reference["warm"]
 
 
+def test_a_higher_limit_redoes_only_what_ended_at_the_limit(model, reference, tmp_path):
+    short = preference_study(tmp_path, model, model, limit=30, chunk_size=10)
+    cut = drawn(short, "warm").facts["responses"] - drawn(short, "warm").facts["complete"]
+    assert 0 < cut < 10
+    study = preference_study(tmp_path, model, model, limit=60, chunk_size=10)
+    assert draw_responses(study, "warm", 0, 9, Silent()).facts["drawn"] == cut
+    assert content(drawn(study, "warm")) == reference["warm"]
+
+
+def test_answers_under_two_templates_are_never_mixed(model, tmp_path, monkeypatch):
+    study = preference_study(tmp_path, model, model, limit=5)
+    draw_responses(study, "cool", 0, 3, Silent())
+    draw_responses(study, "cool", 4, 7, Silent())
+    monkeypatch.setattr(ChatTemplate, "fingerprint", "another")
+    draw_responses(study, "cool", 8, 9, Silent())
+    with pytest.raises(StageError, match=r"template of .* has changed while 'cool' answered"):
+        finish_responses(study, "cool")
+
+
 def test_an_altered_old_chunk_is_not_taken_over(model, reference, tmp_path):
     study = preference_study(tmp_path, model, model, chunk_size=4)
     path = draw_responses(study, "warm", 0, 3, Silent()).path("responses.jsonl")
@@ -107,7 +127,7 @@ def test_an_altered_old_chunk_is_not_taken_over(model, reference, tmp_path):
 
 def test_putting_together_needs_every_chunk(model, tmp_path):
     study = preference_study(tmp_path, model, model)
-    with pytest.raises(StageError, match="responses/cool/0000000-0000003.*run the preference"):
+    with pytest.raises(StageError, match=r"responses/cool/0000000-0000003.*run the preference"):
         finish_responses(study, "cool")
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training_models import SPECIAL, save_student, save_tokenizer
+from support.training_models import SPECIAL, save_student, save_tokenizer
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.records import Example, write_lines
@@ -11,8 +11,12 @@ from synthetic_instruction_tuner.study import Study
 
 
 def save_responder(folder: Path) -> Path:
-    """Write a Llama that answers with noise; with 263 tokens, most answers end themselves."""
-    return save_student(folder, CHAT_TEMPLATE, max_position_embeddings=512)
+    """Write a Llama that answers with noise; four of its 261 tokens end an answer."""
+    from transformers import GenerationConfig
+
+    save_student(folder, CHAT_TEMPLATE, max_position_embeddings=512)
+    GenerationConfig(eos_token_id=[1, 2, 3, 4]).save_pretrained(folder)
+    return folder
 
 
 def save_llama_reward(folder: Path, pad: int | None = 1, **settings: object) -> Path:
@@ -96,7 +100,7 @@ def save_deberta_reward(folder: Path) -> Path:
 
 
 def preference_study(
-    root: Path, responder: Path, reward: Path, rows: int = 10, **settings: object
+    root: Path, responder: Path, reward: Path, rows: int = 10, limit: int = 60, **settings: object
 ) -> Study:
     """Build a study whose filtered rows are there; three responders that are one model."""
     tiny = {"name": str(responder), "dtype": "float32", "family": "sandbox"}
@@ -110,7 +114,7 @@ def preference_study(
                     {
                         "name": name,
                         "model": tiny,
-                        "sampling": {"temperature": heat, "max_new_tokens": 200},
+                        "sampling": {"temperature": heat, "max_new_tokens": limit},
                     }
                     for name, heat in (("cool", 0.7), ("warm", 1.0), ("again", 1.0))
                 ],
