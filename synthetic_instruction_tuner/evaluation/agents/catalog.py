@@ -93,9 +93,9 @@ KINDS = (
 ASKED: dict[str, tuple[str, ...]] = {
     "minutes": ("minutes", "how long", "duration"),
     "city": ("city", "where", "place", "location"),
-    "day": ("which day", "what day", "ask: day", "when", "date", "day?"),
-    "person": ("person", "who", "recipient", "name"),
-    "text": ("text", "what should", "say?", "content", "which word", "what word"),
+    "day": ("day", "when", "date"),
+    "person": ("person", "who", "whom", "recipient", "name"),
+    "text": ("text", "content", "say", "what message", "which message", "what word", "which word"),
     "amount": ("amount", "how much"),
     "room": ("room", "where"),
     "degrees": ("degrees", "temperature", "how warm"),

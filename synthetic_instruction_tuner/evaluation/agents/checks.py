@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from synthetic_instruction_tuner.evaluation.agents.item import (
     holds,
     state_hash,
 )
-from synthetic_instruction_tuner.evaluation.agents.matching import plain, same
+from synthetic_instruction_tuner.evaluation.agents.matching import same
 from synthetic_instruction_tuner.evaluation.agents.parsing import read_steps
 from synthetic_instruction_tuner.evaluation.agents.tool import fit
 
@@ -107,8 +108,10 @@ def _no_call(check: Check, episode: Episode) -> float:
 
 def _asks(check: Check, episode: Episode) -> float:
     """{"words": [text]}: no call, and one of these words for what is missing is said."""
-    said = plain(episode.of_turn(check.turn)[0].text) if _no_call(check, episode) else ""
-    return float(any(plain(word) in said for word in check.value["words"]))
+    if not _no_call(check, episode):
+        return 0.0
+    words = "|".join(re.escape(word) for word in check.value["words"])
+    return float(bool(re.search(rf"\b(?:{words})\b", episode.of_turn(check.turn)[0].text.lower())))
 
 
 def _object(check: Check, episode: Episode) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.agents import prompts
@@ -55,7 +55,7 @@ def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[
     """Run one SQL statement on tables.
 
     Args:
-        tables: {table: {"columns": [name], "rows": [[value]]}}; not changed.
+        tables: {table: {"columns": [name], "types": [SQL type], "rows": [[value]]}}; not changed.
         text: The statement, in SQLite's dialect.
 
     Returns:
@@ -79,7 +79,10 @@ def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[
 
 
 def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> None:
-    columns = ", ".join(_name(column) for column in table["columns"])
+    columns = ", ".join(
+        f"{_name(column)} {'INTEGER' if kind.upper().startswith('INT') else 'TEXT'}"
+        for column, kind in zip(table["columns"], table["types"], strict=True)
+    )
     connection.execute(f"CREATE TABLE {_name(name)} ({columns})")
     marks = ", ".join("?" * len(table["columns"]))
     connection.executemany(f"INSERT INTO {_name(name)} VALUES ({marks})", table["rows"])
@@ -87,7 +90,7 @@ def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) ->
 
 def _read(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> dict[str, Any]:
     rows = connection.execute(f"SELECT * FROM {_name(name)} ORDER BY rowid")
-    return {"columns": table["columns"], "rows": [list(row) for row in rows]}
+    return {**table, "rows": [list(row) for row in rows]}
 
 
 def _sql(state: State, arguments: dict[str, Any]) -> Any:
@@ -105,25 +108,36 @@ SQL = Tool("sql", "run one SQL statement (SQLite), get its rows", {"query": word
 ANSWER = Tool("answer", "give the answer to the question", {"value": words()}, _answer)
 
 
-def read_dbbench(path: Path) -> list[Item]:
+class Tasks(NamedTuple):
+    """Items that were read, and for each row that was left out its number and the reason."""
+
+    items: list[Item]
+    left_out: list[tuple[int, str]]
+
+
+def read_dbbench(path: Path) -> Tasks:
     """Read tasks in AgentBench's database format.
 
     Args:
-        path: JSONL with description, label, type, table {table_name, table_info {columns, rows}},
-            add_description, sql {query}.
+        path: JSONL with description, add_description, type, table {table_name, table_info {columns,
+            rows}} and label: the answer, or the right SQL of an INSERT, UPDATE or DELETE.
 
     Returns:
         One item a row, family "database", level by type: 1 for questions ("SELECT" and its kinds),
-        2 for INSERT, UPDATE and DELETE, whose right end state is what the row's own SQL leads to.
+        2 for INSERT, UPDATE and DELETE, whose right end state is what the label leads to. Rows
+        whose label does not run on SQLite or changes nothing are left out.
     """
-    items = []
+    items: list[Item] = []
+    left_out: list[tuple[int, str]] = []
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
                 items.append(_dbbench(json.loads(line), number))
-            except (KeyError, TypeError, IndexError, ValueError, ToolError) as error:
+            except ToolError as error:
+                left_out.append((number, str(error)))
+            except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
                 raise StageError(f"{path}:{number} is no database task: {error!r}") from error
-    return items
+    return Tasks(items, left_out)
 
 
 def _dbbench(row: dict[str, Any], number: int) -> Item:
@@ -131,19 +145,20 @@ def _dbbench(row: dict[str, Any], number: int) -> Item:
     columns = [column["name"] for column in info["columns"]]
     width = len(columns)
     rows = [[*one[:width], *[None] * (width - len(one))] for one in info["rows"]]
-    table = {"columns": columns, "rows": rows}
+    types = [str(column["type"]) for column in info["columns"]]
+    table = {"columns": columns, "types": types, "rows": rows}
     state = {"tables": {row["table"]["table_name"]: table}, "answer": None}
     changes = row["type"][0].upper() in ("INSERT", "UPDATE", "DELETE")
     check = _end_state(row, state) if changes else _label(row)
-    query_text = row["sql"]["query"]
-    answer = () if changes else (call("answer", value=check.value["gold"]),)
+    gold = [call("sql", query=one) for one in row["label"]] if changes else []
+    gold += [] if changes else [call("answer", value=check.value["gold"])]
     schemas = (SQL.schema(), ANSWER.schema())
     user = f"{row['description']} {row.get('add_description', '')}".strip()
     return Item(
         id=f"dbbench-{number}", category="tool_use", family="database", level=1 + changes, seed=0,
         form="calls", system=prompts.system("calls", schemas), tools=schemas, init_state=state,
         turns=(Turn(user, until="done"),), max_steps=8,
-        gold=(call("sql", query=query_text), *answer, "DONE"), checks=(check,),
+        gold=(*gold, "DONE"), checks=(check,),
     )  # fmt: skip
 
 
@@ -152,6 +167,10 @@ def _label(row: dict[str, Any]) -> Check:
 
 
 def _end_state(row: dict[str, Any], state: State) -> Check:
-    tables, _ = query(state["tables"], row["sql"]["query"])
+    tables = state["tables"]
+    for text in row["label"]:
+        tables, _ = query(tables, text)
+    if tables == query(state["tables"], "SELECT 1")[0]:
+        raise ToolError("the right SQL changes nothing, so doing nothing would be right")
     goal = [["tables", name, table] for name, table in tables.items()]
     return Check("state", {"sha256": state_hash({**state, "tables": tables}), "goal": goal})

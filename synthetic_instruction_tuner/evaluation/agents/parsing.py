@@ -30,7 +30,7 @@ _CALL_LIKE = re.compile(
 )
 _ANSWER = re.compile(r"\banswer\b[\s*_]*(?:is\b|:|=)[\s*_:]*(?P<value>[^\n]*)", re.IGNORECASE)
 _STEP = re.compile(
-    r"^\W*step\s*(?P<number>\d{1,3})\b[\s*_]*[:.)=-](?P<value>[^\n]*)", re.IGNORECASE
+    r"^\W*step\s*(?P<number>\d{1,3})\b[\s*_]*[:.)=-][\s*_]*(?P<value>[^\n]*)", re.IGNORECASE
 )
 _ACTION = re.compile(r"^\s*(?:\d{1,3}\s*[.):]|[-*•])?\s*[\"'`*]*(?P<action>[^\n]*)$")
 _FILLER = frozenset({"to", "the", "onto", "on", "from", "into", "in", "a", "an", "jug", "block"})

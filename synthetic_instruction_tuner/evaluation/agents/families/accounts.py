@@ -1,4 +1,4 @@
-"""Tool use: what is to be transferred depends on balances that have to be looked up."""
+"""Tool use: how much is to be transferred, and which way, depends on balances to be looked up."""
 
 from __future__ import annotations
 
@@ -45,13 +45,14 @@ def _draw(rng: Random, level: int) -> Draft | None:
     state: State = {person: rng.randint(60, 400) for person in people}
     told, gold, goal = [], [], []
     for one, other in zip(people[::2], people[1::2], strict=True):
-        bound, amount = rng.randint(100, 350), rng.randint(5, 55)
-        if state[one] == bound:
-            return None
+        bound = rng.randint(100, 350)
+        amount = abs(state[one] - bound)
         source, target = (one, other) if state[one] > bound else (other, one)
+        if not 0 < amount <= state[source]:
+            return None
         told.append(
-            f"If {one} has more than {bound}, move {amount} from {one} to {other}; "
-            f"otherwise move {amount} from {other} to {one}."
+            f"{one} shall have exactly {bound}: move what is above that to {other}, "
+            f"or what is missing from {other} to {one}."
         )
         gold += [
             call("balance", person=one),

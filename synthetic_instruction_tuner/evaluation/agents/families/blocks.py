@@ -12,7 +12,7 @@ from synthetic_instruction_tuner.evaluation.agents.search import shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 from synthetic_instruction_tuner.evaluation.agents.words import COLOURS
 
-_SIZES = {1: (3, range(2, 4)), 2: (4, range(4, 6)), 3: (5, range(6, 9))}
+_SIZES = {1: (3, range(2, 4)), 2: (4, range(4, 6)), 3: (5, range(5, 8))}
 """Blocks and lengths of the shortest plan by level."""
 
 

@@ -10,6 +10,7 @@ from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Tur
 from synthetic_instruction_tuner.evaluation.agents.words import CITIES, PEOPLE
 
 _COLUMNS = ("name", "city", "age", "points")
+_TYPES = ("TEXT", "TEXT", "INTEGER", "INTEGER")
 
 
 def _rows(rng: Random) -> list[list[str | int]]:
@@ -41,7 +42,8 @@ def _question(rng: Random, rows: list[list[str | int]], level: int) -> tuple[str
 
 def _draw(rng: Random, level: int) -> Draft | None:
     rows = _rows(rng)
-    state: State = {"tables": {"people": {"columns": list(_COLUMNS), "rows": rows}}, "answer": None}
+    table = {"columns": list(_COLUMNS), "types": list(_TYPES), "rows": rows}
+    state: State = {"tables": {"people": table}, "answer": None}
     about = f"The table people has the columns {', '.join(_COLUMNS)}."
     if level == 3:
         return _change(rng, rows, state, about)

@@ -12,7 +12,7 @@ from synthetic_instruction_tuner.evaluation.agents.search import shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 from synthetic_instruction_tuner.evaluation.agents.words import ROOMS, THINGS
 
-_SIZES = {1: (3, 1, range(3, 6)), 2: (4, 2, range(6, 10)), 3: (5, 3, range(10, 15))}
+_SIZES = {1: (3, 1, range(3, 6)), 2: (4, 2, range(6, 10)), 3: (4, 3, range(10, 14))}
 """Rooms, things and lengths of the shortest plan by level."""
 
 

@@ -22,13 +22,12 @@ def _draw(rng: Random, level: int) -> Draft | None:
     stale: dict[str, list[int]] = {}
     for _ in range(changes):
         statements.append(_change(rng, amounts, spare, stale))
-    if not stale or len(amounts) < 2:
+    if not stale:
         return None
     gold = {food: amounts[food] for food in sorted(amounts)}
-    stale = {food: old for food, old in stale.items() if food in gold and gold[food] not in old}
-    return conversation(
-        rng, level, statements, gold, stale, "How many of each are on my shopping list now?"
-    )
+    stale = {food: [one for one in old if one != gold[food]] for food, old in stale.items()}
+    question = "How many of each are on my shopping list now (0 if it was taken off)?"
+    return conversation(rng, level, statements, gold, stale, question)
 
 
 def _change(
@@ -36,16 +35,15 @@ def _change(
 ) -> str:
     """Change the list in place and say what was changed."""
     kind = rng.choice(("more", "set", "add", "remove"))
-    food = rng.choice(sorted(amounts))
-    if kind == "add" or (kind == "remove" and len(amounts) < 3):
+    food = rng.choice(sorted(food for food, amount in amounts.items() if amount))
+    if kind == "add" or (kind == "remove" and sum(map(bool, amounts.values())) < 3):
         food = spare.pop()
         amounts[food] = rng.randint(2, 9)
         return f"Put {amounts[food]} {food} on the list."
-    if kind == "remove":
-        del amounts[food]
-        stale.pop(food, None)
-        return f"Take {food} off the list."
     stale.setdefault(food, []).append(amounts[food])
+    if kind == "remove":
+        amounts[food] = 0
+        return f"Take {food} off the list."
     if kind == "more":
         more = rng.randint(2, 9)
         amounts[food] += more

@@ -22,7 +22,7 @@ def _draw(rng: Random, level: int) -> Draft:
     missing = rng.choice(sorted(one.arguments))
     gold = call(one.kind.tool.name, **one.arguments)
     checks = (
-        Check("asks", {"words": [*ASKED[missing], f"ask: {missing}"]}, turn=0),
+        Check("asks", {"words": list(ASKED[missing])}, turn=0),
         Check("calls", {"gold": [one.gold]}, turn=1),
     )
     turns = (Turn(one.said(without=missing)), Turn(f"{missing}: {one.arguments[missing]}"))
