@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Manifest
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
 from synthetic_instruction_tuner.study import Study

@@ -57,7 +57,11 @@ def dig(store: Any, *path: str) -> Any:
 
 
 FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
-    "generation_success": ("Valid draws", "percent", lambda store: dig(store, "dataset", "valid_share")),
+    "generation_success": (
+        "Valid draws",
+        "percent",
+        lambda store: dig(store, "dataset", "valid_share"),
+    ),
     "instruction_words": (
         "Mean instruction length, words",
         "decimal",

@@ -222,8 +222,31 @@ def _balance(store: Store, arms: Sequence[str], draws: Mapping[str, Any]) -> dic
         f"([[aggregate/models/{BASE}/score|percent]] for the base), "
         f"trained in [[efficiency/{winner}/chain_seconds|seconds]]."
     )
+    reason += _cheaper_open(store, [arm for arm in known if arm not in near], winner, draws)
     others = [arm for arm in near if arm != winner]
     return _case(name, label, BALANCE_RULE, CHOSEN, winner=winner, others=others, reason=reason)
+
+
+def _cheaper_open(store: Store, arms: Sequence[str], winner: str, draws: Mapping[str, Any]) -> str:
+    """Name arms that train faster and are not shown to be behind, so that a choice stays fair."""
+    from synthetic_instruction_tuner.analysis.resampling import percentile_interval
+
+    alpha, cost = store["terms"]["alpha"], cost_of(store["efficiency"][winner], "chain_seconds")
+    close = [
+        arm
+        for arm in arms
+        if percentile_interval(draws[arm] - draws[winner], alpha)[1] > 0
+        and cost is not None
+        and (own := cost_of(store["efficiency"][arm], "chain_seconds")) is not None
+        and own < cost
+    ]
+    if not close:
+        return ""
+    names = " and ".join(_label(store, arm) for arm in close)
+    return (
+        f" {names} trains faster and is not shown to be behind, but a loss of more than "
+        "[[terms/margin|points]] cannot be ruled out."
+    )
 
 
 def _harmless(store: Store, arms: Sequence[str]) -> dict[str, Any]:
@@ -237,8 +260,8 @@ def _harmless(store: Store, arms: Sequence[str]) -> dict[str, Any]:
         reason = "Every arm is worse than the base on at least one benchmark."
         return _case(name, label, HARMLESS_RULE, NONE, reason=reason)
     reason = (
-        ", ".join(_label(store, arm) for arm in fine)
-        + ": no benchmark shows a loss; a loss smaller than the detectable difference may remain."
+        "No benchmark shows a loss against the base; a loss smaller than the detectable difference "
+        "may remain."
     )
     winner = fine[0] if len(fine) == 1 else None
     return _case(name, label, HARMLESS_RULE, CHOSEN, winner=winner, others=fine, reason=reason)

@@ -1,0 +1,1 @@
+"""Figures of the report: every file draws one thing, `describe(results)` lists its charts."""

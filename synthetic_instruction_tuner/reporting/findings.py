@@ -1,0 +1,215 @@
+"""What was found, in sentences that follow the verdicts: an open question is never told as a win.
+
+All sentences are templates (see `reporting.store`): they hold no numbers of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthetic_instruction_tuner.reporting.store import Results
+from synthetic_instruction_tuner.study import BASE
+
+
+def headline(results: Results) -> str:
+    """Say the result of the study in one line."""
+    found = recommendation(results, "balance")
+    if found["state"] == "chosen":
+        return f"{results.label(found['winner'])} is the best choice overall for its cost"
+    if found["state"] == "none":
+        return "No arm is shown to be better than the base overall"
+    return "Not everything is measured yet, so there is no overall result"
+
+
+def recommendation(results: Results, use_case: str) -> Mapping[str, Any]:
+    """Return the recommendation of a use case."""
+    found = results.data["recommendations"]
+    return next(one for one in found if one["use_case"] == use_case)
+
+
+def summary(results: Results) -> list[str]:
+    """Tell the study in a handful of sentences: answers, arm by arm, method against method."""
+    sentences = [answers(results)]
+    sentences += [against_base(results, arm) for arm in results.arms]
+    sentences += method_against_method(results)
+    return [one for one in sentences if one]
+
+
+def answers(results: Results) -> str:
+    """Tell what training did to the share of right answers."""
+    key = results.answers
+    if key is None:
+        return "No benchmark was part of this study."
+    label = results.benchmark(key)
+    known = [arm for arm in results.arms if results.measured(arm, key)]
+    if not known or not results.measured(BASE, key):
+        return f"{label}: not measured for the base and an arm, so nothing can be said."
+    best = max(known, key=lambda arm: (results.get(f"scores/{arm}/{key}/score"), arm))
+    cell = results.difference(best, BASE, key)
+    verdict = cell["verdict"] if cell else "inconclusive"
+    scores = (
+        f"[[scores/{best}/{key}/score|percent]] (interval {_interval(f'scores/{best}/{key}')}) "
+        f"against [[scores/{BASE}/{key}/score|percent]] of the base"
+    )
+    if verdict == "better":
+        return f"{label}: {results.label(best)} reaches the highest score, {scores}."
+    return (
+        f"{label}: no arm is shown to be better than the base. The highest score is "
+        f"{results.label(best)}'s {scores}; the verdict is {verdict}."
+    )
+
+
+def against_base(results: Results, arm: str) -> str:
+    """Count an arm's verdicts against the base over all benchmarks."""
+    pair = f"{arm}-vs-{BASE}"
+    tally = results.get(f"tallies/{pair}") or {}
+    label = results.label(arm)
+    if not tally.get("measured"):
+        return f"{label}: not measured."
+    parts = [
+        f"{word} on [[tallies/{pair}/{word}|count]]"
+        for word in ("better", "worse", "equivalent", "inconclusive")
+        if tally[word]
+    ]
+    return (
+        f"{label} against the base, on [[tallies/{pair}/measured|count]] benchmarks: "
+        f"{', '.join(parts)}."
+    )
+
+
+def method_against_method(results: Results) -> list[str]:
+    """Tell the declared comparisons between arms on the benchmark of right answers."""
+    key = results.answers
+    if key is None:
+        return []
+    return [
+        contrast(results, cell, key)
+        for pair in results.data["declared"]
+        if not pair.endswith(f"-vs-{BASE}")
+        and (cell := results.get(f"comparisons/{pair}/{key}"))
+        and cell["status"] == "measured"
+    ]
+
+
+def contrast(results: Results, cell: Mapping[str, Any], key: str) -> str:
+    """Tell one comparison of two models."""
+    left, right = results.label(cell["challenger"]), results.label(cell["reference"])
+    path = f"comparisons/{cell['challenger']}-vs-{cell['reference']}/{key}"
+    size = f"[[{path}/delta|delta]] points, interval {_interval(path, 'delta')}"
+    label = results.benchmark(key)
+    if cell["verdict"] in ("better", "worse"):
+        return f"{left} is {cell['verdict']} than {right} on {label} ({size})."
+    if cell["verdict"] == "equivalent":
+        return (
+            f"{left} and {right} are equivalent on {label}: the difference ({size}) stays within "
+            "[[terms/margin|points]]."
+        )
+    return (
+        f"Whether {left} or {right} is better on {label} stays open: {size}. A true difference of "
+        f"[[{path}/mde|points]] or more would probably have been found."
+    )
+
+
+def _interval(path: str, form: str = "percent") -> str:
+    return f"[[{path}/low|{form}]] to [[{path}/high|{form}]]"
+
+
+def costs(results: Results) -> list[str]:
+    """Tell the range of training time and memory."""
+    sentences = []
+    for path, form, what in (
+        ("chain_seconds", "seconds", "Training time"),
+        ("memory/train", "bytes", "Peak training memory"),
+        ("adapter_bytes", "bytes", "The file to ship"),
+    ):
+        known = {
+            arm: value
+            for arm in results.arms
+            if (value := results.get(f"efficiency/{arm}/{path}")) is not None
+        }
+        if len(known) < 2:
+            continue
+        least = min(known, key=lambda arm: (known[arm], arm))
+        most = max(known, key=lambda arm: (known[arm], arm))
+        sentences.append(
+            f"{what} goes from [[efficiency/{least}/{path}|{form}]] ({results.label(least)}) to "
+            f"[[efficiency/{most}/{path}|{form}]] ({results.label(most)})."
+        )
+    return sentences
+
+
+def preference(results: Results) -> list[str]:
+    """Tell what preference training learned on held-out pairs."""
+    sentences = []
+    for arm in results.preference_arms:
+        path, label = f"training/{arm}", results.label(arm)
+        if results.get(f"{path}/last/accuracy") is None:
+            sentences.append(f"{label}: preference accuracy not measured.")
+            continue
+        sentences.append(
+            f"{label} ranks [[{path}/last/accuracy|percent]] of the held-out pairs rightly after "
+            f"training, with a mean margin of [[{path}/last/margin|ratio]]. Before training it "
+            "equals the model it is compared with and cannot prefer either answer."
+        )
+    return sentences
+
+
+LIMITATIONS = {
+    "one seed": "Every arm was trained with one seed. All verdicts are about these checkpoints, "
+    "not about the methods: another seed may move a score by more than its interval.",
+    "unequal": "The arms were not trained under equal conditions ({field}: {values}). Times and "
+    "memory of these arms must not be ranked against each other.",
+    "missing": "Some results are missing: {cells}. They read “not measured” everywhere.",
+    "untrained": "Not trained, or the record is missing: {arms}.",
+}
+"""Warnings of the results store, in words."""
+
+STANDING = (
+    "A score counts on these items and in this prompt format. Another wording of the prompts can "
+    "shift all models.",
+    "Synthetic data passes on what its teacher does not know. A filter finds form, repetition and "
+    "refusals, not every wrong answer.",
+)
+"""What limits every study of this kind."""
+
+EMBEDDED = (
+    "The models of this study are small ones that come with the software, and their tasks are a "
+    "closed world of short, checkable questions. Ranks and costs need not carry over to large "
+    "models; that the whole procedure works does."
+)
+
+
+def limitations(results: Results) -> list[str]:
+    """List what a reader must keep in mind, the study's own first."""
+    own = [_warning(results, one) for one in results.data["warnings"]]
+    embedded = [EMBEDDED] if results.get("study/embedded") else []
+    return [*own, *embedded, *STANDING]
+
+
+def _warning(results: Results, warning: Mapping[str, Any]) -> str:
+    text, kind = LIMITATIONS[warning["kind"]], warning["kind"]
+    if kind == "unequal":
+        pairs = (f"{results.label(arm)} {value}" for arm, value in warning["values"].items())
+        return text.format(field=warning["field"], values=", ".join(pairs))
+    if kind == "missing":
+        cells = (
+            f"{results.label(one['subject'])} on {results.benchmark(one['benchmark'])}"
+            for one in warning["cells"]
+        )
+        return text.format(cells="; ".join(cells))
+    if kind == "untrained":
+        return text.format(arms=", ".join(results.label(arm) for arm in warning["arms"]))
+    return text
+
+
+def conclusion(results: Results) -> list[str]:
+    """Draw the conclusion from the recommendations, one sentence a use case that has an answer."""
+    sentences = [f"{headline(results)}."]
+    for one in results.data["recommendations"]:
+        if one["state"] == "chosen" and one["winner"]:
+            sentences.append(f"{one['label']}: {results.label(one['winner'])}. {one['reason']}")
+    open_cases = [one["label"] for one in results.data["recommendations"] if one["state"] == "none"]
+    if open_cases:
+        sentences.append(f"No arm can be recommended for: {', '.join(open_cases)}.")
+    return sentences
