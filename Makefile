@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace/sandbox
 # One thread a process: with more, small models on small machines spend their time waiting.
-export OMP_NUM_THREADS ?= 2
+export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
