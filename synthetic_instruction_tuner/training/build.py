@@ -70,7 +70,20 @@ def load_base(job: Job, device: str) -> Any:
         student = student.model_copy(update={"dtype": "float32"})
     model, _ = loading.load_causal(student, device)
     model.config.use_cache = False
+    _keep_gradients(model)
     return model
+
+
+def _keep_gradients(model: Any) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for fast inference on a CPU.
+
+    Its `Linear4bit.forward` does so at the first pass in evaluation mode on processors with
+    AVX512-BF16, for good, and the repacked layer passes no gradient on: training would go on and
+    learn nothing, without any error.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def adapt(job: Job, base: Any) -> Any:

@@ -19,10 +19,10 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
         ConfigurationError: Names the arm, what does not go together, and what does.
     """
     method, student = getattr(arm, "method", ""), training.student
-    if not arm.quantized_base and student.quantization != "none":
+    if student.quantization not in arm.quantizations:
         raise ConfigurationError(
-            f"arm {arm.name!r}: method {method!r} needs training.student.quantization='none', "
-            f"got {student.quantization!r}"
+            f"arm {arm.name!r}: training.student.quantization={student.quantization!r} does not go "
+            f"with method {method!r}; allowed: {', '.join(arm.quantizations)}"
         )
     if training.gradient_checkpointing and not arm.recomputes:
         raise ConfigurationError(

@@ -211,7 +211,12 @@ class Loop:
         return {name: one.to(self.accelerator.device) for name, one in batch.items()}
 
     def _require_finite(self, loss: float, norm: float) -> None:
-        """Stop on NaN; under float16 the scaler skips steps whose gradients overflow."""
+        """Stop on NaN, and on no gradient at all; float16 scaling skips steps that overflow."""
+        if norm == 0 and self.state.step == 0:
+            raise StageError(
+                f"arm {self.job.subject!r}: no gradient reaches what is to be trained; this base "
+                f"(quantization={self.job.training.student.quantization!r}) cannot be trained so"
+            )
         if math.isfinite(loss) and (math.isfinite(norm) or self.accelerator.scaler is not None):
             return
         raise StageError(

@@ -38,8 +38,8 @@ class MethodConfig(Settings):
 
     merges: ClassVar[bool] = True
     """Whether the result can be merged into the weights of the base."""
-    quantized_base: ClassVar[bool] = True
-    """Whether the base may be held in 4 or 8 bits."""
+    quantizations: ClassVar[tuple[str, ...]] = ("none", "nf4", "int8")
+    """How the base may be held in memory."""
     goes_on: ClassVar[bool] = True
     """Whether what it ships is enough for a later arm to go on from."""
     recomputes: ClassVar[bool] = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,7 +28,8 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
     import torch
 
     emit("phase", name="load")
-    torch.set_num_threads(job.training.threads or os.cpu_count() or 1)
+    if job.training.threads:
+        torch.set_num_threads(job.training.threads)
     device = loading.resolve_device()
     memory = Memory()
     objective = job.arm.objective()

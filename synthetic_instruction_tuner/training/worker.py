@@ -55,6 +55,10 @@ class StopRequest:
         """Tell whether the process was asked to end."""
         return self._event.is_set()
 
+    def wait(self) -> None:
+        """Wait until the process is asked to end."""
+        self._event.wait()
+
     def _ask(self, *_: Any) -> None:
         self._event.set()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import training_models
+from support import training_models
 
 from synthetic_instruction_tuner.training import checkpoint
 from synthetic_instruction_tuner.training.job import Job

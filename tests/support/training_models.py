@@ -84,7 +84,14 @@ def pair(number: int) -> PreferencePair:
     )
 
 
-def study(root: Path, student: Path, arms: list[dict], rows: int = 36, **training: object) -> Study:
+def study(
+    root: Path,
+    student: Path,
+    arms: list[dict],
+    rows: int = 36,
+    quantization: str = "none",
+    **training: object,
+) -> Study:
     """Build a study whose filtered rows and pairs are there."""
     config = StudyConfig.model_validate(
         {
@@ -99,7 +106,11 @@ def study(root: Path, student: Path, arms: list[dict], rows: int = 36, **trainin
                 "reward": {"name": str(student)},
             },
             "training": {
-                "student": {"name": str(student), "dtype": "float32"},
+                "student": {
+                    "name": str(student),
+                    "dtype": "float32",
+                    "quantization": quantization,
+                },
                 "arms": arms,
                 "max_length": 128,
                 "threads": 1,

@@ -12,6 +12,8 @@ class Config(LowRank):
 
     method: Literal["dora"] = "dora"
 
+    quantizations = ("none", "nf4")  # PEFT 0.21 takes 8-bit weights' scales away with their norm
+
     def adapter(self, model: Any) -> Any:
         """Return a `peft.LoraConfig` with weight decomposition."""
         return low_rank(self, use_dora=True)

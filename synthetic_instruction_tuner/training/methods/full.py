@@ -16,7 +16,7 @@ class Config(MethodConfig):
     learning_rate: float = Field(default=1e-5, gt=0, le=10)
 
     merges = False
-    quantized_base = False
+    quantizations = ("none",)
     trains_base = True
 
     def adapter(self, model: Any) -> Any:
