@@ -255,7 +255,7 @@ class TrainingConfig(Settings):
     checkpoint_minutes: float = Field(default=5, gt=0)
     """Minutes between checkpoints at most: what a killed session repeats at most."""
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads of a training process; None: all cores."""
+    """CPU threads of a training process; None: what OMP_NUM_THREADS says, else all cores."""
 
     @model_validator(mode="after")
     def _arms(self) -> TrainingConfig:
