@@ -13,7 +13,7 @@ from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.filtering import statistics
 from synthetic_instruction_tuner.filtering.decision import Decision
 from synthetic_instruction_tuner.filtering.splits import TRAIN, VALIDATION
-from synthetic_instruction_tuner.records import Example, Sample, write_lines
+from synthetic_instruction_tuner.records import Example, Rejection, Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
 EXAMPLES, REJECTED, BY_RULE = "examples.jsonl", "rejected.jsonl", "examples_by_rule.json"
@@ -45,13 +45,13 @@ RAW_COLUMNS = {
 def write_filtered(
     folder: Path,
     study: Study,
-    samples: Sequence[Sample],
+    unusable: Sequence[Rejection],
     decision: Decision,
     facts: Mapping[str, Any],
 ) -> None:
     """Write records, splits for people and tools, examples a rule, and the card."""
     write_lines(folder / EXAMPLES, decision.kept)
-    write_lines(folder / REJECTED, decision.rejected)
+    write_lines(folder / REJECTED, (*unusable, *decision.rejected))
     write_json(folder / BY_RULE, statistics.examples_by_rule(decision.rejected))
     for split in (TRAIN, VALIDATION):
         rows = [one for one in decision.kept if one.split == split]

@@ -10,7 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from synthetic_instruction_tuner.filtering.text import assistant_turns, count_words, user_turns
+from synthetic_instruction_tuner.filtering.text import (
+    alphabetic_words,
+    assistant_turns,
+    count_words,
+    user_turns,
+)
 from synthetic_instruction_tuner.records import Sample
 
 INSTRUCTION_WORDS = (10, 150)
@@ -92,7 +97,7 @@ def is_request(instruction: str) -> bool:
     if "?" in instruction or WISH.search(instruction):
         return True
     sentences = re.split(r"[.!:\n]\s*", instruction.casefold())
-    return any(sentence.split()[0].strip(",*#") in REQUESTS for sentence in sentences if sentence)
+    return any(words[0] in REQUESTS for words in map(alphabetic_words, sentences) if words)
 
 
 def length_mark(turns: Sequence[str], bounds: tuple[int, int]) -> float:

@@ -13,9 +13,9 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import dataset, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
-from synthetic_instruction_tuner.generation.store import read_samples
+from synthetic_instruction_tuner.generation.store import REJECTED, read_samples
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
 from synthetic_instruction_tuner.study import Study
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
         )
         return Outcome(decision.passed, needed, None)
     _require_rows(study, decision, len(samples))
-    manifest = _write(study, samples, decision, started)
+    manifest = _write(study, samples, read_unusable(study), decision, started)
     return Outcome(len(decision.kept), None, manifest)
 
 
@@ -130,11 +130,26 @@ def _require_rows(study: Study, decision: Decision, drawn: int) -> None:
         )
 
 
-def _write(study: Study, samples: list[Sample], decision: Decision, started: float) -> Manifest:
+def read_unusable(study: Study) -> list[Rejection]:
+    """Read what the import could not use, so that it lies with the rejected rows."""
+    if study.config.generation.source is None:
+        return []
+    return list(read_lines(study.store.require(study.draws).path(REJECTED), Rejection))
+
+
+def _write(
+    study: Study,
+    samples: list[Sample],
+    unusable: list[Rejection],
+    decision: Decision,
+    started: float,
+) -> Manifest:
     dataset.write_raw(study, samples)
-    facts = _facts(study, samples, decision)
+    facts = _facts(study, samples, decision) | {
+        "funnel": statistics.funnel(decision, len(unusable)),
+    }
     with study.store.writing(study.filtered) as folder:
-        dataset.write_filtered(folder, study, samples, decision, facts)
+        dataset.write_filtered(folder, study, unusable, decision, facts)
         return study.store.commit(study.filtered, facts, time.monotonic() - started)
 
 
@@ -144,7 +159,6 @@ def _facts(study: Study, samples: list[Sample], decision: Decision) -> dict[str,
         "measures": statistics.measures(samples, decision),
         "target": target,
         "shortfall": max(target - len(decision.kept), 0),
-        "funnel": statistics.funnel(decision),
         "domains": statistics.by_domain(samples, decision),
         "contamination": dict(decision.leaks),
     }

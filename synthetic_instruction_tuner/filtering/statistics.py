@@ -14,19 +14,26 @@ from synthetic_instruction_tuner.records import Rejection, Sample
 
 INVALID = ("empty", "truncation", "role_leak")
 """Rules that say a draw failed, not that its content is unwanted."""
+UNUSABLE = "unusable"
+"""Step of the funnel for imported rows that could not be read."""
 EXAMPLES = 5
 
 
-def funnel(decision: Decision) -> list[dict[str, Any]]:
-    """Return one entry a step: rows that reach it, rows it turns away, rows left."""
-    counts = Counter(one.rule for one in decision.rejected)
-    left = len(decision.kept) + len(decision.rejected)
+def funnel(decision: Decision, unusable: int = 0) -> list[dict[str, Any]]:
+    """Return one entry a step: rows that reach it, rows it turns away, rows left.
+
+    Args:
+        decision: What became of the rows.
+        unusable: Imported rows that were no rows at all; they come first.
+    """
+    counts = Counter(one.rule for one in decision.rejected) + Counter({UNUSABLE: unusable})
+    left = len(decision.kept) + counts.total()
     entries = []
-    for step in funnel_steps():
-        rejected = counts.pop(step, 0)
+    for step in (UNUSABLE, *funnel_steps()):
+        rejected = counts[step]
         entries.append({"step": step, "in": left, "rejected": rejected, "left": left - rejected})
         left -= rejected
-    return entries
+    return entries[not unusable :]
 
 
 def by_domain(samples: Iterable[Sample], decision: Decision) -> dict[str, dict[str, Any]]:

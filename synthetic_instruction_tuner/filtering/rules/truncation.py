@@ -48,7 +48,7 @@ def stub_ending(instruction: str) -> str | None:
         return None
     last = instruction.rstrip().splitlines()[-1]
     if last.endswith((":", ",")):
-        return last[-20:]
+        return last[-20:].strip()
     word = LAST_WORD.search(last)
     return word.group() if word and count_words(instruction) > 3 else None
 
