@@ -26,9 +26,9 @@ def words(text: str) -> list[str]:
 
 
 def sentences(text: str) -> int:
-    """Count sentences: stretches with a word, ended by . ! ? or a line break.
+    r"""Count sentences: stretches with a word, ended by . ! ? or a line break.
 
-    >>> sentences("First this. Then that!\\nDone")
+    >>> sentences("First this. Then that!\nDone")
     3
     """
     return len(SENTENCE.findall(text))

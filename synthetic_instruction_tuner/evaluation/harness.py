@@ -74,6 +74,20 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
+@contextlib.contextmanager
+def compiled_templates() -> Iterator[None]:
+    """Compile each prompt template once; lm-eval does it anew for every item and example."""
+    import lm_eval.utils
+
+    environment = lm_eval.utils.env
+    original = environment.from_string
+    environment.from_string = lru_cache(maxsize=256)(original)
+    try:
+        yield
+    finally:
+        environment.from_string = original
+
+
 def lm_eval_version() -> str:
     """Return the installed version of lm-eval."""
     return version("lm-eval")
@@ -253,7 +267,7 @@ def item_metrics(loaded: LoadedTask, responses: Sequence[Any]) -> list[dict[str,
 def aggregate(
     tasks: Sequence[LoadedTask], metrics: Sequence[list[dict[str, Any]]]
 ) -> dict[str, float]:
-    """Aggregate each task with its own functions, then weight tasks by size, as lm-eval groups do."""
+    """Aggregate each task with its own functions; tasks weigh by size, as in lm-eval's groups."""
     totals: dict[str, float] = {}
     weights: dict[str, int] = {}
     for loaded, found in zip(tasks, metrics, strict=True):

@@ -35,8 +35,9 @@ class Prepared:
 
 
 class _Cache:
-    """The benchmark asked last: the next model is asked the same."""
+    """The benchmarks of the study asked last: the next model is asked the same."""
 
+    items: str = ""
     prepared: dict[str, Prepared] = {}  # noqa: RUF012
 
 
@@ -50,8 +51,9 @@ def run(trial: Trial) -> Outcome:
         harness.item_metrics(one, found)
         for one, found in zip(prepared.tasks, responses, strict=True)
     ]
+    many = len(prepared.tasks) > 1
     scored = [
-        _item(loaded, question, values, found, len(prepared.tasks) > 1)
+        _item(loaded, question, values, found, many)
         for loaded, values_by_item, answers in zip(prepared.tasks, metrics, responses, strict=True)
         for question, values, found in zip(
             loaded.questions, values_by_item, _by_question(loaded, answers), strict=True
@@ -75,12 +77,13 @@ def run(trial: Trial) -> Outcome:
 
 def _prepare(trial: Trial) -> Prepared:
     policy = trial.settings.chat_template
-    parts = [trial.items.files, trial.key, policy, trial.study.student.model_dump(mode="json")]
-    key = digest(parts)
+    contents = digest(dict(trial.items.files))
+    if _Cache.items != contents:
+        _Cache.items, _Cache.prepared = contents, {}
+    key = digest([trial.key, policy, trial.study.student.model_dump(mode="json")])
     if key not in _Cache.prepared:
-        with harness.quiet():
-            prepared = _build(trial, policy)
-        _Cache.prepared = {key: prepared}
+        with harness.quiet(), harness.compiled_templates():
+            _Cache.prepared[key] = _build(trial, policy)
     return _Cache.prepared[key]
 
 
@@ -260,7 +263,7 @@ def _regroup(answers: list[Answer], like: list[list[Request]]) -> list[list[Answ
 
 
 def _generate(trial: Trial, prepared: Prepared) -> tuple[list[list[str]], dict[str, Any], float]:
-    """Generate answers greedily; stop strings cut what was written (a greedy prefix is the same)."""
+    """Generate answers greedily; stop strings cut afterwards (a greedy prefix is the same)."""
     instances = [one for loaded in prepared.tasks for one in loaded.instances]
     for one in instances:
         if one.args[1].get("do_sample") and one.args[1].get("temperature", 1.0) > 0:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from support.training_models import save_student
+
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.study import Study
 
