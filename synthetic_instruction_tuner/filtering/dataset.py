@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import formats
-from synthetic_instruction_tuner.files import write_json
-from synthetic_instruction_tuner.filtering import statistics
 from synthetic_instruction_tuner.filtering.decision import Decision
 from synthetic_instruction_tuner.filtering.splits import TRAIN, VALIDATION
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
-EXAMPLES, REJECTED, BY_RULE = "examples.jsonl", "rejected.jsonl", "examples_by_rule.json"
+EXAMPLES, REJECTED = "examples.jsonl", "rejected.jsonl"
 
 FILTERED_COLUMNS = {
     "prompt": "messages",
@@ -49,10 +47,9 @@ def write_filtered(
     decision: Decision,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write records, splits for people and tools, examples a rule, and the card."""
+    """Write records, splits for people and tools, and the card."""
     write_lines(folder / EXAMPLES, decision.kept)
     write_lines(folder / REJECTED, (*unusable, *decision.rejected))
-    write_json(folder / BY_RULE, statistics.examples_by_rule(decision.rejected))
     for split in (TRAIN, VALIDATION):
         rows = [one for one in decision.kept if one.split == split]
         formats.write_json_rows(folder / f"{split}.json", [for_people(one) for one in rows])

@@ -145,20 +145,21 @@ def _write(
     started: float,
 ) -> Manifest:
     dataset.write_raw(study, samples)
-    facts = _facts(study, samples, decision) | {
-        "funnel": statistics.funnel(decision, len(unusable)),
-    }
+    facts = _facts(study, samples, decision, len(unusable))
     with study.store.writing(study.filtered) as folder:
         dataset.write_filtered(folder, study, unusable, decision, facts)
         return study.store.commit(study.filtered, facts, time.monotonic() - started)
 
 
-def _facts(study: Study, samples: list[Sample], decision: Decision) -> dict[str, Any]:
+def _facts(
+    study: Study, samples: list[Sample], decision: Decision, unusable: int
+) -> dict[str, Any]:
     target = study.config.filtering.target
     return {
-        "measures": statistics.measures(samples, decision),
+        "measures": statistics.measures(samples, decision, unusable),
         "target": target,
         "shortfall": max(target - len(decision.kept), 0),
+        "funnel": statistics.funnel(decision, unusable),
         "domains": statistics.by_domain(samples, decision),
         "contamination": dict(decision.leaks),
     }

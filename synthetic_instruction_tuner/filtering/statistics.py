@@ -1,22 +1,20 @@
-"""Figures of a filtering run: funnel, domains, lengths, shares, examples of every rule."""
+"""Figures of a filtering run: funnel, domains, lengths, shares."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.filtering.decision import Decision, funnel_steps
 from synthetic_instruction_tuner.filtering.text import assistant_turns, count_words, user_turns
-from synthetic_instruction_tuner.records import Rejection, Sample
+from synthetic_instruction_tuner.records import Sample
 
 INVALID = ("empty", "truncation", "role_leak")
 """Rules that say a draw failed, not that its content is unwanted."""
 UNUSABLE = "unusable"
 """Step of the funnel for imported rows that could not be read."""
-EXAMPLES = 5
 
 
 def funnel(decision: Decision, unusable: int = 0) -> list[dict[str, Any]]:
@@ -55,16 +53,25 @@ def by_domain(samples: Iterable[Sample], decision: Decision) -> dict[str, dict[s
     }
 
 
-def measures(samples: Sequence[Sample], decision: Decision) -> dict[str, float | int | None]:
-    """Return the figures that acceptance criteria look at; None where there are no rows."""
-    invalid = sum(decision.failing.get(rule, 0) for rule in INVALID)
+def measures(
+    samples: Sequence[Sample], decision: Decision, unusable: int = 0
+) -> dict[str, float | int | None]:
+    """Return the figures that acceptance criteria look at; None where there are no rows.
+
+    Args:
+        samples: The rows that were filtered.
+        decision: What became of them.
+        unusable: Imported rows that were no rows at all; drawn, and not valid.
+    """
+    drawn = len(samples) + unusable
+    invalid = unusable + sum(decision.failing.get(rule, 0) for rule in INVALID)
     kept = {one.id for one in decision.kept}
     rows = [sample for sample in samples if sample.id in kept]
     return {
-        "drawn": len(samples),
+        "drawn": drawn,
         "kept": len(kept),
-        "kept_share": len(kept) / len(samples) if samples else None,
-        "valid_share": 1 - invalid / len(samples) if samples else None,
+        "kept_share": len(kept) / drawn if drawn else None,
+        "valid_share": 1 - invalid / drawn if drawn else None,
         "mean_quality": _mean(one.quality for one in decision.kept),
         "mean_instruction_words": _mean(count_words(turn) for s in rows for turn in user_turns(s)),
         "mean_response_words": _mean(
@@ -79,29 +86,3 @@ def measures(samples: Sequence[Sample], decision: Decision) -> dict[str, float |
 def _mean(values: Iterable[float]) -> float | None:
     found = list(values)
     return round(fmean(found), 4) if found else None
-
-
-def examples_by_rule(rejected: Iterable[Rejection]) -> Mapping[str, list[dict[str, Any]]]:
-    """Return five rejected rows a rule, drawn by the hash of their ids."""
-    groups: dict[str, list[Rejection]] = defaultdict(list)
-    for one in rejected:
-        groups[one.rule].append(one)
-    order = [step for step in funnel_steps() if step in groups]
-    return {
-        rule: [
-            _shown(one) for one in sorted(groups[rule], key=lambda one: digest(one.id))[:EXAMPLES]
-        ]
-        for rule in order
-    }
-
-
-def _shown(one: Rejection) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "value": one.value,
-        "threshold": one.threshold,
-        "survivor": one.survivor,
-        "similarity": one.similarity,
-        "instruction": one.row["instruction"],
-        "response": one.row["response"],
-    }

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from synthetic_instruction_tuner.analysis.dataset import describe_dataset
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.filtering.run import filter_rows, next_draws
@@ -92,7 +93,7 @@ def test_enough_rows_make_the_data_set(tmp_path):
     }
     assert [one.rule for one in rejected] == ["truncation"] * 6 + ["surplus"] * 2
     assert sorted(outcome.manifest.files) == [
-        "README.md", "examples.jsonl", "examples_by_rule.json", "rejected.jsonl", "train.json",
+        "README.md", "examples.jsonl", "rejected.jsonl", "train.json",
         "train.parquet", "validation.json", "validation.parquet",
     ]  # fmt: skip
 
@@ -173,6 +174,9 @@ def test_imported_rows_that_are_none_lie_with_the_rejected(tmp_path):
     funnel = outcome.manifest.facts["funnel"]
     assert funnel[0] == {"step": "unusable", "in": 10, "rejected": 1, "left": 9}
     assert funnel[-1]["left"] == outcome.kept == 8
+    measures = outcome.manifest.facts["measures"]
+    assert (measures["drawn"], measures["valid_share"]) == (10, 0.9)
+    assert describe_dataset(study)["drawn"] == 10  # the report reads the same rows
     text = outcome.manifest.path("README.md").read_text(encoding="utf-8")
     assert "license: other" in text
     assert "imported rows: the licence of their source applies" in text
