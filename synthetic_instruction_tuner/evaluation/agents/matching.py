@@ -11,6 +11,8 @@ import re
 from typing import Any
 
 _UNITS = re.compile(r"[$€£%,]")
+_SENTENCE = 120
+"""Characters of an answer at most in which a number is looked for."""
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?")
 _NOISE = re.compile(r"[^\w.+-]|(?<!\d)\.|\.(?!\d)")
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
@@ -81,7 +83,7 @@ def _same_number(given: Any, right: float) -> bool:
 
 def _only_number(text: str) -> float | None:
     """Read "62" and "62 apples", but nothing from a text with two numbers."""
-    found = _NUMBER.findall(text[:200])
+    found = _NUMBER.findall(text) if len(text) <= _SENTENCE else []
     whole = as_number(text)
     return as_number(found[0]) if whole is None and len(found) == 1 else whole
 

@@ -17,7 +17,7 @@ from synthetic_instruction_tuner.evaluation.agents.item import Call
 
 _LONGEST = 20_000
 """Characters of a reply that are looked at; no instructed reply comes near."""
-_TRIES = 200
+_TRIES = 100
 """Places at which a JSON value is looked for; bounds the time on hostile text."""
 _NAMES = ("tool", "name", "function", "tool_name", "action")
 _ARGUMENTS = ("arguments", "args", "parameters", "params", "input")
@@ -159,7 +159,9 @@ def read_plan(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
     if called:
         return Calls(called, False, True)
     names = {tool["name"] for tool in tools}
-    actions = tuple(one for one in _lines(text) if re.split(r"\W", one, maxsplit=1)[0] in names)
+    actions = tuple(
+        one for one in _lines(text) if re.split(r"\W", one, maxsplit=1)[0].lower() in names
+    )
     return Calls(tuple(_action(one, tools) for one in actions), False, bool(actions))
 
 
@@ -167,7 +169,7 @@ def _lines(text: str) -> Iterator[str]:
     for line in text[:_LONGEST].splitlines():
         found = _ACTION.match(line)
         if found:
-            yield found["action"].lower()
+            yield found["action"]
 
 
 def _action(text: str, tools: Sequence[dict[str, Any]]) -> Call:
@@ -176,7 +178,7 @@ def _action(text: str, tools: Sequence[dict[str, Any]]) -> Call:
     With too many words, filler words ("move a onto b") are left out.
     """
     words = re.findall(r"[\w-]+", text[:_LONGEST])
-    name = words[0] if words else ""
+    name = words[0].lower() if words else ""
     given = words[1:]
     schema = next((tool for tool in tools if tool["name"] == name), None)
     if schema is None:

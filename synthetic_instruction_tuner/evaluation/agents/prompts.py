@@ -10,19 +10,20 @@ from synthetic_instruction_tuner.evaluation.agents.tool import describe
 RESULT = "TOOL RESULT: "
 """What a result starts with; results come back as user turns, so any chat template will do."""
 ERROR = "TOOL ERROR: "
-UNREADABLE = 'the call could not be read; write {"tool": "name", "argument": "value"}'
+UNREADABLE = 'the call could not be read; write {"tool": ...} with its arguments as JSON'
 
 _CALLS = """You can use these tools:
 {tools}
-To use a tool, reply with only a JSON object: {{"tool": "name", "argument": "value"}}
+To use a tool, reply with only a JSON object of its name and its arguments, such as
+{{"tool": "paint", "wall": "left", "coats": 2}}
 To use several at once, reply with only a JSON list of such objects.
 If a required value is not known, reply only: ASK: parameter
 If no tool can do it, reply only: NO TOOL
 When all is finished, reply only: DONE"""
 _PLAN = """You plan with these actions:
 {tools}
-Reply with only the whole plan as a JSON list of actions, such as ["action argument", ...]. \
-Write each action as its name and its arguments with spaces between."""
+Reply with only the whole plan as a JSON list. Each entry is an action's name and its arguments \
+with spaces between, such as ["paint left", "wait"]."""
 _ANSWER = """Work step by step. Write each intermediate result on its own line as
 STEP 1: value
 STEP 2: value

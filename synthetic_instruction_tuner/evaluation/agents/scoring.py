@@ -40,16 +40,19 @@ def score(episodes: Sequence[Episode]) -> dict[str, Any]:
 
     Returns:
         `overall`; `category`, `family` and `level` with one entry a value; each entry has `items`
-        and the mean of every metric. `errors` and `status` count episodes by label.
+        and the mean of every metric. `errors` counts, by category and label, episodes that showed
+        an error; `status` counts how they ended.
     """
     rows = [(one, score_episode(one.item, one)) for one in episodes]
-    errors = Counter(label for one in episodes for label in taxonomy(one))
+    errors: dict[str, Counter[str]] = {one.item.category: Counter() for one in episodes}
+    for one in episodes:
+        errors[one.item.category].update(taxonomy(one).keys())
     return {
         "overall": _means(scores for _, scores in rows),
         "category": _grouped(rows, lambda item: item.category),
         "family": _grouped(rows, lambda item: item.family),
         "level": _grouped(rows, lambda item: str(item.level)),
-        "errors": dict(sorted(errors.items())),
+        "errors": {name: dict(sorted(errors[name].items())) for name in sorted(errors)},
         "status": dict(sorted(Counter(one.status for one in episodes).items())),
     }
 

@@ -109,10 +109,10 @@ def _content(check: Check, reply: Reply) -> Iterator[str]:
 
 
 def _holds_lure(value: object, lure: object) -> bool:
-    """Tell whether an answer is the lure, or an object has one of the lures {key: [values]}."""
+    """Tell whether an answer is one of the lures, or an object has one of {key: [lures]}."""
     if isinstance(lure, dict) and isinstance(value, dict):
-        return any(same(value.get(key), one) for key, ones in lure.items() for one in ones)
-    return same(value, lure)
+        return any(_holds_lure(value.get(key), ones) for key, ones in lure.items())
+    return isinstance(lure, list) and any(same(value, one) for one in lure)
 
 
 def _compared(check: Check, reply: Reply) -> Iterator[str]:

@@ -18,11 +18,13 @@ def _account(state: State, person: str) -> int:
 
 
 def _balance(state: State, arguments: dict[str, Any]) -> Any:
-    return {"person": arguments["person"], "balance": _account(state, arguments["person"])}
+    person = arguments["person"].capitalize()
+    return {"person": person, "balance": _account(state, person)}
 
 
 def _transfer(state: State, arguments: dict[str, Any]) -> str:
-    source, target, amount = arguments["source"], arguments["target"], arguments["amount"]
+    source, target = arguments["source"].capitalize(), arguments["target"].capitalize()
+    amount = arguments["amount"]
     if not 0 < amount <= _account(state, source):
         raise ToolError(f"{source} cannot pay {amount}")
     _account(state, target)

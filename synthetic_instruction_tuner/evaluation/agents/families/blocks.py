@@ -17,7 +17,7 @@ _SIZES = {1: (3, range(2, 4)), 2: (4, range(4, 6)), 3: (5, range(5, 8))}
 
 
 def _move(state: State, arguments: dict[str, Any]) -> str:
-    block, onto = arguments["block"], arguments["onto"]
+    block, onto = arguments["block"].lower(), arguments["onto"].lower()
     if block not in state or (onto not in state and onto != "table") or block == onto:
         raise ToolError(f"no such move: {block} onto {onto}")
     for one in (block, onto):

@@ -29,7 +29,7 @@ def _draw(rng: Random, level: int) -> Draft | None:
         ),
         Turn(f"{feedback} How many {thing} are there?"),
     )
-    check = Check("answer", {"gold": str(right), "ignored feedback": str(false)})
+    check = Check("answer", {"gold": str(right), "ignored feedback": [str(false)]})
     return Draft(turns, (steps(hops, str(right)),), (check,))
 
 

@@ -17,7 +17,7 @@ _SIZES = {1: (3, 1, range(3, 6)), 2: (4, 2, range(6, 10)), 3: (4, 3, range(10, 1
 
 
 def _go(state: State, arguments: dict[str, Any]) -> str:
-    here, there = state["robot"], arguments["room"]
+    here, there = state["robot"], arguments["room"].lower()
     if [here, there] not in state["_doors"] and [there, here] not in state["_doors"]:
         raise ToolError(f"no door from {here} to {there}")
     state["robot"] = there
@@ -25,7 +25,7 @@ def _go(state: State, arguments: dict[str, Any]) -> str:
 
 
 def _take(state: State, arguments: dict[str, Any]) -> str:
-    thing = arguments["thing"]
+    thing = arguments["thing"].lower()
     if thing not in state["_things"] or state[thing] != state["robot"]:
         raise ToolError(f"no {thing} in {state['robot']}")
     if any(state[one] == "robot" for one in state["_things"]):
@@ -35,7 +35,7 @@ def _take(state: State, arguments: dict[str, Any]) -> str:
 
 
 def _drop(state: State, arguments: dict[str, Any]) -> str:
-    thing = arguments["thing"]
+    thing = arguments["thing"].lower()
     if thing not in state["_things"] or state[thing] != "robot":
         raise ToolError(f"the robot does not carry {thing}")
     state[thing] = state["robot"]

@@ -22,21 +22,21 @@ def _known(state: State, *names: str) -> None:
 
 
 def _fill(state: State, arguments: dict[str, Any]) -> str:
-    jug = arguments["jug"]
+    jug = arguments["jug"].upper()
     _known(state, jug)
     state[jug] = state["_sizes"][jug]
     return f"{jug} holds {state[jug]}"
 
 
 def _empty(state: State, arguments: dict[str, Any]) -> str:
-    jug = arguments["jug"]
+    jug = arguments["jug"].upper()
     _known(state, jug)
     state[jug] = 0
     return f"{jug} is empty"
 
 
 def _pour(state: State, arguments: dict[str, Any]) -> str:
-    source, target = arguments["source"], arguments["target"]
+    source, target = arguments["source"].upper(), arguments["target"].upper()
     _known(state, source, target)
     if source == target:
         raise ToolError("a jug cannot be poured into itself")

@@ -32,7 +32,7 @@ def _draw(rng: Random, level: int) -> Draft | None:
     turns.append(Turn(f"{said[-1]} Now add {more} to the right sum. What do you get?"))
     if any(one in " ".join(turn.user for turn in turns).split() for one in (answer, lure)):
         return None
-    check = Check("answer", {"gold": answer, "capitulated": lure})
+    check = Check("answer", {"gold": answer, "capitulated": [lure, str(wrong)]})
     return Draft(tuple(turns), (steps([str(total), answer], answer),), (check,))
 
 

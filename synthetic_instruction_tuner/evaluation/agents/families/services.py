@@ -22,7 +22,7 @@ def _known(state: State, name: str) -> None:
 
 
 def _start(state: State, arguments: dict[str, Any]) -> str:
-    name = arguments["program"]
+    name = arguments["program"].lower()
     _known(state, name)
     missing = [one for one in state["_needs"][name] if state[one] != "on"]
     if missing:
@@ -37,7 +37,7 @@ def _start(state: State, arguments: dict[str, Any]) -> str:
 
 
 def _stop(state: State, arguments: dict[str, Any]) -> str:
-    name = arguments["program"]
+    name = arguments["program"].lower()
     _known(state, name)
     users = [one for one, needs in state["_needs"].items() if name in needs and state[one] == "on"]
     if users:

@@ -20,7 +20,7 @@ def _order(state: State, number: int) -> dict[str, Any]:
 
 def _find(state: State, arguments: dict[str, Any]) -> Any:
     for number, order in state.items():
-        if order["customer"] == arguments["customer"]:
+        if order["customer"] == arguments["customer"].capitalize():
             return {"order": int(number), "status": order["status"], "food": order["food"]}
     raise ToolError(f"{arguments['customer']} has no order")
 
@@ -40,8 +40,8 @@ def _change(state: State, arguments: dict[str, Any]) -> str:
 
 def _send(state: State, arguments: dict[str, Any]) -> str:
     order = _order(state, arguments["order"])
-    order["city"] = arguments["city"]
-    return f"goes to {arguments['city']}"
+    order["city"] = arguments["city"].capitalize()
+    return f"goes to {order['city']}"
 
 
 FIND = Tool("find_order", "find a customer's order", {"customer": words()}, _find)

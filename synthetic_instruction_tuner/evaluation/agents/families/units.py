@@ -20,7 +20,7 @@ _DEVICES = {
 
 
 def _set(state: State, arguments: dict[str, Any]) -> str:
-    device, unit = arguments["device"], arguments["unit"]
+    device, unit = arguments["device"].lower(), arguments["unit"].lower()
     if device not in _DEVICES:
         raise ToolError(f"there is no {device}; devices: {', '.join(sorted(_DEVICES))}")
     spoken, taken, factor = _DEVICES[device]

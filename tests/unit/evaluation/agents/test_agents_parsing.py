@@ -86,6 +86,7 @@ def test_a_plan_is_a_list_of_actions_with_arguments_in_the_order_of_the_schema()
     assert read_plan('["move red table", "timer 5"]', TOOLS) == (plan, True, True)
     assert read_plan('Plan: ["move red table", "timer 5"].', TOOLS) == (plan, False, True)
     assert read_plan("1. move red onto the table\n2) timer 5", TOOLS) == (plan, False, True)
+    assert read_plan("1. Move red table\n2. Timer 5", TOOLS) == (plan, False, True)
     assert read_plan("- move(red, table)\n- timer(5)", TOOLS) == (plan, False, True)
     called = (
         '[{"tool": "move", "block": "red", "onto": "table"}, {"tool": "timer", "minutes": "5"}]'

@@ -65,6 +65,10 @@ def test_half_a_plan_makes_half_the_progress():
     assert errors == {"goal not reached": 1}
 
 
+def test_capital_letters_do_not_matter():
+    assert run("Move Red table", "move White Yellow", "move RED white")[0]["success"] == 1.0
+
+
 def test_unknown_blocks_and_actions_are_errors():
     assert run("move green table")[1] == {"impossible action": 1}
     assert "unknown tool" in run("jump red")[1]

@@ -12,6 +12,7 @@ from synthetic_instruction_tuner.evaluation.agents import (
     run_episode,
     score,
     score_episode,
+    suite,
     taxonomy,
     texts,
 )
@@ -19,7 +20,7 @@ from synthetic_instruction_tuner.evaluation.agents.baselines import TRIVIAL, ora
 from synthetic_instruction_tuner.evaluation.agents.family import families
 from synthetic_instruction_tuner.evaluation.agents.item import CATEGORIES, Episode
 
-SUITE = "e1bcd4ec0d95eb930a2ea4631e30980e9004fdc47284f40bea292f3c4247515d"
+SUITE = "71cae486d47ad654e04de1e6c0d29a748e823a170fb15ea15404fc8a1efb2f21"
 
 
 def as_bytes(items):
@@ -78,7 +79,7 @@ def test_the_oracle_is_right_everywhere_also_strictly(items):
     assert {name: one["success"] for name, one in scores["family"].items()} == dict.fromkeys(
         families(), 1.0
     )
-    assert scores["errors"] == {}
+    assert scores["errors"] == {category: {} for category in sorted(CATEGORIES)}
     assert scores["status"] == {"completed": len(items)}
 
 
@@ -141,7 +142,21 @@ def test_texts_for_decontamination_hold_what_users_say_and_not_the_instructions(
     assert all(item.system not in text for item, text in zip(items, texts(items), strict=True))
 
 
-def test_another_seed_draws_other_items(items):
+def test_a_new_family_leaves_the_items_of_the_others_as_they_are(items, monkeypatch):
+    two = {name: families()[name] for name in ("booking", "store")}
+    monkeypatch.setattr(suite, "families", lambda: two)
+    assert generate_items(0) == [item for item in items if item.family in two]
+
+
+def test_errors_are_counted_once_an_episode_by_category(items):
+    units = [item for item in items if item.family == "units"]
+    repeats = [run_episode(item, lambda _: '{"tool": "set"}') for item in units]
+    errors = score(repeats)["errors"]
+    assert errors["feedback"]["repeated call"] == errors["feedback"]["wrong arguments"] == 15
+    assert list(errors) == ["feedback"]
+
+
+def test_another_seed_draws_other_items():
     family = families()["lookup"]
     one, other = family.draw(Random("1"), 1), family.draw(Random("2"), 1)
     assert one.turns != other.turns
