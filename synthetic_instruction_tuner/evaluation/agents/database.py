@@ -70,7 +70,6 @@ def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(lambda: 1, _OPERATIONS)
         rows = [list(row) for row in connection.execute(text).fetchmany(1000)]
-        connection.set_authorizer(None)
         return {name: _read(connection, name, table) for name, table in tables.items()}, rows
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         raise ToolError(f"SQL error: {error}") from error
