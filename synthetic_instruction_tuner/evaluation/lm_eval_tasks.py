@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,10 @@ class Prepared:
     templated: bool
 
 
+Answering = Callable[[Trial, Prepared], tuple[Sequence[Sequence[Any]], dict[str, Any], float]]
+"""Gets the responses to all requests by task, with measurements and seconds."""
+
+
 class _Cache:
     """The benchmarks of the study asked last: the next model is asked the same."""
 
@@ -45,8 +49,8 @@ def run(trial: Trial) -> Outcome:
     """Score one model on an lm-eval benchmark."""
     prepared = _prepare(trial)
     generated = prepared.tasks[0].task.OUTPUT_TYPE == GENERATED
-    responses: Sequence[Sequence[Any]]
-    responses, measured, seconds = (_generate if generated else _score)(trial, prepared)
+    answer: Answering = _generate if generated else _score
+    responses, measured, seconds = answer(trial, prepared)
     metrics = [
         harness.item_metrics(one, found)
         for one, found in zip(prepared.tasks, responses, strict=True)

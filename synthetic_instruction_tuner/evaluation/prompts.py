@@ -89,5 +89,15 @@ def verifiable(count: int, seed: int) -> list[Prompt]:
     ]
 
 
-SOURCES: Mapping[str, Callable[[int, int], list[Prompt]]] = {"verifiable": verifiable}
+def instructions(count: int, seed: int) -> list[Prompt]:
+    """Draw prompts with constraints that a program can check."""
+    from synthetic_instruction_tuner.evaluation.instructions import drawing
+
+    return drawing.draw(count, seed)
+
+
+SOURCES: Mapping[str, Callable[[int, int], list[Prompt]]] = {
+    "verifiable": verifiable,
+    "instructions": instructions,
+}
 """Where prompts come from, by kind of benchmark."""

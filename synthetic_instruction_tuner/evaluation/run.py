@@ -25,6 +25,7 @@ from synthetic_instruction_tuner.training.measure import Memory
 KINDS: Mapping[str, str] = {
     "lm_eval": "lm_eval_tasks",
     "verifiable": "verifiable",
+    "instructions": "instructions.scoring",
     "speed": "speed",
 }
 """Module of this package whose `run` scores a kind of benchmark."""
