@@ -29,8 +29,8 @@ GLOSSARY = (
     (
         "Verdict",
         "Better or worse: the corrected p value is below [[terms/alpha|percent0]]. Equivalent: the "
-        "difference is shown to lie within [[terms/margin|points]]. Inconclusive: neither is shown, "
-        "and the detectable difference says what could have been missed.",
+        "difference is shown to lie within [[terms/margin|points]]. Inconclusive: neither; the "
+        "detectable difference then says what could have been missed.",
     ),
     (
         "p value",

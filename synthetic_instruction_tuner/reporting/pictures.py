@@ -52,6 +52,7 @@ def save(chart: Chart, models: list[str], folder: Path) -> None:
         if len(chart.series) > 1 and not is_labelled(chart):
             figure.legend(loc="outside lower left", ncols=min(4, len(chart.series)), fontsize=9)
         figure.savefig(folder / f"{chart.name}.png", dpi=DPI, metadata={"Software": None})
+        figure.set_layout_engine("none")  # it is laid out; the SVG takes the same places
         figure.savefig(folder / f"{chart.name}.svg", metadata={"Date": None, "Creator": None})
 
 

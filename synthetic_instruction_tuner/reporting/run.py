@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 from synthetic_instruction_tuner.analysis.provenance import content_of, current
 from synthetic_instruction_tuner.analysis.run import COMPARISON
 from synthetic_instruction_tuner.artifacts import Manifest
-from synthetic_instruction_tuner.reporting import catalogue, page, pictures
+from synthetic_instruction_tuner.reporting import (
+    cards,
+    catalogue,
+    markdown,
+    page,
+    pdf,
+    pictures,
+    slides,
+)
+from synthetic_instruction_tuner.reporting.chart import Chart
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.study import Study
 
@@ -33,7 +44,7 @@ def draw_figures(study: Study) -> Manifest:
 
 
 def write_report(study: Study) -> Manifest:
-    """Write report.html, report.md, slides.pptx and the cards.
+    """Write report.html, report.md, slides.pptx, the cards, and report.pdf where a browser is.
 
     Raises:
         StageError: If there is no comparison yet.
@@ -47,8 +58,26 @@ def write_report(study: Study) -> Manifest:
     results = Results.read(comparison.path(COMPARISON))
     charts = catalogue.charts(results)
     with study.store.writing(study.report) as folder:
-        (folder / "report.html").write_text(
-            page.render(results, charts), encoding="utf-8", newline="\n"
-        )
-    facts = {"made_from": made_from}
+        for name, text in _texts(results, charts).items():
+            write_text(folder / name, text)
+        (folder / "slides.pptx").write_bytes(slides.render(results, charts))
+        printed = pdf.print_page(folder / "report.html", folder / "report.pdf")
+    facts = {"made_from": made_from, "pdf": printed}
     return study.store.commit(study.report, facts, time.monotonic() - started)
+
+
+def _texts(results: Results, charts: Mapping[str, Chart]) -> dict[str, str]:
+    """Render every text file of the report, by its path."""
+    models = {f"cards/{arm}.md": cards.model_card(results, arm) for arm in results.arms}
+    return {
+        "report.html": page.render(results, charts),
+        "report.md": markdown.render(results, charts),
+        "cards/dataset.md": cards.dataset_card(results),
+        **models,
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 with plain line ends on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
