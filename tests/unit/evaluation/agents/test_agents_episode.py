@@ -1,10 +1,14 @@
 from collections import Counter
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.agents import (
+    LABELS,
     run_episode,
     run_episodes,
     score_episode,
@@ -189,6 +193,29 @@ def test_scripted_replies_are_history_and_cost_no_reply(items):
     episode = run_episode(item, oracle(item))
     assert len(episode.replies) == 1
     assert len(episode.messages) == 1 + 2 * len(item.turns)
+
+
+PIECES = (
+    *'{}[]",: \n', "tool", "set", "store", "move", "go", "sql", "query", "NaN", "9" * 400, "-1e309",
+    "\ud800", "ANSWER: ", "STEP 1: ", '{"tool": "set", "device": ', '"value": "5"}', "DONE", "null",
+)  # fmt: skip
+
+
+@settings(max_examples=10, derandomize=True, deadline=None, database=None)
+@given(
+    said=st.lists(
+        st.lists(st.sampled_from(PIECES), max_size=8).map("".join), min_size=1, max_size=4
+    )
+)
+def test_whatever_an_agent_says_its_episode_ends_with_a_score_and_known_errors(items, said):
+    families = ("units", "database", "blocks", "ages", "booking", "missing_value")
+    for item in (by_id(items, f"{name}-1-1") for name in families):
+        replies = cycle(said)
+        episode = run_episode(item, lambda _, replies=replies: next(replies))
+        scores = score_episode(item, episode)
+        assert all(0 <= value <= 1 for value in scores.values())
+        assert (scores["success"] == 1) == (scores["progress"] == 1) == (not taxonomy(episode))
+        assert set(taxonomy(episode)) <= set(LABELS)
 
 
 def test_a_run_needs_every_tool_it_offers_from_its_family(items):
