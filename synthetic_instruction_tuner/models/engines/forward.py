@@ -69,7 +69,7 @@ class Forward:
 
         index = torch.tensor(rows, device=self.device)
         for layer in self._layers(cache):
-            layer.batch_select_indices(index.to(layer.keys.device))
+            layer.reorder_cache(index)  # faster than batch_select_indices: whole rows are copied
 
     def resize(self, cache: Any, columns: int) -> None:
         """Cut a cache on the left, or pad it there, to this many columns."""

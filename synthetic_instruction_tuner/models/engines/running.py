@@ -60,10 +60,11 @@ class RunningBatch:
     Args:
         forward: The model as two operations.
         done: Receives completions by place as they end.
+        drawn: Tokens drawn before, for the rate.
     """
 
-    def __init__(self, forward: Forward, done: dict[int, Completion]) -> None:
-        self.forward, self.done = forward, done
+    def __init__(self, forward: Forward, done: dict[int, Completion], drawn: int = 0) -> None:
+        self.forward, self.done, self.drawn = forward, done, drawn
         self.rows: list[Row] = []
         self.cache: Any = None
         self.columns = 0  # of the cache
@@ -99,6 +100,7 @@ class RunningBatch:
     def _draw(self, rows: Sequence[Row], logits: Any) -> list[int]:
         """Draw a token a row; return the positions of the rows that go on."""
         alive = []
+        self.drawn += len(rows)
         for position, (row, token) in enumerate(zip(rows, draw_tokens(rows, logits), strict=True)):
             completion = row.take(token)
             if completion is None:
@@ -134,12 +136,6 @@ def draw_tokens(rows: Sequence[Row], logits: Any) -> list[int]:
     top_p = None
     if any(one.top_p < 1 for one in settings):
         top_p = torch.tensor([[one.top_p] for one in settings], device=device)
-    drawn = sampling.draw(
-        logits,
-        torch.tensor(keys, dtype=torch.int32, device=device),
-        temperature,
-        top_p,
-        torch.arange(logits.shape[-1], dtype=torch.int32, device=device),
-    )
-    tokens: list[int] = drawn.tolist()
+    keyed = torch.tensor(keys, dtype=torch.int32, device=device)
+    tokens: list[int] = sampling.draw(logits, keyed, temperature, top_p).tolist()
     return tokens

@@ -1,13 +1,15 @@
 """Drawing one token a row with a random stream that belongs to the row alone.
 
-The Gumbel-max trick: argmax(logits / T - log E) with E ~ Exp(1) independent for every token draws
-from softmax(logits / T). E comes from a counter-based generator, a hash of (seed, step, token id),
-so a row needs no state, no order and no neighbours, and the same integers come out on every
-machine. (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".)
+The Gumbel-max trick: with E ~ Exp(1) independent for every token, argmax(logits / T - log E) draws
+from softmax(logits / T), and so does argmax(logits - T log E), which at T = 0 is the greedy choice.
+E comes from a counter-based generator, a hash of (seed, step, token id), so a row needs no state,
+no order and no neighbours, and the same integers come out on every machine. (Salmon et al. 2011,
+"Parallel random numbers: as easy as 1, 2, 3".)
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: steps of a Weyl sequence
@@ -27,24 +29,31 @@ def mix64(value: int) -> int:
 
 
 def step_keys(seed: int, step: int) -> tuple[int, int]:
-    """Return two signed 32-bit keys for a row's step; distinct steps give unrelated keys."""
+    """Return two signed 32-bit keys for a row's step, the second odd."""
     key = mix64(mix64(seed) + step * _GOLDEN)
-    return _signed(key & 0xFFFFFFFF, 32), _signed(key >> 32, 32)
+    return _signed(key & 0xFFFFFFFF, 32), _signed(key >> 32 | 1, 32)
 
 
-def hash32(keys: Any, tokens: Any) -> Any:
-    """Hash keys and token ids to 32 bits.
+@lru_cache(maxsize=4)
+def token_table(size: int, device: Any) -> Any:
+    """Return a mixed 32-bit word for every token id, int32 of shape (vocabulary,)."""
+    import torch
+
+    ids = torch.arange(size, dtype=torch.int32, device=device)
+    return _mix32(ids * _signed(0x9E3779B9, 32))
+
+
+def hash32(keys: Any, table: Any) -> Any:
+    """Hash keys and tokens to 32 bits: an odd multiplier and an offset a row, then a mixer.
 
     Args:
         keys: int32 tensor of shape (rows, 2) from `step_keys`.
-        tokens: int32 tensor of shape (vocabulary,).
+        table: int32 tensor of shape (vocabulary,) from `token_table`.
 
     Returns:
         int32 tensor of shape (rows, vocabulary), uniform over all 2**32 values.
     """
-    first, second = keys[:, :1], keys[:, 1:]
-    value = _mix32(tokens[None, :] * _signed(0x9E3779B9, 32) ^ first)
-    return _mix32(value + second)
+    return _mix32(table[None, :] * keys[:, 1:] ^ keys[:, :1])
 
 
 def _mix32(value: Any) -> Any:
@@ -53,26 +62,26 @@ def _mix32(value: Any) -> Any:
     torch shifts signed integers arithmetically, so the sign bits are masked away.
     """
     value = value ^ ((value >> 16) & 0xFFFF)
-    value = value * 0x7FEB352D
-    value = value ^ ((value >> 15) & 0x1FFFF)
-    value = value * _signed(0x846CA68B, 32)
-    return value ^ ((value >> 16) & 0xFFFF)
+    value *= 0x7FEB352D
+    value ^= (value >> 15) & 0x1FFFF
+    value *= _signed(0x846CA68B, 32)
+    return value.bitwise_xor_((value >> 16) & 0xFFFF)
 
 
-def exponentials(keys: Any, tokens: Any) -> Any:
-    """Return Exp(1) noise, float32 of shape (rows, vocabulary).
+def exponentials(keys: Any, table: Any) -> Any:
+    """Return Exp(1) noise, float32 of shape (rows, vocabulary), never 0 or infinite.
 
-    u = (h + 1/2) / 2**32 keeps its full resolution near 0, which is where the winning, smallest
-    values of -log(1 - u) lie.
+    31 bits make u in (0, 1). A float keeps the full resolution of 2**-31 near 0, which is where
+    the smallest values of -log(1 - u), the ones that win, lie; the factor keeps u below 1.
     """
     import torch
 
-    unsigned = hash32(keys, tokens).to(torch.float32)
-    uniform = torch.where(unsigned < 0, unsigned + 4294967296.0, unsigned)
-    return -torch.log1p(-(uniform + 0.5) * 2.0**-32)
+    uniform = (hash32(keys, table) & 0x7FFFFFFF).to(torch.float32)
+    uniform.add_(0.5).mul_(2.0**-31 * (1 - 2.0**-24))
+    return uniform.neg_().log1p_().neg_()
 
 
-def draw(logits: Any, keys: Any, temperature: Any, top_p: Any, tokens: Any) -> Any:
+def draw(logits: Any, keys: Any, temperature: Any, top_p: Any = None) -> Any:
     """Draw one token a row.
 
     Args:
@@ -80,35 +89,31 @@ def draw(logits: Any, keys: Any, temperature: Any, top_p: Any, tokens: Any) -> A
         keys: int32 of shape (rows, 2), see `step_keys`.
         temperature: Float32 of shape (rows, 1); 0 takes the likeliest token.
         top_p: Float32 of shape (rows, 1), or None if no row cuts its tail.
-        tokens: int32 token ids 0..vocabulary-1.
 
     Returns:
         int64 of shape (rows,); -1 where the logits are not numbers.
     """
     import torch
 
-    greedy = temperature == 0
-    scores = logits
-    if not bool(greedy.all()):
-        scaled = logits / torch.where(greedy, 1.0, temperature)
-        if top_p is not None:
-            scaled = cut_tail(scaled, top_p)
-        noise = torch.log(exponentials(keys, tokens))
-        scores = torch.where(greedy, logits, scaled - noise)
-    best, drawn = scores.max(dim=-1)
+    if top_p is not None:
+        logits = cut_tail(logits, temperature, top_p)
+    noise = exponentials(keys, token_table(logits.shape[-1], logits.device)).log_()
+    best, drawn = (logits - noise.mul_(temperature)).max(dim=-1)
     return torch.where(best.isnan(), -1, drawn)
 
 
-def cut_tail(logits: Any, top_p: Any) -> Any:
-    """Keep the smallest set of likeliest tokens whose probability reaches top_p (nucleus).
+def cut_tail(logits: Any, temperature: Any, top_p: Any) -> Any:
+    """Ban all but the smallest set of likeliest tokens whose probability reaches top_p (nucleus).
 
     Args:
         logits: Shape (rows, vocabulary).
+        temperature: Shape (rows, 1); the probabilities are those at this temperature.
         top_p: Shape (rows, 1).
     """
+    import torch
+
     ordered, where = logits.sort(dim=-1, descending=True, stable=True)
-    probability = ordered.softmax(dim=-1)
-    before = probability.cumsum(dim=-1) - probability
-    cut = before >= top_p
+    probability = (ordered / torch.where(temperature == 0, 1.0, temperature)).softmax(dim=-1)
+    cut = probability.cumsum(dim=-1) - probability >= top_p
     cut[:, 0] = False
     return logits.masked_fill(cut.scatter(1, where, cut), float("-inf"))

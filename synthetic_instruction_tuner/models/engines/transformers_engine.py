@@ -65,10 +65,10 @@ class TransformersEngine:
                 problem = _turn(batch, waiting, limit)
                 if problem is not None:
                     limit = self._limit = _halved(limit, problem)
-                    batch = RunningBatch(forward, done)
+                    batch = RunningBatch(forward, done, batch.drawn)
                     waiting = deque(row for row in rows if row.index not in done)
                     free_memory()
-                speed.report(len(done), len(rows), rows)
+                speed.report(len(done), len(rows), batch.drawn)
         return [done[index] for index in range(len(rows))]
 
 
@@ -78,11 +78,10 @@ class _Speed:
     def __init__(self, progress: Progress) -> None:
         self._progress, self._started, self._done = progress, time.monotonic(), 0
 
-    def report(self, done: int, total: int, rows: Sequence[Row]) -> None:
+    def report(self, done: int, total: int, tokens: int) -> None:
         if done == self._done:
             return
         self._done = done
-        tokens = sum(len(row.tokens) for row in rows)
         rate = tokens / max(time.monotonic() - self._started, 1e-9)
         self._progress.update(done, total, f"{rate:.0f} tokens/s")
 
