@@ -15,8 +15,8 @@ Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 
 BLOCK = 8_000_000
 """Signs drawn at a time, so that large benchmarks stay within some tens of megabytes."""
-EXACT_CLUSTERS = 13
-"""Up to here all 2**n sign patterns (8,192) are gone through instead of drawn."""
+EXACT_CLUSTERS = 16
+"""Up to here all 2**n sign patterns (65,536) are gone through instead of drawn."""
 
 
 def wilson_interval(successes: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
@@ -153,16 +153,68 @@ def _corrected(p: Sequence[float], method: str) -> list[float]:
     return [float(one) for one in multipletests(p, method=method)[1]] if len(p) else []
 
 
+def cluster_interval(
+    values: Sequence[float], clusters: Sequence[str], alpha: float = 0.05
+) -> tuple[float, float]:
+    """Bound a mean over items that come in clusters, also when there are few clusters.
+
+    The mean +- t times the cluster-robust standard error, t with one degree of freedom less than
+    there are clusters (Cameron, Gelbach and Miller 2008, "Bootstrap-based improvements for
+    inference with clustered errors"). Resampling eight clusters and taking percentiles covers
+    about 84 % instead of 90 %; this covers 90 %.
+
+    Args:
+        values: One an item: scores, or differences of two models.
+        clusters: What items share.
+        alpha: Error rate of the two-sided interval.
+
+    Returns:
+        Lower and upper limit; infinite with a single cluster, which says nothing about the next.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    mean, count = float(np.mean(values)), len(set(clusters))
+    if count < 2:
+        return -math.inf, math.inf
+    half = float(t.ppf(1 - alpha / 2, count - 1)) * standard_error(values, clusters)
+    return mean - half, mean + half
+
+
+def standard_error(values: Sequence[float], clusters: Sequence[str]) -> float:
+    """Estimate the standard error of a mean over items, whose clusters vary as wholes.
+
+    Clusters of one item each give the usual s / sqrt(n).
+
+    Returns:
+        The cluster-robust standard error with the factor n / (n - 1); NaN for one cluster.
+    """
+    import numpy as np
+
+    residuals = cluster_sums(np.asarray(values, float) - np.mean(values), clusters)
+    count = len(residuals)
+    if count < 2:
+        return math.nan
+    return math.sqrt(count / (count - 1) * float(residuals @ residuals)) / len(values)
+
+
 def minimal_detectable_difference(
-    standard_error: float, alpha: float = 0.05, power: float = 0.8
+    standard_error: float, alpha: float = 0.05, power: float = 0.8, clusters: int | None = None
 ) -> float:
     """Return the smallest true difference that is found with the given power, two-sided.
 
-    (z[1 - alpha/2] + z[power]) standard errors: what an "inconclusive" could have overlooked.
-    """
-    from scipy.stats import norm
+    (q[1 - alpha/2] + q[power]) standard errors: what an "inconclusive" could have overlooked.
 
-    return float((norm.ppf(1 - alpha / 2) + norm.ppf(power)) * standard_error)
+    Args:
+        standard_error: Of the observed difference.
+        alpha: Error rate.
+        power: Chance of finding the difference.
+        clusters: Independent clusters; q are then quantiles of Student's t, else of the normal.
+    """
+    from scipy.stats import norm, t
+
+    known = norm if clusters is None else t(clusters - 1)
+    return float((known.ppf(1 - alpha / 2) + known.ppf(power)) * standard_error)
 
 
 def verdict(

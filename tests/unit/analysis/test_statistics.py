@@ -1,0 +1,220 @@
+import math
+
+import numpy as np
+import pytest
+
+from synthetic_instruction_tuner.analysis import statistics
+
+# --- textbook values ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [  # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson(successes, n, low, high):
+    found = statistics.wilson_interval(successes, n)
+    assert found == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 5)])
+def test_wilson_of_no_share_is_an_error(successes, n):
+    with pytest.raises(ValueError, match="is no share"):
+        statistics.wilson_interval(successes, n)
+
+
+def test_mcnemar():
+    # Fagerland, Lydersen, Laake 2013, table 2: 1 against 7; 2 * 9/256, less the 8/256 of the table
+    assert statistics.mcnemar_exact(1, 7) == pytest.approx(0.0703, abs=5e-5)
+    assert statistics.mcnemar_midp(1, 7) == pytest.approx(0.0391, abs=5e-5)
+    assert statistics.mcnemar_midp(7, 1) == statistics.mcnemar_midp(1, 7)
+
+
+def test_mcnemar_without_a_difference_is_one():
+    assert statistics.mcnemar_midp(0, 0) == 1.0
+    assert statistics.mcnemar_exact(0, 0) == 1.0
+    assert statistics.mcnemar_midp(5, 5) == 1.0
+
+
+def test_mcnemar_of_many_tables_at_once():
+    found = statistics.mcnemar_midp([1, 0], [7, 0])
+    assert list(found) == pytest.approx([0.0390625, 1.0])
+
+
+DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+"""Crossed minus self-fertilised maize, eighths of an inch (Fisher 1935, The Design of Experiments,
+section 21): 863 of 32,768 sign patterns reach the sum, so two-sided 1,726."""
+
+
+def test_sign_flip_on_darwins_maize():
+    clusters = [str(at) for at in range(15)]
+    assert statistics.sign_flip(DARWIN, clusters, seed=0) == 1726 / 32768
+
+
+def test_sign_flip_flips_whole_clusters():
+    # sums 3 and 1: patterns 4, 2, -2, -4; 2 of 4 reach 4
+    assert statistics.sign_flip([1, 2, 1], ["a", "a", "b"], seed=0) == 0.5
+
+
+def test_sign_flip_drawn_agrees_with_all_patterns(monkeypatch):
+    monkeypatch.setattr(statistics, "EXACT_CLUSTERS", 0)
+    monkeypatch.setattr(statistics, "BLOCK", 30_000)  # several blocks
+    clusters = [str(at) for at in range(15)]
+    p = statistics.sign_flip(DARWIN, clusters, seed=0, draws=20_000)
+    assert p == pytest.approx(1726 / 32768, abs=0.005)
+    assert statistics.sign_flip(DARWIN, clusters, seed=0, draws=20_000) == p
+
+
+def test_sign_flip_without_any_difference_is_one():
+    assert statistics.sign_flip([0.0, 0.0], ["a", "b"], seed=0) == 1.0
+    assert statistics.sign_flip([], [], seed=0) == 1.0
+
+
+@pytest.mark.parametrize("deltas", [[1.0], [1.0, math.nan]])
+def test_sign_flip_refuses_what_does_not_fit(deltas):
+    with pytest.raises(ValueError, match="finite difference and a cluster"):
+        statistics.sign_flip(deltas, ["a", "b"], seed=0)
+
+
+def test_holm():
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert statistics.holm([]) == []
+
+
+def test_benjamini_hochberg_on_its_own_example():
+    # Benjamini and Hochberg 1995, section 3.2: at 0.05 four hypotheses fall, with Holm three
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
+    p += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
+    assert sum(one < 0.05 for one in statistics.benjamini_hochberg(p)) == 4
+    assert sum(one < 0.05 for one in statistics.holm(p)) == 3
+    assert statistics.benjamini_hochberg(p)[3] == pytest.approx(0.0095 * 15 / 4)
+
+
+@pytest.mark.parametrize("p", [[0.1, math.nan], [1.1], [-0.1]])
+def test_what_is_no_p_value_is_an_error(p):
+    with pytest.raises(ValueError, match=r"p values lie in 0\.\.1"):
+        statistics.holm(p)
+
+
+def test_minimal_detectable_difference():
+    # MMLU, 14,042 items of which 10 % differ: (1.960 + 0.842) * sqrt(0.1 / 14042) = 0.75 points
+    error = math.sqrt(0.1 / 14042)
+    assert statistics.minimal_detectable_difference(error) == pytest.approx(0.0075, abs=5e-5)
+    # with eight clusters t(7): 2.365 + 0.896
+    found = statistics.minimal_detectable_difference(1.0, clusters=8)
+    assert found == pytest.approx(3.261, abs=5e-4)
+
+
+def test_standard_error_by_hand():
+    # means 2 and 4 of equal clusters about 3: residual sums -2 and 2; sqrt(2/1 * 8) / 4 = 1
+    values, clusters = [1, 3, 3, 5], ["a", "a", "b", "b"]
+    assert statistics.standard_error(values, clusters) == pytest.approx(1.0)
+    # clusters of one: s / sqrt(n) with s^2 = 8/3
+    alone = statistics.standard_error(values, ["a", "b", "c", "d"])
+    assert alone == pytest.approx(math.sqrt(8 / 3 / 4))
+    assert math.isnan(statistics.standard_error(values, ["a"] * 4))
+
+
+def test_cluster_interval_by_hand():
+    # mean 3, standard error 1, t(1) = 12.706
+    low, high = statistics.cluster_interval([1, 3, 3, 5], ["a", "a", "b", "b"])
+    assert (low, high) == pytest.approx((3 - 12.706, 3 + 12.706), abs=5e-4)
+    assert statistics.cluster_interval([1, 2], ["a", "a"]) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("delta", "p", "low", "high", "expected"),
+    [
+        (0.10, 0.001, 0.06, 0.14, "better"),
+        (-0.10, 0.001, -0.14, -0.06, "worse"),
+        (0.001, 0.90, -0.010, 0.012, "equivalent"),
+        (0.001, 0.90, -0.030, 0.032, "inconclusive"),
+        (0.015, 0.20, -0.001, 0.031, "inconclusive"),  # p > 0.05 alone never means "no loss"
+        (0.001, 0.90, -0.020, 0.012, "inconclusive"),  # the margin itself is too far
+        (0.010, 0.03, 0.002, 0.018, "better"),  # small but there
+    ],
+)
+def test_four_verdicts(delta, p, low, high, expected):
+    assert statistics.verdict(delta, p, low, high, alpha=0.05, margin=0.02) == expected
+
+
+def test_what_was_not_measured_has_no_verdict():
+    with pytest.raises(ValueError, match="not measured"):
+        statistics.verdict(math.nan, 0.5, -1, 1, 0.05, 0.02)
+
+
+# --- simulated error rates and power ------------------------------------------------------------
+
+SIMULATIONS = 20_000
+
+
+def tables(difference, items=817, discordant=0.15, seed=0):
+    """Simulate how often only the first and only the second model is right (TruthfulQA's size)."""
+    generator = np.random.default_rng(seed)
+    better = (discordant + difference) / 2
+    found = generator.multinomial(
+        items, [better, discordant - better, 1 - discordant], size=SIMULATIONS
+    )
+    return found[:, 0], found[:, 1]
+
+
+def test_mcnemar_claims_a_difference_that_is_not_there_as_often_as_it_says():
+    rate = (statistics.mcnemar_midp(*tables(0.0)) < 0.05).mean()
+    assert 0.03 <= rate <= 0.06
+    few = (statistics.mcnemar_midp(*tables(0.0, items=60)) < 0.05).mean()
+    assert 0.03 <= few <= 0.06
+    assert (statistics.mcnemar_exact(*tables(0.0, items=60)) < 0.05).mean() < few
+
+
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+def test_power_is_what_the_minimal_detectable_difference_says(power):
+    error = math.sqrt(0.15 / 817)
+    difference = statistics.minimal_detectable_difference(error, power=power)
+    found = (statistics.mcnemar_midp(*tables(difference)) < 0.05).mean()
+    assert found == pytest.approx(power, abs=0.02)
+
+
+def clustered(clusters, size, shared, generator, difference=0.0):
+    """Differences of one benchmark; `shared` is the part of the variance that clusters share."""
+    common = generator.normal(0, math.sqrt(shared), size=(clusters, 1))
+    own = generator.normal(0, math.sqrt(1 - shared), size=(clusters, size))
+    names = np.repeat([f"subject {at}" for at in range(clusters)], size)
+    return (common + own).ravel() + difference, names
+
+
+def test_sign_flip_keeps_its_level_on_clusters_where_single_items_do_not():
+    generator = np.random.default_rng(0)
+    rejected = {"clusters": 0, "items": 0}
+    for seed in range(400):
+        deltas, names = clustered(24, 10, 0.2, generator)
+        items = [str(at) for at in range(len(deltas))]
+        rejected["clusters"] += statistics.sign_flip(deltas, names, seed, draws=399) < 0.05
+        rejected["items"] += statistics.sign_flip(deltas, items, seed, draws=399) < 0.05
+    assert 0.03 <= rejected["clusters"] / 400 <= 0.06
+    assert rejected["items"] / 400 > 0.15
+
+
+@pytest.mark.parametrize("clusters", [5, 8])
+def test_cluster_interval_covers_what_it_says_also_with_few_clusters(clusters):
+    generator = np.random.default_rng(1)
+    covered = 0
+    for _ in range(800):
+        low, high = statistics.cluster_interval(*clustered(clusters, 8, 0.2, generator), alpha=0.1)
+        covered += low <= 0 <= high
+    assert covered / 800 == pytest.approx(0.90, abs=0.02)
+
+
+def test_equivalence_is_claimed_wrongly_as_seldom_as_it_says():
+    """The true difference lies at the margin: TOST at 0.05 may call it equivalent 1 time in 20."""
+    generator = np.random.default_rng(2)
+    claimed = 0
+    for _ in range(800):
+        deltas, names = clustered(8, 40, 0.05, generator, difference=0.6)
+        low, high = statistics.cluster_interval(deltas, names, alpha=0.1)
+        claimed += statistics.verdict(0.6, 1.0, low, high, 0.05, margin=0.6) == "equivalent"
+    assert 0.03 <= claimed / 800 <= 0.06
