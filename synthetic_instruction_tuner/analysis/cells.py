@@ -65,6 +65,8 @@ class Sampled(NamedTuple):
 def sample(benchmark: str, measured: Mapping[str, Measured], seed: int) -> Sampled:
     """Align the models' items and resample them together."""
     clusters, values = aligned(measured)
+    if len(set(clusters)) == 1:  # nothing can be said about further clusters, only about its items
+        clusters = [str(item) for item in range(len(clusters))]
     draws = joint_bootstrap(values, clusters, seed_of("bootstrap", benchmark, seed))
     upward = all(one.result.higher_is_better for one in measured.values())
     return Sampled(clusters, values, draws, upward)
@@ -73,15 +75,21 @@ def sample(benchmark: str, measured: Mapping[str, Measured], seed: int) -> Sampl
 def score(sampled: Sampled, subject: str, alpha: float) -> dict[str, Any]:
     """Mean score of one model with its interval.
 
-    Right-or-wrong items without clusters get Wilson's interval, all others the cluster bootstrap.
+    Right-or-wrong items without clusters get Wilson's interval, clustered items Student's t over
+    clusters (within the range that the items allow), all others the bootstrap.
     """
     values = sampled.values[subject]
     if is_binary(values) and not sampled.clustered:
         low, high = statistics.wilson_interval(round(sum(values)), len(values), alpha)
         method = "Wilson"
+    elif sampled.clustered:
+        low, high = statistics.cluster_interval(values, sampled.clusters, alpha)
+        if min(values) >= 0 and max(values) <= 1:
+            low, high = max(low, 0.0), min(high, 1.0)
+        method = "t over clusters"
     else:
         low, high = percentile_interval(sampled.draws[subject], alpha)
-        method = "cluster bootstrap" if sampled.clustered else "bootstrap"
+        method = "bootstrap"
     return {
         "status": "measured",
         "n": len(values),

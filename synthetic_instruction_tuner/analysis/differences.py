@@ -74,8 +74,8 @@ def compare_pair(benchmark: str, sampled: Sampled, pair: Pair, terms: Terms) -> 
     left, right = sampled.values[pair.challenger], sampled.values[pair.reference]
     deltas = [a - b for a, b in zip(left, right, strict=True)]
     draws = sampled.draws[pair.challenger] - sampled.draws[pair.reference]
-    low, high = interval(deltas, draws, terms.alpha)
-    inner = interval(deltas, draws, 2 * terms.alpha)
+    low, high = interval(deltas, draws, sampled, terms.alpha)
+    inner = interval(deltas, draws, sampled, 2 * terms.alpha)
     better, worse = sum(one > 0 for one in deltas), sum(one < 0 for one in deltas)
     simple = is_binary(left) and is_binary(right) and not sampled.clustered
     p = (
@@ -100,23 +100,39 @@ def compare_pair(benchmark: str, sampled: Sampled, pair: Pair, terms: Terms) -> 
         "items_worse": worse,
         "test": "McNemar mid-p" if simple else "sign-flip permutation",
         "p": p,
-        "mde": statistics.minimal_detectable_difference(float(np.std(draws)), terms.alpha)
-        if any(deltas)
-        else high,
+        "mde": _detectable(deltas, sampled, terms.alpha) if any(deltas) else high,
     }
 
 
-def interval(deltas: Sequence[float], draws: Any, alpha: float) -> tuple[float, float]:
-    """Bound a paired difference by its bootstrap draws.
+def interval(
+    deltas: Sequence[float], draws: Any, sampled: Sampled, alpha: float
+) -> tuple[float, float]:
+    """Bound a paired difference by its bootstrap draws; clustered items by Student's t.
+
+    Percentiles of resampled clusters are too narrow where there are few clusters (8 subjects: 84 %
+    instead of 90 %; see `statistics.cluster_interval`).
 
     Where no item differs at all, every draw is 0 and would claim certainty; then the bound is the
     share of differing items that n items without one cannot rule out ("rule of three", Hanley and
     Lippman-Hand 1983).
     """
-    if any(deltas):
-        return percentile_interval(draws, alpha)
-    bound = 1 - (alpha / 2) ** (1 / len(deltas))
-    return -bound, bound
+    if not any(deltas):
+        bound = 1 - (alpha / 2) ** (1 / len(deltas))
+        return -bound, bound
+    if sampled.clustered:
+        return statistics.cluster_interval(deltas, sampled.clusters, alpha)
+    return percentile_interval(draws, alpha)
+
+
+def _detectable(deltas: Sequence[float], sampled: Sampled, alpha: float) -> float | None:
+    """Return the smallest difference that would be found; None if one cluster cannot tell."""
+    clusters = len(set(sampled.clusters))
+    if clusters < 2:
+        return None
+    error = statistics.standard_error(deltas, sampled.clusters)
+    return statistics.minimal_detectable_difference(
+        error, alpha, clusters=clusters if sampled.clustered else None
+    )
 
 
 def _judge(cell: Mapping[str, Any], terms: Terms, higher_is_better: bool) -> str:

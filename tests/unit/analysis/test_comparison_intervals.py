@@ -1,0 +1,71 @@
+"""Which interval a cell of the comparison gets: that depends on whether items share clusters."""
+
+from synthetic_instruction_tuner.analysis import statistics
+from synthetic_instruction_tuner.analysis.cells import Sampled, Terms, sample, score
+from synthetic_instruction_tuner.analysis.differences import compare_pair
+from synthetic_instruction_tuner.analysis.resampling import joint_bootstrap
+from synthetic_instruction_tuner.analysis.results import Measured
+from synthetic_instruction_tuner.analysis.subjects import Pair
+from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore
+
+TERMS = Terms(alpha=0.05, margin=0.02, seed=42)
+BASE = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+SFT = [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0]
+FOUR = ["a", "a", "b", "b", "c", "c", "d", "d"]
+
+
+def sampled(clusters):
+    values = {"base": BASE, "sft": SFT}
+    draws = joint_bootstrap(values, clusters, seed=0, draws=200)
+    return Sampled(clusters, values, draws, higher_is_better=True)
+
+
+def test_clustered_items_are_bounded_by_their_clusters():
+    cell = compare_pair("mmlu", sampled(FOUR), Pair("sft", "base"), TERMS)
+    deltas = [a - b for a, b in zip(SFT, BASE, strict=True)]
+    assert (cell["low"], cell["high"]) == statistics.cluster_interval(deltas, FOUR, 0.05)
+    inner = (cell["equivalence_low"], cell["equivalence_high"])
+    assert inner == statistics.cluster_interval(deltas, FOUR, 0.10)
+    assert cell["test"] == "sign-flip permutation"
+    error = statistics.standard_error(deltas, FOUR)
+    assert cell["mde"] == statistics.minimal_detectable_difference(error, 0.05, clusters=4)
+
+
+def test_a_clustered_score_stays_a_share():
+    cell = score(sampled(FOUR), "base", 0.05)
+    assert cell["method"] == "t over clusters"
+    assert (cell["score"], cell["low"]) == (0.25, 0.0)
+    assert cell["high"] <= 1.0
+
+
+def test_single_items_keep_wilson_and_mcnemar():
+    alone = sampled([str(at) for at in range(8)])
+    assert score(alone, "base", 0.05)["method"] == "Wilson"
+    assert compare_pair("arc", alone, Pair("sft", "base"), TERMS)["test"] == "McNemar mid-p"
+
+
+def test_one_cluster_speaks_of_its_own_items():
+    def measured(name, scores):
+        items = tuple(
+            ItemScore(f"i{at}", "only one", "p", "t", {"acc": one}, {})
+            for at, one in enumerate(scores)
+        )
+        result = BenchmarkResult(
+            subject=name,
+            benchmark="mmlu",
+            metric="acc",
+            higher_is_better=True,
+            chance=0.25,
+            items=len(items),
+            scores={"acc": sum(scores) / len(scores)},
+            conditions={},
+            measurements={},
+        )
+        return Measured(result, items)
+
+    found = sample("mmlu", {"base": measured("base", BASE), "sft": measured("sft", SFT)}, seed=0)
+    assert not found.clustered
+    cell = compare_pair("mmlu", found, Pair("sft", "base"), TERMS)
+    assert cell["clusters"] == 8
+    assert cell["delta"] == 0.5
+    assert 0.0 <= cell["low"] < 0.5 < cell["high"] <= 1.0
