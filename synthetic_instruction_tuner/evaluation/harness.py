@@ -233,6 +233,12 @@ def encode(lm: Any, instances: Sequence[Any]) -> list[Request]:
     return caught
 
 
+def encode_pair(lm: Any, context: str, continuation: str) -> Request:
+    """Turn a context and a continuation into tokens as lm-eval does."""
+    before, after = lm._encode_pair(context, continuation)
+    return Request(tuple(before), tuple(after))
+
+
 def plain_scores(lm: Any, requests: Sequence[Request]) -> list[Answer]:
     """Score requests with lm-eval's own scorer."""
     with quiet():
@@ -240,26 +246,27 @@ def plain_scores(lm: Any, requests: Sequence[Request]) -> list[Answer]:
         return [Answer(*one) for one in lm._loglikelihood_tokens(pairs, disable_tqdm=True)]
 
 
-def item_metrics(loaded: LoadedTask, responses: Sequence[Any]) -> list[dict[str, Any]]:
+def item_metrics(loaded: LoadedTask, responses: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     """Let the task judge the responses; one dictionary of metrics an item.
 
     Args:
         loaded: The task with its items.
-        responses: One response a request, in the order of `loaded.instances`.
+        responses: The responses to every item's requests.
     """
-    for instance, response in zip(loaded.instances, responses, strict=True):
-        instance.resps, instance.filtered_resps = [response], {}
+    for question, found in zip(loaded.questions, responses, strict=True):
+        for instance, response in zip(question.instances, found, strict=True):
+            instance.resps, instance.filtered_resps = [response], {}
     for filters in loaded.task._filters:
         filters.apply(loaded.instances)
     metrics: list[dict[str, Any]] = []
     for question in loaded.questions:
         values: dict[str, Any] = {}
         for name in question.instances[0].filtered_resps:
-            found = loaded.task.process_results(
+            judged = loaded.task.process_results(
                 question.doc, [one.filtered_resps[name] for one in question.instances]
             )
             suffix = "" if name == "none" else f",{name}"
-            values |= {metric + suffix: value for metric, value in found.items()}
+            values |= {metric + suffix: value for metric, value in judged.items()}
         metrics.append(values)
     return metrics
 

@@ -43,14 +43,14 @@ def write_prompts(kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int
 
     Args:
         kind: Kind of the benchmark; kinds without prompts of their own write nothing.
-        benchmark: The benchmark; its `items` is the number of prompts.
+        benchmark: The benchmark; its `items` is the number of prompts (None: the default).
         folder: Folder of the items artifact.
         seed: Seed of the draw.
     """
     source = SOURCES.get(kind)
     if source is None:
         return []
-    prompts = source(benchmark.items or DEFAULT_ITEMS, seed)
+    prompts = source(benchmark.items, seed)
     rows.write_rows(folder / file_name(benchmark), [one._asdict() for one in prompts])
     return prompts
 
@@ -66,10 +66,11 @@ def make(benchmark: str, cluster: str, text: str, data: dict[str, Any]) -> Promp
     return Prompt(name, cluster, text, data)
 
 
-def verifiable(count: int, seed: int) -> list[Prompt]:
+def verifiable(count: int | None, seed: int) -> list[Prompt]:
     """Draw different held-out instructions of the closed world, spread over its task families."""
     from synthetic_instruction_tuner import sandbox
 
+    count = count or DEFAULT_ITEMS
     drawn = sandbox.held_out_prompts(3 * count, seed)
     distinct = {one.instruction: one for one in drawn}
     if len(distinct) < count:
@@ -89,15 +90,31 @@ def verifiable(count: int, seed: int) -> list[Prompt]:
     ]
 
 
-def instructions(count: int, seed: int) -> list[Prompt]:
+def instructions(count: int | None, seed: int) -> list[Prompt]:
     """Draw prompts with constraints that a program can check."""
     from synthetic_instruction_tuner.evaluation.instructions import drawing
 
-    return drawing.draw(count, seed)
+    return drawing.draw(count or DEFAULT_ITEMS, seed)
 
 
-SOURCES: Mapping[str, Callable[[int, int], list[Prompt]]] = {
+def retention(count: int | None, seed: int) -> list[Prompt]:
+    """Choose facts whose knowledge training should not cost."""
+    from synthetic_instruction_tuner.evaluation import retention as facts
+
+    return facts.draw(count or DEFAULT_ITEMS, seed)
+
+
+def agent(count: int | None, seed: int) -> list[Prompt]:
+    """Draw the agent suite; all of it if no number is given."""
+    from synthetic_instruction_tuner.evaluation import agent_suite
+
+    return agent_suite.draw(count, seed)
+
+
+SOURCES: Mapping[str, Callable[[int | None, int], list[Prompt]]] = {
     "verifiable": verifiable,
     "instructions": instructions,
+    "retention": retention,
+    "agent": agent,
 }
 """Where prompts come from, by kind of benchmark."""

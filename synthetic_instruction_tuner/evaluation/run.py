@@ -11,7 +11,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig
-from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import students
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.items import write_items
@@ -26,6 +26,8 @@ KINDS: Mapping[str, str] = {
     "lm_eval": "lm_eval_tasks",
     "verifiable": "verifiable",
     "instructions": "instructions.scoring",
+    "retention": "retention",
+    "agent": "agent_suite",
     "speed": "speed",
 }
 """Module of this package whose `run` scores a kind of benchmark."""
@@ -100,8 +102,6 @@ def _find(study: Study, subject: Subject, artifact: Artifact) -> Manifest | None
 
 def _scorer(benchmark: BenchmarkConfig) -> Any:
     kind = benchmark_named(benchmark.name).kind
-    if kind not in KINDS:
-        raise ConfigurationError(f"benchmark {benchmark.name!r} cannot be run: no {kind} scorer")
     return importlib.import_module(f"{__package__}.{KINDS[kind]}").run
 
 

@@ -10,7 +10,13 @@ from support import evaluation_bench as bench
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import generation, lm_eval_tasks, run, students
+from synthetic_instruction_tuner.evaluation import (
+    generation,
+    likelihoods,
+    lm_eval_tasks,
+    run,
+    students,
+)
 from synthetic_instruction_tuner.evaluation.scoring import Request, Scorer, plan
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.progress import Silent
@@ -194,7 +200,7 @@ def test_a_killed_evaluation_repeats_one_batch_and_ends_byte_equal(
     whole = Study(study.config, study.root.parent / "whole")
     shutil.copytree(study.root, whole.root)
     counted: list[int] = []
-    original = lm_eval_tasks._score_batch
+    original = likelihoods.score_batch
 
     def score(batch, scorer):
         counted.append(1)
@@ -203,7 +209,7 @@ def test_a_killed_evaluation_repeats_one_batch_and_ends_byte_equal(
         return original(batch, scorer)
 
     expected = items_of(whole, "sft", MMLU)
-    monkeypatch.setattr(lm_eval_tasks, "_score_batch", score)
+    monkeypatch.setattr(likelihoods, "score_batch", score)
     with pytest.raises(Killed):
         items_of(study, "sft", MMLU)
     assert items_of(study, "sft", MMLU) == expected
@@ -215,7 +221,7 @@ def test_unfinished_work_of_another_adapter_is_not_used(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[int] = []
-    original = lm_eval_tasks._score_batch
+    original = likelihoods.score_batch
 
     def score(batch, scorer):
         counted.append(1)
@@ -223,7 +229,7 @@ def test_unfinished_work_of_another_adapter_is_not_used(
             raise Killed
         return original(batch, scorer)
 
-    monkeypatch.setattr(lm_eval_tasks, "_score_batch", score)
+    monkeypatch.setattr(likelihoods, "score_batch", score)
     with pytest.raises(Killed):
         items_of(study, "sft", MMLU)
     shutil.rmtree(study.store.folder(study.trained(study.subject("sft"))))
