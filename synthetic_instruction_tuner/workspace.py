@@ -43,6 +43,7 @@ def open_study(config: StudyConfig, root: Path) -> Study:
     """Bind settings to a workspace, made if need be.
 
     Raises:
+        ConfigurationError: If a model folder, source file or data folder is not there.
         WorkspaceError: If the folder cannot be written, or holds another study or other files.
     """
     root = root.expanduser().resolve()
@@ -54,11 +55,13 @@ def open_study(config: StudyConfig, root: Path) -> Study:
             f"workspace {root} belongs to study {known.get('name')!r}, not {config.name!r}; "
             "choose another --workspace, or set name to match"
         )
+    study = Study(config, root)
+    for artifact in study.artifacts():
+        _ = artifact.identity  # names a missing model, source or data folder before anything is made
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WorkspaceError(f"cannot make workspace {root}: {error.strerror}") from error
-    study = Study(config, root)
     if known is None:
         remember(study)
     return study

@@ -37,7 +37,7 @@ def prepare_environment(environment: Any = os.environ) -> None:
     for name, value in {
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s fails on slow machines
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",  # errors reach the user once, through main()
         "OMP_NUM_THREADS": "1",  # threads that outnumber idle cores make small models 30x slower
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
