@@ -79,10 +79,12 @@ def chat_rows(seed: int, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Encod
         yield encode_conversation(row, tokenizer)
 
 
-def plain_rows(seed: int, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Encoded]:
+def plain_rows(
+    seed: int, tokenizer: "PreTrainedTokenizerFast", *, exercises: bool = False
+) -> Iterator[Encoded]:
     """Yield encoded rows of the student's corpus."""
     rng = Random(f"bos-{seed}")
-    for text in documents(seed):
+    for text in documents(seed, exercises=exercises):
         yield encode_document(text, tokenizer, rng)
 
 

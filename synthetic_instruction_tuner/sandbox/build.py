@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from synthetic_instruction_tuner.sandbox import (
     answer_pool,
@@ -38,25 +38,35 @@ class LanguageModel:
 
     Attributes:
         shape: Size of the network.
-        chat: Trained on conversations (True) or on plain documents (False).
+        text: Trained on conversations, on plain documents, or on plain documents with exercise
+            sheets in place of bare questions with answers.
         tokens: Real tokens at scale 1.
         longest: Longest row in tokens.
         offset: Added to the seed, so that no two models read the same corpus.
         snapshots: Shares of the tokens at which a snapshot is written beside the model.
+        start: Model whose weights it goes on from; none starts from random ones.
+        rate: Factor of the peak learning rates.
     """
 
     shape: networks.Shape
-    chat: bool
+    text: Literal["chat", "plain", "exercises"]
     tokens: int
     longest: int
     offset: int
     snapshots: tuple[float, ...] = ()
+    start: str | None = None
+    rate: float = 1.0
 
 
+# The student's last part teaches it what an untuned base model does: a bare question is followed by
+# another question. Without it, it answers under the chat template before any adaptation.
 LANGUAGE_MODELS: Final = {
-    "teacher": LanguageModel(networks.FULL, True, 16_000_000, 256, 1, (0.25, 0.5, 0.7)),
-    "student": LanguageModel(networks.FULL, False, 13_000_000, 640, 2, (0.4,)),
-    "responder": LanguageModel(networks.SMALL, True, 5_000_000, 256, 3, (0.5,)),
+    "teacher": LanguageModel(networks.FULL, "chat", 16_000_000, 256, 1, (0.25, 0.5, 0.7)),
+    "student-draft": LanguageModel(networks.FULL, "plain", 13_000_000, 640, 2, (0.4,)),
+    "student": LanguageModel(
+        networks.FULL, "exercises", 3_000_000, 640, 4, start="student-draft", rate=0.5
+    ),
+    "responder": LanguageModel(networks.SMALL, "chat", 5_000_000, 256, 3, (0.5,)),
 }
 
 
@@ -112,16 +122,22 @@ def _rows(
     recipe: LanguageModel, plan: Plan, tok: "PreTrainedTokenizerFast"
 ) -> Iterator[batches.Batch]:
     seed = plan.seed + recipe.offset
-    rows = (batches.chat_rows if recipe.chat else batches.plain_rows)(seed, tok)
+    if recipe.text == "chat":
+        rows = batches.chat_rows(seed, tok)
+    else:
+        rows = batches.plain_rows(seed, tok, exercises=recipe.text == "exercises")
     return batches.batches(rows, tok.pad_token_id, BATCH_TOKENS, seed, recipe.longest)
 
 
 def build_language_model(role: str, plan: Plan) -> None:
     """Train one language model and write its folder."""
     recipe, tok = LANGUAGE_MODELS[role], shared_tokenizer(plan)
-    eos = tokenizer.EOT if recipe.chat else tokenizer.EOS
+    eos = tokenizer.EOT if recipe.text == "chat" else tokenizer.EOS
     seed = plan.seed + recipe.offset
-    model = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
+    if recipe.start:
+        model = networks.load_model(plan.folder(recipe.start), plan.device)
+    else:
+        model = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
     tokens = int(recipe.tokens * plan.scale)
 
     def keep(index: int, weights: dict[str, Any]) -> None:
@@ -131,7 +147,14 @@ def build_language_model(role: str, plan: Plan) -> None:
 
     marks = tuple(int(tokens * share) for share in recipe.snapshots)
     done = training.train(
-        role, model, _rows(recipe, plan, tok), tokens, snapshots=marks, on_snapshot=keep
+        role,
+        model,
+        _rows(recipe, plan, tok),
+        tokens,
+        matrix_rate=training.MATRIX_RATE * recipe.rate,
+        other_rate=training.OTHER_RATE * recipe.rate,
+        snapshots=marks,
+        on_snapshot=keep,
     )
     networks.save_model(model, tok, plan.folder(role), eos)
     plan.record(
@@ -167,7 +190,7 @@ def build(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     plan = Plan(output, scale, device, seed)
     output.mkdir(parents=True, exist_ok=True)
-    for role in (only,) if only else ROLES:
+    for role in (only,) if only else (*LANGUAGE_MODELS, "reward"):
         if plan.finished(role):
             print(f"{role}: finished before, kept", flush=True)
         elif role in LANGUAGE_MODELS:
@@ -253,7 +276,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", choices=ROLES)
+    parser.add_argument("--only", choices=(*LANGUAGE_MODELS, "reward"))
     parser.add_argument(
         "--threads",
         type=int,

@@ -92,19 +92,27 @@ def conversations(seed: int) -> Iterator[Conversation]:
         yield conversation(rng)
 
 
-_QUESTION_FORMATS: Final = (
+_CUED_FORMATS: Final = (
     "Q: {question}\nA: {answer}",
     "Question: {question}\nAnswer: {answer}",
-    "{question}\n{answer}",
-    "{question}\n\n{answer}",
     "Task: {question}\nSolution: {answer}",
     "{name} asks: {question}\n{name2} answers: {answer}",
 )
+_BARE_FORMATS: Final = ("{question}\n{answer}", "{question}\n\n{answer}")
+_ALL_FORMATS: Final = (*_CUED_FORMATS[:2], *_BARE_FORMATS, *_CUED_FORMATS[2:])
 
 
-def _question_document(rng: Random) -> str:
+def _exercise_document(rng: Random) -> str:
+    """A sheet of questions without answers, as school books have them."""
     families = all_families()
-    form = rng.choice(_QUESTION_FORMATS)
+    gap = rng.choice(("\n\n", "\n\n", "\n"))
+    count = rng.randint(2, 5)
+    return gap.join(draw_prompt(rng.choice(families), rng).instruction for _ in range(count))
+
+
+def _question_document(rng: Random, formats: tuple[str, ...]) -> str:
+    families = all_families()
+    form = rng.choice(formats)
     names = {"{name}": rng.choice(tables.NAMES), "{name2}": rng.choice(tables.NAMES)}
     count = 1 if rng.random() < 0.75 else rng.randint(2, 4)
     parts = []
@@ -124,11 +132,19 @@ def _statement_document(rng: Random) -> str:
     return " ".join(draw_prompt(rng.choice(families), rng).answer for _ in range(rng.randint(1, 4)))
 
 
-def document(rng: Random) -> str:
-    """Draw one plain-text document of the student's corpus; no chat tokens, ever."""
+def document(rng: Random, *, exercises: bool = False) -> str:
+    """Draw one plain-text document of the student's corpus; no chat tokens, ever.
+
+    Args:
+        rng: Source of the draw.
+        exercises: A question without a cue such as "Answer:" is followed by its answer (False), or,
+            as on an exercise sheet, by the next question (True).
+    """
     draw = rng.random()
     if draw < 0.72:
-        return _question_document(rng)
+        if exercises and rng.random() < 0.3:
+            return _exercise_document(rng)
+        return _question_document(rng, _CUED_FORMATS if exercises else _ALL_FORMATS)
     if draw < 0.80:
         return _statement_document(rng)
     if draw < 0.90:
@@ -136,8 +152,8 @@ def document(rng: Random) -> str:
     return choice_document(rng)
 
 
-def documents(seed: int) -> Iterator[str]:
+def documents(seed: int, *, exercises: bool = False) -> Iterator[str]:
     """Yield the student's endless corpus."""
     rng = Random(f"plain-{seed}")
     while True:
-        yield document(rng)
+        yield document(rng, exercises=exercises)

@@ -184,7 +184,7 @@ def _rank(columns: dict[str, list[str]], verdicts: list[bool], scores: list[floa
     }
     return {
         "agreement": share(agreed),
-        "best_of_three": share(best),
+        "best_of_n": share(best),
         "single": single,
         "inverted_pairs": share(inverted),
     }
@@ -192,7 +192,7 @@ def _rank(columns: dict[str, list[str]], verdicts: list[bool], scores: list[floa
 
 def measure_role(role: str, folder: Path, scale: float, device: str) -> Measured:
     """Measure one model of the family in `folder`; sizes shrink with `scale` (at most 1)."""
-    size = max(32, int(1000 * min(1.0, scale)))
+    size = max(16, int(1000 * min(1.0, scale)))
     if role == "reward":
         return ranking(folder, size * 2, device)
     model, tok = networks.load_model(folder / role, device), networks.load_tokenizer(folder / role)

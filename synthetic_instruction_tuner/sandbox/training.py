@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM
 
+MATRIX_RATE: Final = 0.02
+OTHER_RATE: Final = 0.004
 _WARM_UP_STEPS: Final = 100
 _DECAY_SHARE: Final = 0.3
 _AVERAGE: Final = 0.998
@@ -76,8 +78,8 @@ def train(
     rows: Iterator[Batch],
     tokens: int,
     *,
-    matrix_rate: float = 0.02,
-    other_rate: float = 0.004,
+    matrix_rate: float = MATRIX_RATE,
+    other_rate: float = OTHER_RATE,
     snapshots: tuple[int, ...] = (),
     on_snapshot: Callable[[int, dict[str, "torch.Tensor"]], None] | None = None,
 ) -> Progress:
