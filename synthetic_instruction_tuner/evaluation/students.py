@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import ModelConfig
@@ -41,7 +41,7 @@ class Student:
     wrapped: Any
     virtual_tokens: int = 0
 
-    def attach(self, folder: str | None) -> None:
+    def attach(self, folder: Path | None) -> None:
         """Attach the adapter in a folder (None: nothing), detaching what was attached before."""
         self.detach()
         if folder is not None:
@@ -99,52 +99,92 @@ def release() -> None:
         _Loaded.student, _Loaded.key = None, ""
 
 
-def adapter_folder(trained: Manifest) -> str:
-    """Return the folder of the adapter in a training artifact.
+class Weights(NamedTuple):
+    """What a subject consists of.
+
+    Attributes:
+        base: The model that is loaded: the student, or a fully trained arm.
+        adapter: Folder of the adapter on it, if any.
+    """
+
+    base: ModelConfig
+    adapter: Path | None
+
+
+def weights(study: Study, subject: Subject) -> Weights:
+    """Find what a subject consists of; an adapter may stand on an arm that trained the base.
 
     Raises:
-        StageError: If there is none, or more than one.
+        StageError: If a training artifact is missing or damaged, or holds neither of both.
     """
-    found = [PurePosixPath(n) for n in trained.files if PurePosixPath(n).name == ADAPTER_CONFIG]
-    if len(found) != 1:
-        names = ", ".join(str(one) for one in found) or "none"
-        raise StageError(f"{trained.folder} must hold one {ADAPTER_CONFIG}, found: {names}")
-    return str(trained.folder / found[0].parent)
+    adapter: Path | None = None
+    one: Subject | None = subject
+    while one is not None and one.arm is not None:
+        folder = _shipped(study.store.require(study.trained(one)))
+        if (folder / "config.json").is_file() and not (folder / ADAPTER_CONFIG).is_file():
+            base = study.student.model_copy(update={"name": str(folder), "revision": "main"})
+            return Weights(base, adapter)
+        adapter = adapter or folder
+        one = study.starts_from(one)
+    return Weights(study.student, adapter)
+
+
+def _shipped(trained: Manifest) -> Path:
+    """Return the folder of a training artifact that holds the adapter or the whole model."""
+    names = [PurePosixPath(name) for name in trained.files]
+    for wanted in (ADAPTER_CONFIG, "config.json"):
+        found = [name for name in names if name.name == wanted]
+        if len(found) == 1:
+            return trained.folder / found[0].parent
+        if found:
+            shown = ", ".join(map(str, found))
+            raise StageError(f"{trained.folder} must hold one {wanted}, it has: {shown}")
+    raise StageError(f"{trained.folder} holds neither an adapter nor a model")
 
 
 def adapter_digest(study: Study, subject: Subject) -> str | None:
-    """Return the hash of the adapter's files, None for the base; the files are verified."""
-    if subject.arm is None:
-        return None
-    trained = study.store.require(study.trained(subject))
-    folder = PurePosixPath(adapter_folder(trained)).relative_to(trained.folder.as_posix())
-    inside = {n: h for n, h in trained.files.items() if PurePosixPath(n).is_relative_to(folder)}
-    return digest(inside)
+    """Return the hash of what training made of the base, None for the base itself.
+
+    The files are verified on the way; what an arm started from counts too.
+    """
+    files: list[dict[str, str]] = []
+    one: Subject | None = subject
+    while one is not None and one.arm is not None:
+        trained = study.store.require(study.trained(one))
+        inside = _shipped(trained).relative_to(trained.folder).as_posix()
+        kept = (".safetensors", ADAPTER_CONFIG)
+        files.append(
+            {n: h for n, h in trained.files.items() if n.startswith(inside) and n.endswith(kept)}
+        )
+        one = study.starts_from(one)
+    return digest(files) if files else None
 
 
 @contextmanager
 def under_test(study: Study, subject: Subject) -> Iterator[Student]:
     """Yield the student with the subject's adapter attached; one model at a time in a process."""
+    found = weights(study, subject)
     with _Loaded.lock:
-        student = _base(study.student)
-        trained = study.store.require(study.trained(subject)) if subject.arm else None
-        student.attach(adapter_folder(trained) if trained else None)
+        student = _base(found.base, study.student)
+        student.attach(found.adapter)
         try:
             yield student
         finally:
             student.detach()
 
 
-def _base(config: ModelConfig) -> Student:
+def _base(config: ModelConfig, original: ModelConfig) -> Student:
     key = digest(reference.content(config))
     if _Loaded.student is None or _Loaded.key != key:
         release()
-        _Loaded.student, _Loaded.key = _load(config), key
+        _Loaded.student, _Loaded.key = _load(config, original), key
         _Loaded.loads += 1
     return _Loaded.student
 
 
-def _load(config: ModelConfig) -> Student:
-    model, tokenizer = loading.load_causal(config)
-    templates.ensure_template(tokenizer, config.family)
+def _load(config: ModelConfig, original: ModelConfig) -> Student:
+    """Load a base; the tokenizer is always the student's own, so that all read equal prompts."""
+    model, _ = loading.load_causal(config)
+    tokenizer = loading.load_tokenizer(original)
+    templates.ensure_template(tokenizer, original.family)
     return Student(model, tokenizer, model)

@@ -1,15 +1,17 @@
 """A tiny student with adapters of several kinds, small benchmark rows, and a study of both."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.training_models import save_student
 
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.study import Study
 
 ARMS = (
-    {"name": "sft", "method": "lora", "rank": 4},
+    {"name": "sft", "method": "lora", "rank": 4, "dropout": 0.5},
     {"name": "prompt_tuning", "method": "prompt_tuning", "virtual_tokens": 6},
     {"name": "other", "method": "lora", "rank": 2},
 )
@@ -79,7 +81,13 @@ def make_student(folder: Path) -> Path:
     return save_student(folder, max_position_embeddings=2048)
 
 
-def make_study(root: Path, student: Path, data: Path, **evaluation: object) -> Study:
+def make_study(
+    root: Path,
+    student: Path,
+    data: Path,
+    arms: Sequence[dict] = ARMS,
+    **evaluation: object,
+) -> Study:
     """Build a study with random adapters where the training stage would have put trained ones."""
     benchmarks = [
         {"name": "mmlu", "num_fewshot": 0},
@@ -102,7 +110,7 @@ def make_study(root: Path, student: Path, data: Path, **evaluation: object) -> S
                 "responders": [{"name": "a", "model": model}, {"name": "b", "model": model}],
                 "reward": model,
             },
-            "training": {"student": model, "arms": list(ARMS)},
+            "training": {"student": model, "arms": list(arms)},
             "evaluation": settings | evaluation,
         }
     )
@@ -113,24 +121,20 @@ def make_study(root: Path, student: Path, data: Path, **evaluation: object) -> S
 
 
 def commit_adapter(study: Study, name: str, seed: int) -> None:
-    """Commit a random adapter of the arm's kind as if it had been trained."""
+    """Commit a random adapter (or base) of the arm's kind as if it had been trained."""
     import torch
-    from peft import LoraConfig, PromptTuningConfig, get_peft_model
-
-    from synthetic_instruction_tuner.models.loading import load_causal
+    from peft import get_peft_model
 
     subject = study.subject(name)
-    model, _ = load_causal(study.student, "cpu")
+    model, tokenizer = load_causal(study.student, "cpu")
+    settings = subject.arm.adapter(model)
+    made = model if settings is None else get_peft_model(model, settings)
     torch.manual_seed(seed)
-    if subject.arm.method == "lora":
-        settings = LoraConfig(
-            r=subject.arm.rank, lora_dropout=0.5, target_modules="all-linear",
-            init_lora_weights=False, task_type="CAUSAL_LM",
-        )  # fmt: skip
-    else:
-        settings = PromptTuningConfig(
-            num_virtual_tokens=subject.arm.virtual_tokens, task_type="CAUSAL_LM"
-        )
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
     folder = study.store.staging(study.trained(subject)) / "final"
-    get_peft_model(model, settings).save_pretrained(folder)
+    made.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     study.store.commit(study.trained(subject), {}, 0.0)
