@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.models.templates import FIXED_DATE
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines
 
 Message = dict[str, str]
@@ -154,7 +155,10 @@ def _render(
     conversations: Sequence[list[Message]], tokenizer: Any, add_generation_prompt: bool
 ) -> list[list[int]]:
     texts = tokenizer.apply_chat_template(
-        conversations, tokenize=False, add_generation_prompt=add_generation_prompt
+        conversations,
+        tokenize=False,
+        add_generation_prompt=add_generation_prompt,
+        date_string=FIXED_DATE.strftime("%d %b %Y"),  # Llama 3.1 and 3.2 print today's otherwise
     )
     encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
     start = tokenizer.bos_token_id

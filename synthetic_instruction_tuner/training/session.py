@@ -10,7 +10,16 @@ from typing import Any
 from synthetic_instruction_tuner.files import digest, write_json
 from synthetic_instruction_tuner.models import loading
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.training import build, card, data, measure, reference, templates
+from synthetic_instruction_tuner.training import (
+    build,
+    card,
+    data,
+    footprint,
+    measure,
+    plan,
+    reference,
+    templates,
+)
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Emit, Loop, State, score
@@ -37,6 +46,7 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
         tokenizer = loading.load_tokenizer(job.training.student)
         template = templates.ensure_template(tokenizer, job.training.student.family)
         rows = data.encode(objective.read(job.data), tokenizer, job.training.max_length)
+        job, planned = settle(job, rows, device, emit)
         model = build.adapt(job, build.load_base(job, device))
         trainer = build.build_trainer(job, model, tokenizer, rows.train[0], objective, device)
         loop = Loop(job, trainer, rows, objective, None, memory, emit, stop)
@@ -45,7 +55,35 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
             loop.reference = _reference(job, loop, rows, tokenizer)
     emit("phase", name="train")
     state = loop.run()
-    _save(job, loop, state, tokenizer, template)
+    _save(job, loop, state, tokenizer, {"chat_template": template, "planned_bytes": planned})
+
+
+def settle(job: Job, rows: Rows, device: str, emit: Emit) -> tuple[Job, int | None]:
+    """Fill in what the settings leave to the memory plan.
+
+    Returns:
+        The job with micro-batch and recomputation decided, and the bytes that the plan expects on
+        the GPU; None where nothing was planned, on a CPU.
+    """
+    import torch
+
+    settings, planned = job.training, None
+    micro, recompute = settings.micro_batch_size or job.arm.batch_size, False
+    if device != "cpu":
+        student = settings.student
+        cost = footprint.of(job.arm, student, build.precision(student, device).compute)
+        bounded = job.arm.model_copy(update={"batch_size": min(micro, job.arm.batch_size)})
+        length = max(row.length for row in (*rows.train, *rows.validation))
+        free = int(torch.cuda.mem_get_info()[0] * (1 - plan.FRAGMENTATION))
+        chosen = plan.choose(cost, bounded, length, free, settings.gradient_checkpointing)
+        micro, recompute, planned = chosen.micro_batch_size, chosen.recompute, chosen.bytes
+        emit("notice", text=f"plan: {planned / 1e9:.1f} GB of {free / 1e9:.1f} GB free")
+    decided = settings.gradient_checkpointing
+    update = {
+        "micro_batch_size": micro,
+        "gradient_checkpointing": recompute if decided is None else decided,
+    }
+    return job.model_copy(update={"training": settings.model_copy(update=update)}), planned
 
 
 def _reference(job: Job, loop: Loop, rows: Rows, tokenizer: Any) -> Reference:
@@ -63,7 +101,7 @@ def _reference(job: Job, loop: Loop, rows: Rows, tokenizer: Any) -> Reference:
     return reference.load_or_compute(job.cache, name, pass_over_all)
 
 
-def _save(job: Job, loop: Loop, state: State, tokenizer: Any, template: str) -> None:
+def _save(job: Job, loop: Loop, state: State, tokenizer: Any, conditions: dict[str, Any]) -> None:
     """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
     folder = job.folder / RESULT
     model = loop.trainer.accelerator.unwrap_model(loop.model)
@@ -71,12 +109,12 @@ def _save(job: Job, loop: Loop, state: State, tokenizer: Any, template: str) -> 
     options = {} if job.arm.trains_base else {"save_embedding_layers": False}
     model.save_pretrained(folder, **options)
     tokenizer.save_pretrained(folder)
-    run = _run(job, loop, state, template)
+    run = _run(job, loop, state, conditions)
     (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
     write_json(job.folder / RUN, asdict(run))
 
 
-def _run(job: Job, loop: Loop, state: State, template: str) -> TrainingRun:
+def _run(job: Job, loop: Loop, state: State, conditions: dict[str, Any]) -> TrainingRun:
     folder = job.folder / RESULT
     model = loop.trainer.accelerator.unwrap_model(loop.model)
     return TrainingRun(
@@ -95,12 +133,12 @@ def _run(job: Job, loop: Loop, state: State, template: str) -> TrainingRun:
         peak_memory_bytes=loop.memory.peaks,
         curve=state.curve,
         evaluations=state.evaluations,
-        conditions=_conditions(job, loop, state, template),
+        conditions=conditions | _conditions(job, loop, state),
         resumed=state.resumed,
     )
 
 
-def _conditions(job: Job, loop: Loop, state: State, template: str) -> dict[str, Any]:
+def _conditions(job: Job, loop: Loop, state: State) -> dict[str, Any]:
     import torch
 
     device = loop.accelerator.device.type
@@ -116,7 +154,6 @@ def _conditions(job: Job, loop: Loop, state: State, template: str) -> dict[str, 
         "micro_batch_size": state.micro_batch_size,
         "gradient_checkpointing": bool(job.training.gradient_checkpointing),
         "max_length": job.training.max_length,
-        "chat_template": template,
         "data": job.data_identity,
         "train_rows": len(loop.rows.train),
         "validation_rows": len(loop.rows.validation),

@@ -80,7 +80,7 @@ def ensure_template(tokenizer: Any, family: str | None = None) -> str:
 
     Args:
         tokenizer: A Hugging Face tokenizer; changed in place.
-        family: Name of a template of `TEMPLATES` to use whatever the tokenizer ships.
+        family: Name of the template of `TEMPLATES` to give, where several would fit.
 
     Returns:
         "own", or the name of the template that was given.
@@ -88,7 +88,7 @@ def ensure_template(tokenizer: Any, family: str | None = None) -> str:
     Raises:
         ConfigurationError: If the named template is unknown or needs tokens that are not there.
     """
-    name = "own" if family is None and tokenizer.chat_template else _give(tokenizer, family)
+    name = "own" if tokenizer.chat_template else _give(tokenizer, family)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return name
@@ -112,8 +112,6 @@ def _give(tokenizer: Any, family: str | None) -> str:
                 f"training.student.family={family!r} needs the tokens {missing or ['<eos>']}, "
                 "which the student's tokenizer does not have"
             )
-    if family is not None and tokenizer.chat_template:
-        return "own"
     allowed = ", ".join(one.name for one in TEMPLATES)
     raise ConfigurationError(
         "the student's tokenizer has no chat template and none of these fits it: "

@@ -25,7 +25,7 @@ class Words:
     bos_token_id, eos_token_id, all_special_ids = BOS, END, [BOS, END, USER, ANSWER]
     ending = "$"
 
-    def apply_chat_template(self, conversations, tokenize, add_generation_prompt):
+    def apply_chat_template(self, conversations, tokenize, add_generation_prompt, date_string):
         return [
             "^"
             + "".join(
@@ -85,8 +85,10 @@ def test_nothing_left_is_said() -> None:
 
 def test_a_prompt_that_renders_differently_with_an_answer_is_refused() -> None:
     class Thinks(Words):
-        def apply_chat_template(self, conversations, tokenize, add_generation_prompt):
-            made = super().apply_chat_template(conversations, tokenize, add_generation_prompt)
+        def apply_chat_template(self, conversations, tokenize, add_generation_prompt, date_string):
+            made = super().apply_chat_template(
+                conversations, tokenize, add_generation_prompt, date_string
+            )
             return [text + "think" if add_generation_prompt else text for text in made]
 
     with pytest.raises(StageError, match=r"renders a prompt alone differently"):

@@ -1,0 +1,219 @@
+"""How much memory a training step takes, found without weights.
+
+The student's real code runs on PyTorch's meta device, where tensors have shapes and no content.
+What autograd keeps for the backward pass is summed there; weights, gradients and optimizer follow
+from the parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.training import measure
+from synthetic_instruction_tuner.training.method import MethodConfig
+from synthetic_instruction_tuner.training.shapes import SHAPES
+
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Bytes a 4-bit weight: one 8-bit scale a block of 64, one float32 a 256 scales (arXiv 2305.14314,
+section 3)."""
+HEAD_ROWS, HEAD_COLUMNS = 4096, 32768
+"""Tile of TRL's chunked output layer (trl/kernels/chunked_logprob.py, trl/trainer/utils.py)."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Parameters and bytes of one arm on one base.
+
+    Attributes:
+        total: Parameters, base and adapter, tied ones once.
+        trained: Parameters that receive gradients.
+        weights: Bytes of the base in memory.
+        states: Bytes of trained weights, gradients and AdamW, all float32.
+        kept: Bytes a token that autograd keeps.
+        fixed: Bytes that autograd keeps whatever the number of tokens (DoRA keeps whole weights).
+        layer: Bytes a token that the largest layer keeps, when activations are recomputed.
+        inputs: Bytes a token of all layers' inputs: what is kept when activations are recomputed.
+        working: Bytes that one layer's backward pass takes for a token on top.
+        unpacked: Bytes of the largest weight in the compute type, unpacked for a 4-bit product.
+        width: Bytes of one number in the compute type.
+        hidden: Width of the model.
+        layers: Layers of the model.
+    """
+
+    total: int
+    trained: int
+    weights: int
+    states: int
+    kept: int
+    fixed: int
+    layer: int
+    inputs: int
+    working: int
+    unpacked: int
+    width: int
+    hidden: int
+    layers: int
+
+    def step(self, sequences: int, length: int, recompute: bool) -> int:
+        """Return the peak bytes of a training step, as PyTorch's allocator counts them.
+
+        Args:
+            sequences: Sequences a forward pass (a preference pair is two).
+            length: Tokens of each.
+            recompute: Whether activations are recomputed (gradient checkpointing).
+        """
+        tokens = sequences * length
+        kept = self.inputs + self.layer if recompute else self.kept
+        fixed = self.fixed // self.layers if recompute else self.fixed
+        rows = min(tokens, HEAD_ROWS)
+        head = rows * HEAD_COLUMNS * self.width + tokens * self.hidden * 4
+        return (
+            self.weights + self.states + fixed + tokens * kept
+            + max(head, tokens * self.working + self.unpacked)
+        )  # fmt: skip
+
+
+def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
+    """Measure an arm on the meta device.
+
+    Args:
+        arm: The method.
+        model: The base, with its quantisation.
+        compute: "float32", "bfloat16" or "float16".
+    """
+    import torch
+
+    dtype = getattr(torch, "float32" if arm.trains_base else compute)
+    base = meta_model(model, dtype)
+    shape = base.config.get_text_config()
+    weights, largest = base_bytes(base, model.quantization, dtype.itemsize)
+    adapted = _adapted(arm, base)
+    trained = measure.trained_parameters(adapted)
+    total = measure.total_parameters(adapted)
+    width = getattr(torch, compute).itemsize
+    adapted.to(getattr(torch, compute))  # what autocast keeps has the compute type
+    base.set_output_embeddings(torch.nn.Identity())
+    some, more = _kept(adapted, 128), _kept(adapted, 384)
+    kept = (more - some) // 256
+    states = trained * (12 if arm.trains_base else 16)  # a trained base is in `weights` already
+    inputs = shape.num_hidden_layers * shape.hidden_size * width
+    working = 3 * shape.intermediate_size * width
+    unpacked = 0 if model.quantization == "none" else largest * width
+    return Footprint(
+        total, trained, weights, states, kept, max(0, some - 128 * kept),
+        kept // shape.num_hidden_layers, inputs, working, unpacked, width, shape.hidden_size,
+        shape.num_hidden_layers,
+    )  # fmt: skip
+
+
+def shape_of(model: ModelConfig) -> Any:
+    """Return the model's transformers configuration: local, from the table, or from the Hub.
+
+    Raises:
+        MissingModelError: If it is in none of them.
+    """
+    from transformers import AutoConfig
+
+    folder = local_folder(model)
+    known = SHAPES.get(model.name)
+    if folder is None and known is not None:
+        settings = dict(known)
+        return AutoConfig.for_model(settings.pop("model_type"), **settings)
+    try:
+        return AutoConfig.from_pretrained(
+            str(folder or model.name), trust_remote_code=model.trust_remote_code
+        )
+    except OSError as error:
+        raise MissingModelError(loading.explain(model, error)) from error
+
+
+def meta_model(model: ModelConfig, dtype: Any) -> Any:
+    """Build the base on the meta device; its attention keeps what fused kernels keep."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    _register_attention()
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(
+            shape_of(model), dtype=dtype, attn_implementation="footprint"
+        )
+
+
+def base_bytes(model: Any, quantization: str, width: int) -> tuple[int, int]:
+    """Return the bytes of a base in memory, and the numbers of its largest linear weight.
+
+    Quantised are the linear layers but the output layer, as transformers does it.
+    """
+    import torch
+
+    head = model.get_output_embeddings()
+    linear = {
+        id(module.weight): module.weight
+        for module in model.modules()
+        if isinstance(module, torch.nn.Linear) and module is not head
+    }
+    packed = {"nf4": NF4_BYTES, "int8": 1.0}.get(quantization, float(width))
+    total = 0.0
+    for parameter in model.parameters():
+        total += parameter.numel() * (packed if id(parameter) in linear else width)
+    return int(total), max((one.numel() for one in linear.values()), default=0)
+
+
+def _adapted(arm: MethodConfig, base: Any) -> Any:
+    import torch
+    from peft import get_peft_model
+
+    if arm.trains_base:
+        return base
+    with torch.device("meta"):
+        return get_peft_model(base, arm.adapter(base))
+
+
+def _kept(adapted: Any, tokens: int) -> int:
+    """Run a forward pass and sum what autograd keeps, in bytes, parameters left out."""
+    import torch
+
+    held: dict[int, Any] = {}
+
+    def keep(tensor: Any) -> Any:
+        storage = tensor.untyped_storage()
+        held[storage._cdata] = storage
+        return tensor
+
+    adapted.train()
+    ids = torch.zeros((1, tokens), dtype=torch.long, device="meta")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        adapted(input_ids=ids, use_cache=False)
+    own = {one.untyped_storage()._cdata for one in (*adapted.parameters(), *adapted.buffers())}
+    return sum(int(one.nbytes()) for key, one in held.items() if key not in own)
+
+
+def _register_attention() -> None:
+    """Offer transformers an attention that keeps queries, keys, values, output and row sums.
+
+    That is what the fused kernels of `scaled_dot_product_attention` keep (arXiv 2205.14135).
+    """
+    import torch
+    from transformers import AttentionInterface
+
+    class Kept(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, query: Any, key: Any, value: Any) -> Any:
+            output = torch.empty_like(query)
+            sums = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
+            ctx.save_for_backward(query, key, value, output, sums)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:
+            raise NotImplementedError("a footprint has no backward pass")
+
+    def attention(module: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> Any:
+        return Kept.apply(query, key, value).transpose(1, 2).contiguous(), None
+
+    AttentionInterface.register("footprint", attention)

@@ -1,0 +1,102 @@
+"""Shapes of the models that studies name most: a plan needs no download and no access token.
+
+Values are those of each repository's `config.json` on the Hugging Face Hub; a model that is not
+listed is looked up there (or in its local folder).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_LLAMA_3 = {"model_type": "llama", "vocab_size": 128256, "head_dim": 128, "intermediate_size": 8192}
+_LLAMA_1B = _LLAMA_3 | {
+    "hidden_size": 2048,
+    "num_hidden_layers": 16,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "tie_word_embeddings": True,
+}
+_LLAMA_3B = _LLAMA_3 | {
+    "hidden_size": 3072,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 24,
+    "num_key_value_heads": 8,
+    "tie_word_embeddings": True,
+}
+_LLAMA_8B = _LLAMA_3 | {
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "tie_word_embeddings": False,
+}
+_MISTRAL_7B = _LLAMA_8B | {"model_type": "mistral", "vocab_size": 32768, "sliding_window": None}
+_QWEN_3B = {
+    "model_type": "qwen2",
+    "vocab_size": 151936,
+    "hidden_size": 2048,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": True,
+}
+_QWEN_HALF_B = _QWEN_3B | {
+    "hidden_size": 896,
+    "intermediate_size": 4864,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 14,
+}
+_SMOLLM_135M = {
+    "model_type": "llama",
+    "vocab_size": 49152,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "tie_word_embeddings": True,
+}
+_GEMMA_2_2B = {
+    "model_type": "gemma2",
+    "vocab_size": 256000,
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 256,
+    "tie_word_embeddings": True,
+}
+_PHI_3_MINI = {
+    "model_type": "phi3",
+    "vocab_size": 32064,
+    "hidden_size": 3072,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "pad_token_id": 32000,
+    "tie_word_embeddings": False,
+}
+
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    "meta-llama/Llama-3.2-1B": _LLAMA_1B,
+    "meta-llama/Llama-3.2-1B-Instruct": _LLAMA_1B,
+    "meta-llama/Llama-3.2-3B": _LLAMA_3B,
+    "meta-llama/Llama-3.2-3B-Instruct": _LLAMA_3B,
+    "meta-llama/Llama-3.1-8B": _LLAMA_8B,
+    "meta-llama/Llama-3.1-8B-Instruct": _LLAMA_8B,
+    "mistralai/Mistral-7B-v0.3": _MISTRAL_7B,
+    "mistralai/Mistral-7B-Instruct-v0.3": _MISTRAL_7B,
+    "Qwen/Qwen2.5-0.5B": _QWEN_HALF_B,
+    "Qwen/Qwen2.5-0.5B-Instruct": _QWEN_HALF_B,
+    "Qwen/Qwen2.5-3B": _QWEN_3B,
+    "Qwen/Qwen2.5-3B-Instruct": _QWEN_3B,
+    "HuggingFaceTB/SmolLM2-135M": _SMOLLM_135M,
+    "google/gemma-2-2b": _GEMMA_2_2B,
+    "microsoft/Phi-3-mini-4k-instruct": _PHI_3_MINI,
+}

@@ -1,0 +1,92 @@
+"""Parameters against published counts, and memory plans, all without weights."""
+
+import pytest
+
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.training import footprint, measure, methods, plan
+from synthetic_instruction_tuner.training.footprint import Footprint
+
+CONFIGS = {name: module.Config for name, module in discover(methods).items()}
+LLAMA = ModelConfig(name="meta-llama/Llama-3.2-3B", quantization="nf4")
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [  # "Model size" of the repositories' safetensors files on the Hub
+        ("meta-llama/Llama-3.2-1B", 1_235_814_400),
+        ("meta-llama/Llama-3.2-3B", 3_212_749_824),
+        ("meta-llama/Llama-3.1-8B", 8_030_261_248),
+        ("mistralai/Mistral-7B-v0.3", 7_248_023_552),
+        ("Qwen/Qwen2.5-0.5B", 494_032_768),
+        ("Qwen/Qwen2.5-3B", 3_085_938_688),
+        ("HuggingFaceTB/SmolLM2-135M", 134_515_008),
+        ("google/gemma-2-2b", 2_614_341_888),
+        ("microsoft/Phi-3-mini-4k-instruct", 3_821_079_552),
+    ],
+)
+def test_totals_count_tied_weights_once(name: str, published: int) -> None:
+    import torch
+
+    model = footprint.meta_model(ModelConfig(name=name), torch.bfloat16)
+    assert measure.total_parameters(model) == published
+
+
+@pytest.mark.parametrize(
+    ("method", "trained"),
+    [
+        ("lora", 12_156_928),
+        ("prompt_tuning", 61_440),
+        ("ia3", 286_720),  # PEFT's method comparison, as the next one
+        ("p_tuning", 28_382_208),
+        ("dora", 12_156_928 + 28 * (3072 + 1024 + 1024 + 3072 + 8192 + 8192 + 3072)),
+    ],
+)
+def test_trained_parameters_of_llama_3_2_3b(method: str, trained: int) -> None:
+    cost = footprint.of(CONFIGS[method](name="a"), LLAMA, "float16")
+    assert cost.trained == trained
+    assert cost.total == 3_212_749_824 + trained
+
+
+def test_bytes_of_a_4_bit_base() -> None:
+    """2.82 G linear weights at 0.516 bytes, 394 M embeddings and the norms at 2."""
+    cost = footprint.of(CONFIGS["lora"](name="a"), LLAMA, "float16")
+    linear = 28 * (2 * 3072 * 3072 + 2 * 3072 * 1024 + 3 * 3072 * 8192)
+    other = 3_212_749_824 - linear
+    assert cost.weights == pytest.approx(linear * (0.5 + 1 / 64 + 1 / 4096) + other * 2, rel=1e-6)
+
+
+COST = Footprint(
+    total=0, trained=0, weights=1000, states=0, kept=10, fixed=0, layer=1, inputs=1, working=0,
+    unpacked=0, width=0, hidden=0, layers=10,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("usable", "expected"),
+    [
+        (5000, (4, False, 5000, True)),
+        (4999, (4, True, 1800, True)),
+        (1500, (2, True, 1400, True)),
+        (1100, (1, True, 1200, False)),
+    ],
+)
+def test_the_plan_keeps_the_batch_whole_if_it_can(usable: int, expected: tuple) -> None:
+    arm = CONFIGS["lora"](name="a", batch_size=4)
+    found = plan.choose(COST, arm, 100, usable)
+    assert (found.micro_batch_size, found.recompute, found.bytes, found.fits) == expected
+
+
+def test_the_study_fits_the_t4_it_was_made_for() -> None:
+    rows = plan.plan(presets.load("colab-t4"), plan.GPUS["T4"])
+    assert {row.stage for row in rows} == {"generation", "preference", "training"}
+    assert all(row.fits and row.gpu_bytes < 15e9 and row.host_bytes < 12.7e9 for row in rows)
+
+
+def test_what_does_not_fit_says_what_would() -> None:
+    config = presets.load("a100", ["training.student.name=meta-llama/Llama-3.1-8B"])
+    training = config.training.model_copy(update={"arms": config.training.arms[1:2]})
+    *_, row = plan.plan(config.model_copy(update={"training": training}), plan.GPUS["T4"])
+    assert not row.fits
+    assert row.advice == "lower training.max_length, or set training.student.quantization: nf4"
