@@ -70,7 +70,7 @@ def mcnemar_midp(better: Any, worse: Any) -> Any:
     from scipy.stats import binom
 
     n, fewer = np.add(better, worse), np.minimum(better, worse)
-    p = 2 * binom.cdf(fewer, n, 0.5) - binom.pmf(fewer, n, 0.5)
+    p = 2 * binom.cdf(fewer - 1, n, 0.5) + binom.pmf(fewer, n, 0.5)  # subtracting loses digits
     return _plain(np.minimum(1.0, p))
 
 

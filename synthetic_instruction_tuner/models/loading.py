@@ -14,6 +14,9 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.models.reference import local_folder
 
+HEADS = ("score", "classifier", "pooler")
+"""Last layers of sequence classifiers: small, and what a reward is read from, so not quantised."""
+
 
 def load_causal(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
     """Load a language model in evaluation mode with its tokenizer.
@@ -47,7 +50,7 @@ def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
 
     tokenizer = load_tokenizer(model)
     tokenizer.padding_side = "right"
-    return _load(AutoModelForSequenceClassification, model, device), tokenizer
+    return _load(AutoModelForSequenceClassification, model, device, HEADS), tokenizer
 
 
 def load_tokenizer(model: ModelConfig) -> Any:
@@ -126,7 +129,7 @@ def compute_dtype(model: ModelConfig, device: str) -> Any:
     return torch.bfloat16 if modern else torch.float16
 
 
-def _load(kind: Any, model: ModelConfig, device: str) -> Any:
+def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = ()) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # a bar a model in every log; downloads have their own
@@ -139,25 +142,33 @@ def _load(kind: Any, model: ModelConfig, device: str) -> Any:
             device_map={"": place},
             use_safetensors=True,
             trust_remote_code=model.trust_remote_code,
-            quantization_config=_quantization(model, dtype),
+            quantization_config=_quantization(model, dtype, whole),
             **_revision(model),
         )
     return loaded.eval()
 
 
-def _quantization(model: ModelConfig, dtype: Any) -> Any:
-    """Return the bitsandbytes settings: NF4 with double quantisation (arXiv 2305.14314) or int8."""
+def _quantization(model: ModelConfig, dtype: Any, whole: tuple[str, ...] = ()) -> Any:
+    """Return the bitsandbytes settings: NF4 with double quantisation (arXiv 2305.14314) or int8.
+
+    Args:
+        model: What to load.
+        dtype: Compute type.
+        whole: Modules that are not quantised; empty for the library's choice (the LM head).
+    """
     if model.quantization == "none":
         return None
     from transformers import BitsAndBytesConfig
 
+    skip = list(whole) or None
     if model.quantization == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skip)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=skip,
     )
 
 

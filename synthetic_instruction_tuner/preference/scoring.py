@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import write_bytes
 from synthetic_instruction_tuner.models.engines import close_engine
+from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
 from synthetic_instruction_tuner.preference.journal import Journal
 from synthetic_instruction_tuner.preference.reward_formats import Encoded
@@ -62,6 +63,8 @@ def score_rewards(study: Study, progress: Progress) -> Manifest:
         close_engine()  # one model in memory at a time
         scorer = RewardModel.load(settings.reward, settings.reward_format)
         score_all(responses, scorer, settings.reward_batch_tokens, journal, progress)
+        del scorer
+        free_memory()  # training runs in a process of its own and needs the device
     return _finish(study, responses, folder, journal)
 
 

@@ -93,6 +93,21 @@ def test_deberta_scores_equal_the_model_alone_on_each_pair(models):
     assert scores(reward, pairs) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_a_quantised_reward_model_keeps_its_head_whole(tmp_path, quantization):
+    import torch
+
+    folder = save_deberta_reward(tmp_path / "model", width=64)
+    whole = scores(RewardModel.load(local(folder)), QUESTIONS)
+    reward = RewardModel.load(
+        ModelConfig(name=str(folder), dtype="float32", quantization=quantization)
+    )
+    model = reward._model
+    assert type(model.classifier) is type(model.pooler.dense) is torch.nn.Linear
+    assert type(model.deberta.encoder.layer[0].output.dense) is not torch.nn.Linear
+    assert scores(reward, QUESTIONS) == pytest.approx(whole, abs=0.3)
+
+
 @pytest.mark.parametrize(("kind", "token"), [("llama", "<|eot_id|>"), ("deberta", "[SEP]")])
 def test_special_tokens_inside_an_answer_stay_text(models, kind, token):
     reward = RewardModel.load(local(models[kind]))
@@ -296,7 +311,9 @@ def test_a_pair_input_model_scores_the_stage_too(models, tmp_path):
     assert score_rewards(study, Silent()).facts["format"] == "pair"
 
 
-def test_from_kept_rows_to_pairs(models, tmp_path):
+def test_from_kept_rows_to_pairs_that_tools_can_load(models, tmp_path):
+    import datasets
+
     study = preference_study(tmp_path, models["responder"], models["llama"], chunk_size=10)
     for responder in study.config.preference.responders:
         for span in missing_spans(study, responder.name):
@@ -310,3 +327,10 @@ def test_from_kept_rows_to_pairs(models, tmp_path):
     assert facts["chosen_above_rejected"] == 1.0
     assert not any(name.startswith("checker") for name in facts)  # not the closed world
     assert build_pairs(study) == made
+    loaded = datasets.load_dataset(str(made.folder), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {
+        "train": facts["train"],
+        "validation": facts["validation"],
+    }
+    (turn,) = loaded["train"][0]["chosen"]
+    assert turn["role"] == "assistant"

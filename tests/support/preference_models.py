@@ -46,7 +46,7 @@ def save_llama_reward(folder: Path, pad: int | None = 1, **settings: object) -> 
     return folder
 
 
-def save_deberta_reward(folder: Path) -> Path:
+def save_deberta_reward(folder: Path, width: int = 32) -> Path:
     """Write DeBERTa-v3 shrunk in width, with the flags of reward-model-deberta-v3-large-v2."""
     import torch
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
@@ -78,8 +78,8 @@ def save_deberta_reward(folder: Path) -> Path:
     torch.manual_seed(2)
     config = DebertaV2Config(
         vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=48,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=512,

@@ -41,6 +41,11 @@ def test_mcnemar_without_a_difference_is_one():
     assert statistics.mcnemar_midp(5, 5) == 1.0
 
 
+def test_a_tiny_p_keeps_its_digits():
+    # 0 against 60: half of the two tables at the ends
+    assert statistics.mcnemar_midp(0, 60) == pytest.approx(0.5**60, rel=1e-9)
+
+
 def test_mcnemar_of_many_tables_at_once():
     found = statistics.mcnemar_midp([1, 0], [7, 0])
     assert list(found) == pytest.approx([0.0390625, 1.0])
