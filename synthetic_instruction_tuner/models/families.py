@@ -115,7 +115,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "qwen-3-instruct",
         marks=("<|im_start|>", "<tool_call>"),
-        absent=("</think>", "You are ", "<|im_sep|>"),
+        absent=("</think>", "You are Qwen", "You are a helpful", "<|im_sep|>"),
     ),
     Family(
         "gemma-2",
@@ -133,7 +133,11 @@ FAMILIES: tuple[Family, ...] = (
         absent=("<|end|>\n", "<|im_sep|>"),
     ),
     Family("mistral", marks=("[INST]", "[/INST]"), system="user", stop=("[/INST]",)),
-    Family("smollm-2", marks=("<|im_start|>", "named SmolLM, trained by Hugging Face")),
+    Family(
+        "smollm-2",
+        marks=("<|im_start|>", "named SmolLM, trained by Hugging Face"),
+        absent=("## Metadata",),
+    ),
     Family(
         "smollm-3",
         marks=("<|im_start|>", "## Metadata", "reasoning_mode"),

@@ -25,6 +25,7 @@ FIXED_DATE = date(2024, 7, 26)
 """What templates print as today: Llama 3.1's own default, so that a render is equal every day."""
 SENTINEL = "Zyxwvut sentinel tuvwxyz"
 _PROBES = ("Write", "How", "explain", "Is", "2", "A")
+_CLOCK = re.compile(r"""strftime_now\(\s*(['"])(.+?)\1\s*\)""")
 _THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 
 
@@ -134,9 +135,10 @@ class ChatTemplate:
             turns[0] = {"role": "user", "content": f"{system}\n\n{first['content']}"}
         return turns
 
+    @cached_property
     def _options(self) -> dict[str, Any]:
         return {
-            "strftime_now": FIXED_DATE.strftime,  # shadows the clock that templates may ask
+            "chat_template": pin_date(template_text(self.tokenizer)),
             "date_string": FIXED_DATE.strftime("%d %b %Y"),
             **self.family.options,
         }
@@ -147,13 +149,13 @@ class ChatTemplate:
             add_generation_prompt=add_generation_prompt,
             tokenize=True,
             return_dict=False,
-            **self._options(),
+            **self._options,
         )
         return ids
 
     def _text(self, turns: Sequence[Message]) -> str:
         text: str = self.tokenizer.apply_chat_template(
-            list(turns), tokenize=False, **self._options()
+            list(turns), tokenize=False, **self._options
         )
         return text
 
@@ -193,15 +195,38 @@ def chat_template(
     Raises:
         ConfigurationError: If the tokenizer has no chat template, or of no known family.
     """
-    text = tokenizer.chat_template
-    if not text:
+    chosen = find_family(family, template_text(tokenizer))
+    return ChatTemplate(tokenizer, chosen, tuple(end_ids))
+
+
+def template_text(tokenizer: Any) -> str:
+    """Return the text of a tokenizer's chat template, the default one if it has several.
+
+    Raises:
+        ConfigurationError: If it has none.
+    """
+    if not tokenizer.chat_template:
         raise ConfigurationError(
             f"the tokenizer of {tokenizer.name_or_path!r} has no chat template: it seems to be a "
             "base model; instructions are drawn from an instruct model"
         )
-    if not isinstance(text, str):
-        text = tokenizer.get_chat_template()
-    return ChatTemplate(tokenizer, find_family(family, text), tuple(end_ids))
+    text: str = tokenizer.get_chat_template()
+    return text
+
+
+def pin_date(template: str) -> str:
+    """Write the fixed date into a template where it asks the clock.
+
+    Raises:
+        ConfigurationError: If it asks for the date in a form that is not written out.
+    """
+    pinned = _CLOCK.sub(lambda found: repr(FIXED_DATE.strftime(found[2])), template)
+    if "strftime_now(" in pinned:
+        raise ConfigurationError(
+            "the chat template asks the clock in a form that cannot be pinned, so that prompts "
+            "would change from day to day; give the tokenizer a template with a fixed date"
+        )
+    return pinned
 
 
 def _common_prefix(lists: Sequence[Sequence[int]]) -> list[int]:
