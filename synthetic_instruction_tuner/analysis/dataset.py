@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
@@ -44,37 +43,14 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "drawn": drawn,
         "kept": len(kept),
         "rejected": len(rejected),
-        "kept_share": len(kept) / drawn if drawn else None,
         "target": study.config.filtering.target,
-        "valid_share": measures.get("valid_share"),
+        "measures": measures,
         "rules": _by_rule(rejected),
         "splits": dict(sorted(Counter(one.split for one in kept).items())),
         "domains": dict(sorted(Counter(one.domain for one in kept).items())),
         "clusters": len({one.cluster for one in kept}),
-        "statistics": describe_texts(kept),
         "examples": [_shown(one) for one in _pick(kept, EXAMPLES_KEPT)],
         "generation": _generation(study),
-    }
-
-
-def describe_texts(kept: Sequence[Example]) -> dict[str, Any]:
-    """Lengths in words (split on white space) and quality of the kept rows."""
-    return {
-        "instruction_words": _spread(len(one.instruction.split()) for one in kept),
-        "response_words": _spread(len(one.response.split()) for one in kept),
-        "quality": _spread(one.quality for one in kept),
-    }
-
-
-def _spread(values: Iterable[float]) -> dict[str, float | None]:
-    known = sorted(values)
-    if not known:
-        return {"mean": None, "median": None, "least": None, "most": None}
-    return {
-        "mean": statistics.fmean(known),
-        "median": float(statistics.median(known)),
-        "least": float(known[0]),
-        "most": float(known[-1]),
     }
 
 

@@ -60,24 +60,24 @@ FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
     "generation_success": (
         "Valid draws",
         "percent",
-        lambda store: dig(store, "dataset", "valid_share"),
+        lambda store: dig(store, "dataset", "measures", "valid_share"),
     ),
     "instruction_words": (
         "Mean instruction length, words",
         "decimal",
-        lambda store: dig(store, "dataset", "statistics", "instruction_words", "mean"),
+        lambda store: dig(store, "dataset", "measures", "mean_instruction_words"),
     ),
     "response_words": (
         "Mean response length, words",
         "decimal",
-        lambda store: dig(store, "dataset", "statistics", "response_words", "mean"),
+        lambda store: dig(store, "dataset", "measures", "mean_response_words"),
     ),
     "kept_rows": ("Rows kept", "count", lambda store: dig(store, "dataset", "kept")),
     "target_rows": ("Rows wanted", "count", lambda store: dig(store, "dataset", "target")),
     "quality": (
         "Mean quality score",
         "ratio",
-        lambda store: dig(store, "dataset", "statistics", "quality", "mean"),
+        lambda store: dig(store, "dataset", "measures", "mean_quality"),
     ),
     "preference_pairs": (
         "Preference pairs",

@@ -97,11 +97,7 @@ class Deck:
         colour: str = INK,
         **style: Any,
     ) -> None:
-        """Write paragraphs in the largest of the sizes that fits.
-
-        Raises:
-            StageError: If even the smallest does not fit.
-        """
+        """Write paragraphs in the largest of the sizes that fits."""
         shape = self.slide.shapes.add_textbox(*box.emu)
         self._write(shape.text_frame, box, paragraphs, sizes, colour, **style)
 
@@ -121,11 +117,9 @@ class Deck:
         from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
         from pptx.util import Pt
 
-        shown, (width, height) = list(paragraphs), box.points
+        width, height = box.points
         room = (width - INDENT * 72 if bullets else width, height)
-        size = fitting.fitting_size(shown, sizes, room, gap, bold)
-        if size is None:
-            raise StageError(f"a slide's text does not fit its box: {shown[0][:60]!r} ...")
+        shown, size = fit_text(paragraphs, sizes, room, gap, bold)
         frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.TOP
         for number, text in enumerate(shown):
             paragraph = frame.paragraphs[0] if number == 0 else frame.add_paragraph()
@@ -136,12 +130,14 @@ class Deck:
             add_run(paragraph, text, size, colour, bold)
 
     def _line(self, box: Box) -> None:
+        from pptx.oxml.ns import qn
         from pptx.util import Pt
 
         left, top, width, _ = box.emu
         line = self.slide.shapes.add_connector(1, left, top, left + width, top)
         line.line.color.rgb, line.line.width = rgb(LINE), Pt(1)
-        line.shadow.inherit = False
+        style = line._element.find(qn("p:style"))  # the theme would add a shadow
+        line._element.remove(style)
 
     def table(
         self,
@@ -161,10 +157,7 @@ class Deck:
             left: Columns of text, set left.
         """
         inches = [box.width * one / sum(widths) for one in widths]
-        found = table_size(header, rows, inches, box.height)
-        if found is None:
-            raise StageError(f"a slide's table does not fit: {header[0]!r}, {len(rows)} rows")
-        size, heights = found
+        rows, size, heights = fit_table(header, rows, inches, box.height)
         shape = self.slide.shapes.add_table(
             len(rows) + 1, len(header), *Box(box.left + 0.05, *box[1:3], sum(heights)).emu
         )
@@ -200,6 +193,8 @@ CELL_MARGIN = 0.07
 """Inches left and right in a cell."""
 INDENT = 0.28
 """Inches between a bullet and its text."""
+MORE = "… more in the report"
+"""Stands for what a slide has no room for."""
 TABLE_SIZES = (16, 15, 14, 13, 12, 11, 10, 9, 8)
 
 
@@ -228,6 +223,39 @@ def table_size(
         if sum(heights) <= height and (whole or size == sizes[-1]):
             return size, heights
     return None
+
+
+def fit_table(
+    header: Sequence[str], rows: Sequence[Sequence[Entry]], inches: Sequence[float], height: float
+) -> tuple[Sequence[Sequence[Entry]], int, list[float]]:
+    """Choose the font size; where even the smallest is too large, leave rows to the report.
+
+    Raises:
+        StageError: If not even one row fits.
+    """
+    blank = [Entry("")] * (len(header) - 1)
+    for count in range(len(rows), -1, -1):
+        shown = rows if count == len(rows) else [*rows[:count], [Entry(MORE), *blank]]
+        found = table_size(header, shown, inches, height)
+        if found is not None:
+            return shown, *found
+    raise StageError(f"a slide's table does not fit: {header[0]!r}")
+
+
+def fit_text(
+    paragraphs: Sequence[str],
+    sizes: Sequence[int],
+    room: tuple[float, float],
+    gap: float,
+    bold: bool,
+) -> tuple[list[str], int]:
+    """Choose the font size; where even the smallest is too large, leave text to the report."""
+    for count in range(len(paragraphs), 0, -1):
+        shown = list(paragraphs[:count]) + ([MORE] if count < len(paragraphs) else [])
+        size = fitting.fitting_size(shown, sizes, room, gap, bold)
+        if size is not None:
+            return shown, size
+    return [fitting.shorten(paragraphs[0], sizes[-1], room)], sizes[-1]
 
 
 def _bullet(paragraph: Any) -> None:

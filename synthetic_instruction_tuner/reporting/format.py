@@ -24,11 +24,10 @@ def whole_percent(value: float) -> str:
 def small_percent(value: float) -> str:
     """Write a tiny share with two significant digits: 0.000019 -> 0.0019 %."""
     scaled = 100 * value
-    return (
-        f"{scaled:.1f}{SPACE}%"
-        if scaled >= 1
-        else f"{float(f'{scaled:.2g}'):.10f}".rstrip("0").rstrip(".") + f"{SPACE}%"
-    )
+    if scaled >= 1:
+        return f"{scaled:.1f}{SPACE}%"
+    digits = f"{float(f'{scaled:.2g}'):.10f}".rstrip("0").rstrip(".")
+    return f"{digits}{SPACE}%"
 
 
 def points(value: float) -> str:
@@ -39,7 +38,7 @@ def points(value: float) -> str:
 def delta(value: float) -> str:
     """Write a difference in percentage points with its sign: 0.041 -> +4.1."""
     text = _signed(100 * value, 1)
-    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+    return text if text.startswith(MINUS) or text == "0.0" else f"+{text}"
 
 
 def count(value: float) -> str:

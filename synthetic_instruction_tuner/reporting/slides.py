@@ -98,10 +98,10 @@ def _setup(deck: Deck, results: Results, charts: Charts) -> None:
 
 def _data(deck: Deck, results: Results, charts: Charts) -> None:
     if "funnel" in charts:
-        deck.chart(charts["funnel"], results.models, Box(0.7, 1.55, 6.1, 5.2))
+        deck.chart(charts["funnel"], results.models, Box(0.7, 1.55, 4.6, 5.2))
     rows = entries(results, tables.gates(results))
     header = ("Acceptance criterion", "Measured", "Required", "Result")
-    deck.table(header, rows, (3, 1.2, 1.6, 1.3), Box(6.95, 1.6, 5.7, 5.2), frozenset({0, 3}))
+    deck.table(header, rows, (3.6, 1.1, 1.7, 1), Box(5.4, 1.6, 7.2, 5.2), frozenset({0, 3}))
 
 
 def _methods(deck: Deck, results: Results, charts: Charts) -> None:
@@ -127,9 +127,9 @@ def _preference(deck: Deck, results: Results, charts: Charts) -> None:
     if name in charts:
         deck.chart(charts[name], results.models, LEFT)
     lines = [results.text(one) for one in findings.preference(results)]
-    deck.text(Box(8.35, 1.6, 4.3, 2.2), lines, (16, 15, 14, 13, 12))
+    deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14, 13, 12, 11))
     rows = entries(results, tables_data.preference(results))
-    deck.table(("Pairs", ""), rows, (2.4, 1), Box(8.35, 3.9, 4.3, 2.8))
+    deck.table(("Pairs", ""), rows, (2.4, 1), Box(8.35, 3.4, 4.3, 3.4))
 
 
 def _answers(deck: Deck, results: Results, charts: Charts) -> None:

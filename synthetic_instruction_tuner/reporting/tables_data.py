@@ -12,14 +12,14 @@ def data(results: Results) -> Table:
     """The data set in figures."""
     entries = [
         ("Rows drawn", "dataset/drawn", "count"),
-        ("Valid draws", "dataset/valid_share", "percent"),
+        ("Valid draws", "dataset/measures/valid_share", "percent"),
         ("Rows kept", "dataset/kept", "count"),
-        ("Share kept", "dataset/kept_share", "percent"),
+        ("Share kept", "dataset/measures/kept_share", "percent"),
         ("For training", "dataset/splits/train", "count"),
         ("Held out for validation", "dataset/splits/validation", "count"),
-        ("Instruction, mean words", "dataset/statistics/instruction_words/mean", "decimal"),
-        ("Response, mean words", "dataset/statistics/response_words/mean", "decimal"),
-        ("Quality score, mean", "dataset/statistics/quality/mean", "ratio"),
+        ("Instruction, mean words", "dataset/measures/mean_instruction_words", "decimal"),
+        ("Response, mean words", "dataset/measures/mean_response_words", "decimal"),
+        ("Quality score, mean", "dataset/measures/mean_quality", "ratio"),
     ]
     entries += [
         ("Generation speed, tokens/s", "dataset/generation/tokens_per_second", "count"),

@@ -159,7 +159,12 @@ def write_filtered(study: Study) -> None:
         for stage, rule, count in RULES
         for n in range(count)
     ]
-    facts = {"measures": {"drawn": len(kept) + len(rejected), "valid_share": 0.975}}
+    drawn = len(kept) + len(rejected)
+    measures = {
+        "drawn": drawn, "kept": len(kept), "kept_share": len(kept) / drawn, "valid_share": 0.975,
+        "mean_quality": 0.82, "mean_instruction_words": 7.0, "mean_response_words": 6.0,
+    }  # fmt: skip
+    facts = {"measures": measures}
     write(study, study.filtered, facts, 1.25, examples=kept, rejected=rejected)
 
 
@@ -200,8 +205,9 @@ def _responder(chosen: float, rejected: float) -> dict[str, float]:
     }
 
 
-def write_run(study: Study, subject: Subject, **changes: Any) -> None:
+def write_run(study: Study, model: Subject, **changes: Any) -> None:
     """Commit how one arm was trained."""
+    subject = model
     assert subject.arm is not None
     trained, seconds, megabytes = COST[subject.arm.name]
     preference = getattr(subject.arm, "data", "sft") == "preference"
