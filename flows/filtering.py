@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.filtering import filter_rows
@@ -11,14 +12,19 @@ from tasks.step import budget_used_up, call, working
 
 
 @flow(name="filtering", flow_run_name="{config.name}: filtering")
-def filtering(config: StudyConfig, workspace: str | None = None) -> None:
+def filtering(
+    config: StudyConfig,
+    workspace: Workspace | str | None = None,
+    credentials: HubCredentials | None = None,
+) -> None:
     """Keep the rows that pass every rule, draw more while the target is not reached, and split.
 
     Args:
         config: The study.
         workspace: Folder of the study; ./workspace/<name> if not given.
+        credentials: Hugging Face token for gated models; the worker's own if not given.
     """
-    with working(config, workspace) as study:
+    with working(config, workspace, credentials) as study:
         needed: int | None = config.generation.draws
         while needed is not None:
             generation(config, str(study.root), needed)

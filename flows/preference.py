@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.preference.run import missing_spans
 from tasks.preference import build_pairs, draw_responses, finish_responses, score_rewards
@@ -11,14 +12,19 @@ from tasks.step import budget_used_up, call, within_budget, working
 
 
 @flow(name="preference", flow_run_name="{config.name}: preference")
-def preference(config: StudyConfig, workspace: str | None = None) -> None:
+def preference(
+    config: StudyConfig,
+    workspace: Workspace | str | None = None,
+    credentials: HubCredentials | None = None,
+) -> None:
     """Let several models answer, rank the answers, pair best with worst.
 
     Args:
         config: The study.
         workspace: Folder of the study; ./workspace/<name> if not given.
+        credentials: Hugging Face token for gated models; the worker's own if not given.
     """
-    with working(config, workspace) as study:
+    with working(config, workspace, credentials) as study:
         for responder in config.preference.responders:
             name = responder.name
             for first, last in within_budget(study, missing_spans(study, name)):

@@ -6,6 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from blocks import HubCredentials, LanguageModel, RewardModel, Workspace
+from blocks.choice import with_models
 from flows.evaluation import evaluation
 from flows.filtering import filtering
 from flows.generation import generation
@@ -30,7 +32,13 @@ STAGE_FLOWS = {
 
 @flow(name="study", flow_run_name="{config.name}")
 def study(
-    config: StudyConfig, workspace: str | None = None, until: Stage = "report"
+    config: StudyConfig,
+    workspace: Workspace | str | None = None,
+    until: Stage = "report",
+    teacher: LanguageModel | None = None,
+    student: LanguageModel | None = None,
+    reward_model: RewardModel | None = None,
+    credentials: HubCredentials | None = None,
 ) -> State[None]:
     """Run a whole study; whatever is already done and whole is not done again.
 
@@ -38,11 +46,16 @@ def study(
         config: The study.
         workspace: Folder of the study; ./workspace/<name> if not given.
         until: Last stage to run.
+        teacher: Instead of generation.teacher.
+        student: Instead of training.student.
+        reward_model: Instead of preference.reward.
+        credentials: Hugging Face token for gated models; the worker's own if not given.
 
     Returns:
         Completed, with the reason in its message where a session budget ended the run early.
     """
-    with working(config, workspace) as opened:
+    config = with_models(config, teacher, student, reward_model)
+    with working(config, workspace, credentials) as opened:
         for stage in stages_until(opened, until):
             STAGE_FLOWS[stage](config, str(opened.root))
             if reason := budget_used_up(opened):

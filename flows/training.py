@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from prefect import flow
 
+from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.step import call, within_budget, working
 from tasks.training import train_arm
 
 
 @flow(name="training", flow_run_name="{config.name}: training")
-def training(config: StudyConfig, workspace: str | None = None) -> None:
+def training(
+    config: StudyConfig,
+    workspace: Workspace | str | None = None,
+    credentials: HubCredentials | None = None,
+) -> None:
     """Adapt the student with every arm of the study.
 
     Args:
         config: The study.
         workspace: Folder of the study; ./workspace/<name> if not given.
+        credentials: Hugging Face token for gated models; the worker's own if not given.
     """
-    with working(config, workspace) as study:
+    with working(config, workspace, credentials) as study:
         for subject in within_budget(study, study.subjects[1:]):
             call(train_arm, study, study.trained(subject), subject.name)

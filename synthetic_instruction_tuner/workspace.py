@@ -35,8 +35,12 @@ _held: set[Path] = set()
 
 
 def default_root(config: StudyConfig) -> Path:
-    """Return where a study lives if nothing else is said: ./workspace/<name>."""
-    return Path("workspace") / config.name
+    """Return where a study lives if nothing else is said: ./workspace/<name>.
+
+    A worker starts its runs in other folders than a person would, and on Colab everything belongs
+    on Drive: TUNER_WORKSPACES names another parent folder for all studies.
+    """
+    return Path(os.environ.get("TUNER_WORKSPACES") or "workspace") / config.name
 
 
 def open_study(config: StudyConfig, root: Path) -> Study:

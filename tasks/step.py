@@ -16,6 +16,7 @@ from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
 
+from blocks import HubCredentials, Workspace
 from blocks.results import FOLDER, JsonResults, WorkspaceResults, register
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
@@ -24,6 +25,8 @@ from synthetic_instruction_tuner.files import slug
 from synthetic_instruction_tuner.session import Session
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
+from tasks.gpu import one_gpu
+from tasks.watching import watch
 
 _storages: dict[Path, WorkspaceResults] = {}
 _sessions: dict[Path, Session] = {}
@@ -75,7 +78,8 @@ def call(one: Task[..., Any], study: Study, artifact: Artifact, *arguments: Any)
         result_storage=_storage(study.root),
     )
     key = f"{slug(artifact.name)}-{artifact.identity}"
-    return configured(study.config, str(study.root), key, *arguments)
+    with one_gpu(artifact.stage):
+        return configured(study.config, str(study.root), key, *arguments)
 
 
 def _storage(root: Path) -> WorkspaceResults:
@@ -101,9 +105,16 @@ def summary(manifest: Manifest) -> dict[str, Any]:
 
 
 @contextmanager
-def working(config: StudyConfig, workspace: str | None) -> Iterator[Study]:
+def working(
+    config: StudyConfig,
+    workspace: Workspace | str | None,
+    credentials: HubCredentials | None = None,
+) -> Iterator[Study]:
     """Open a study as its only writer; a flow inside a flow of the same study shares the lease."""
-    study = open_study(config, Path(workspace) if workspace else default_root(config))
+    watch()
+    if credentials is not None:
+        credentials.log_in()
+    study = open_study(config, _root(config, workspace))
     with lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
@@ -113,6 +124,12 @@ def working(config: StudyConfig, workspace: str | None) -> Iterator[Study]:
         finally:
             if outermost:
                 del _sessions[study.root]
+
+
+def _root(config: StudyConfig, workspace: Workspace | str | None) -> Path:
+    if isinstance(workspace, Workspace):
+        return workspace.folder()
+    return Path(workspace) if workspace else default_root(config)
 
 
 def within_budget(study: Study, pieces: Iterable[Item]) -> Iterator[Item]:

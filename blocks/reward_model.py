@@ -1,0 +1,36 @@
+"""A reward model under a name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from synthetic_instruction_tuner.config import ModelConfig
+
+
+class RewardModel(Block):
+    """A sequence-classification model that scores responses, and what it reads."""
+
+    _block_type_name = "Reward model"
+    _block_type_slug = "reward-model"
+    _description = "A sequence-classification model that scores responses, and how it is loaded."
+
+    model: ModelConfig = Field(title="Model", description="Which model, and how it is loaded.")
+    format: Literal["auto", "pair", "chat"] = Field(
+        default="auto",
+        title="Format",
+        description='What it reads: "pair" (question and answer as two texts), "chat" (its own '
+        "chat template); auto: by its architecture.",
+    )
+
+    def check(self) -> None:
+        """Find out whether the model can be had, by loading its tokenizer.
+
+        Raises:
+            MissingModelError: Says why not: unknown, gated without a token, no connection.
+        """
+        from synthetic_instruction_tuner.models.loading import load_tokenizer
+
+        load_tokenizer(self.model)

@@ -1,0 +1,72 @@
+"""What a run started by a worker shows in the Prefect UI: log lines and progress."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import httpx
+from prefect import runtime
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from synthetic_instruction_tuner import progress
+from synthetic_instruction_tuner.progress import LogProgress
+from tasks.loggers import LOGGERS
+
+EVERY_SECONDS = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+def watch() -> None:
+    """Show this process's work in the UI, if a deployment started it; else change nothing."""
+    if runtime.deployment.id is None:
+        return
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    progress.listen(RunProgress)
+
+
+def artifact_key(text: str) -> str:
+    """Turn a title into what Prefect allows as a key: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+class RunProgress:
+    """One piece of work as a log line and a progress artifact, both every 15 seconds.
+
+    Short work leaves log lines only: a hosted server counts requests.
+    """
+
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title, self._clock = title, clock
+        self._line = LogProgress(title, EVERY_SECONDS)
+        self._next = clock() + EVERY_SECONDS
+        self._artifact: UUID | None = None
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Write a line and move the bar if it is time."""
+        self._line.update(done, total, note)
+        if total <= 0 or not self._is_due(done, total):
+            return
+        self._next = self._clock() + EVERY_SECONDS
+        try:
+            self._show(100 * done / total, f"{self._title}: {done}/{total} {note}".rstrip())
+        except httpx.HTTPError as error:  # the work goes on while the server is away
+            logger.warning("progress of %s could not be shown: %s", self._title, error)
+
+    def _is_due(self, done: int, total: int) -> bool:
+        if done >= total:
+            return self._artifact is not None
+        return self._clock() >= self._next
+
+    def _show(self, percent: float, text: str) -> None:
+        if self._artifact is None:
+            self._artifact = create_progress_artifact(  # type: ignore[assignment]
+                percent, key=artifact_key(f"progress-{self._title}"), description=text
+            )
+        else:
+            update_progress_artifact(self._artifact, percent, description=text)

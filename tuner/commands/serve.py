@@ -1,0 +1,69 @@
+"""`tuner serve`: run flows from the Prefect UI with one process and no work pool."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from synthetic_instruction_tuner import __version__, presets
+from synthetic_instruction_tuner.config import StudyConfig
+from tuner import deployment_file
+from tuner.options import Assignments, StudyName
+
+
+def serve(
+    study: StudyName = "sandbox",
+    assignments: Assignments = None,
+    limit: Annotated[int, typer.Option(help="Runs at once; one GPU carries one.", min=1)] = 1,
+    schedule: Annotated[
+        bool, typer.Option("--schedule", help="Start with generation's schedule switched on.")
+    ] = False,
+) -> None:
+    """Serve a study and its scheduled generation until stopped; two deployments, no worker."""
+    config = presets.load(study, assignments or [])
+    from prefect import serve as serve_deployments
+    from prefect.client.orchestration import get_client
+
+    from tuner import server
+
+    with get_client(sync_client=True) as client:
+        server.require(client)
+    _announce_environment()
+    serve_deployments(*deployments(config, schedule), limit=limit)
+
+
+def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
+    """Make the two deployments of a study."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.schedules import Cron
+
+    from flows.scheduled_generation import scheduled_generation
+    from flows.study import study
+
+    shared: dict[str, Any] = {
+        "name": config.name,
+        "version": __version__,
+        "tags": [config.name],
+        "parameters": {"config": config.model_dump(mode="json")},
+    }
+    session = {"session": {"minutes": deployment_file.SESSION_MINUTES}}
+    hourly = Cron("0 * * * *", timezone="UTC", slug="hourly", active=schedule, parameters=session)
+    one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    return [
+        study.to_deployment(**shared),
+        scheduled_generation.to_deployment(**shared, schedule=hourly, concurrency_limit=one),
+    ]
+
+
+def _announce_environment() -> None:
+    """Give the runs, which are processes of their own, what a worker gets from the work pool."""
+    for name, value in deployment_file.ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(serve)
