@@ -14,7 +14,8 @@ LLAMA_SYSTEM = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
 LLAMA_DATE = f"{LLAMA_SYSTEM}Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
 LLAMA_USER = "<|start_header_id|>user<|end_header_id|>\n\n"
 SMOLLM_3 = (
-    "<|im_start|>system\n## Metadata\n\nKnowledge Cutoff Date: June 2025\nToday Date: 26 July 2024\n"
+    "<|im_start|>system\n## Metadata\n\n"
+    "Knowledge Cutoff Date: June 2025\nToday Date: 26 July 2024\n"
     "Reasoning Mode: /no_think\n\n## Custom Instructions\n\n"
 )
 # family: (prefix, prefix with the steering prompt "Ask.")

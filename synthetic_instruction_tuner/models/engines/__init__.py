@@ -33,7 +33,10 @@ def open_engine(
         engine: What runs it.
         server: The server, for engine "completions".
     """
-    key = f"{engine} {model.model_dump_json()} {server.model_dump_json() if server else ''}"
+    key = f"{engine} {model.model_dump_json()}"
+    if engine == "completions":
+        server = server or CompletionsConfig()
+        key += server.model_dump_json()
     with _lock:
         if key not in _open:
             _close()
@@ -59,7 +62,8 @@ def _make(model: ModelConfig, engine: EngineName, server: CompletionsConfig | No
     if engine == "completions":
         from synthetic_instruction_tuner.models.engines.completions import CompletionsEngine
 
-        return CompletionsEngine(model, server or CompletionsConfig())
+        assert server is not None
+        return CompletionsEngine(model, server)
     if engine == "vllm":
         from synthetic_instruction_tuner.models.engines.vllm import VllmEngine
 

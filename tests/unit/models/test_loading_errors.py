@@ -1,0 +1,35 @@
+import pytest
+
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.models.loading import explain
+
+MODEL = ModelConfig(name="org/model", revision="v2")
+
+
+def raised(kind: str, text: str = "x") -> OSError:
+    """An error as transformers raises it: an OSError with the Hub's own error as its cause."""
+    cause = type(kind, (Exception,), {})("hub")
+    error = OSError(text)
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (
+            raised("GatedRepoError"),
+            "is gated: accept its licence at https://huggingface.co/org/model",
+        ),
+        (raised("RevisionNotFoundError"), "has no revision 'v2'"),
+        (raised("RepositoryNotFoundError"), "is not on the Hub, or private"),
+        (raised("LocalEntryNotFoundError"), "the Hub cannot be reached"),
+        (raised("ConnectError"), "the Hub cannot be reached"),
+        (OSError("no file named model.safetensors"), "pickled weights are never opened"),
+        (OSError("disk on fire"), "cannot be loaded: disk on fire"),
+    ],
+)
+def test_every_error_says_what_to_do(error, advice):
+    message = explain(MODEL, error)
+    assert message.startswith("model 'org/model' ")
+    assert advice in message
