@@ -89,7 +89,10 @@ class ItemIndex:
         window = self._config.window
         long = [number for number, text in enumerate(self._texts) if len(text) >= window]
         hashes = [stretches(self._texts[number], window) for number in long]
-        owners = [np.full(len(one), number) for one, number in zip(hashes, long, strict=True)]
+        owners = [
+            np.full(len(one), number, dtype=np.int32)
+            for one, number in zip(hashes, long, strict=True)
+        ]
         flat = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint64)
         order = np.argsort(flat, kind="stable")
         self._hashes = flat[order]

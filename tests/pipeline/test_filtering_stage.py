@@ -246,3 +246,18 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path, monkeypatch):
             filter_rows(study, 20, Silent())
     assert study.store.find(study.filtered) is None
     assert filter_rows(study, 20, Silent()).manifest.files == whole
+
+
+def test_datasets_loads_the_folders_as_they_are(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    study = drawn_study(tmp_path / "workspace", 20)
+    manifest = filter_rows(study, 20, Silent()).manifest
+    filtered = datasets.load_dataset(str(manifest.folder), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(rows) for name, rows in filtered.items()} == {"train": 10, "validation": 2}
+    assert filtered["train"][0]["completion"] == [{"role": "assistant", "content": SAID}]
+    raw = datasets.load_dataset(
+        str(study.store.folder(study.raw)), cache_dir=str(tmp_path / "cache")
+    )
+    assert raw["train"]["index"][:] == list(range(20))
