@@ -5,6 +5,7 @@ The fast scorer is used only if it does. Both numbers are kept in the result's m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,7 +27,8 @@ class Agreement:
     Attributes:
         requests: Requests compared.
         largest: Largest absolute difference of a log-likelihood.
-        changed: Items whose best choice differs, or requests whose greedy flag differs.
+        changed: Items whose best choice differs, and requests whose greedy flag differs or that
+            one scorer gave no number.
         tolerance: The largest difference allowed.
         used: The scorer that is used from here on: "fast" or "plain".
     """
@@ -70,8 +72,9 @@ def compare(
         for one, other in zip(ours, theirs, strict=True):
             difference = abs(one.logprob - other.logprob)
             # NaN compares false with everything: it must not pass for agreement.
-            largest = difference if not difference <= largest else largest
-            changed += one.greedy != other.greedy
+            known = math.isfinite(difference)
+            largest = max(largest, difference) if known else largest
+            changed += one.greedy != other.greedy or not known
         changed += _best(ours) != _best(theirs)
     agrees = largest < tolerance and changed == 0
     used = "fast" if agrees else "plain"

@@ -1,0 +1,174 @@
+"""Benchmark rows: shapes, subsets, identities, and what is wrong said before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.evaluation_bench import arc, hellaswag, mmlu, truthfulqa, write, write_data
+
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.evaluation import items, rows, subsets
+
+
+def config(data_dir: str | None, *benchmarks: dict) -> StudyConfig:
+    settings = {"data_dir": data_dir, "benchmarks": list(benchmarks)}
+    return StudyConfig.model_validate({"evaluation": settings})
+
+
+@pytest.mark.parametrize(
+    ("shape", "row", "change", "fault"),
+    [
+        ("mmlu", mmlu("x", 1), {"answer": 4}, "has answer=4; allowed: a number from 0 to 3"),
+        ("mmlu", mmlu("x", 1), {"answer": True}, "has answer=True"),
+        ("mmlu", mmlu("x", 1), {"choices": ["a", "b"]}, "allowed: a list of four texts"),
+        ("mmlu", mmlu("x", 1), {"question": " "}, "has question=' '; allowed: a text"),
+        ("hellaswag", hellaswag(1), {"label": 1}, 'allowed: one of "0", "1", "2", "3"'),
+        ("arc", arc(1), {"answerKey": "E"}, "has answerKey='E'; allowed: ['A', 'B', 'C', 'D']"),
+        ("arc", arc(1), {"choices": {"text": ["a", "b"], "label": ["A"]}}, "labels distinct"),
+        (
+            "truthfulqa",
+            truthfulqa(1),
+            {"mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}},
+            "the first choice true and no other",
+        ),
+        (
+            "truthfulqa",
+            truthfulqa(1),
+            {"mc2_targets": {"choices": ["a", "b"], "labels": [1, 1]}},
+            "labels 0 and 1",
+        ),
+    ],
+)
+def test_faults_name_field_value_and_what_is_allowed(
+    shape: str, row: dict, change: dict, fault: str
+) -> None:
+    assert rows.find_fault(row, shape) is None
+    assert fault in str(rows.find_fault(row | change, shape))
+    missing = {name: value for name, value in row.items() if name != next(iter(change))}
+    assert "has no field" in str(rows.find_fault(missing, shape))
+
+
+def test_errors_name_file_and_row(tmp_path: Path) -> None:
+    path = tmp_path / "test.jsonl"
+    write(path, [mmlu("x", 1), mmlu("x", 2) | {"answer": "B"}])
+    with pytest.raises(ConfigurationError, match=r"test.jsonl: row 2 has answer='B'"):
+        rows.read_rows(path, "mmlu")
+    path.write_text('{"question": 1}\n{broken\n')
+    with pytest.raises(ConfigurationError, match="line 2 is not JSON"):
+        rows.read_rows(path)
+    path.write_text("")
+    with pytest.raises(ConfigurationError, match="holds no rows"):
+        rows.read_rows(path)
+
+
+def test_parquet_rows_are_read_like_json_lines(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    content = [arc(number) for number in range(3)]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(content), tmp_path / "test.parquet")
+    assert rows.read_rows(tmp_path / "test.parquet", "arc") == content
+
+
+def test_items_of_a_folder(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    study = config(
+        str(data),
+        {"name": "mmlu", "num_fewshot": 5},
+        {"name": "hellaswag", "items": 4},
+        {"name": "truthfulqa_mc1"},
+        {"name": "truthfulqa_mc2"},
+    )
+    facts = items.write_items(study, tmp_path / "out")
+    assert facts["items"] == {
+        "mmlu-5shot": 12,
+        "hellaswag": 4,
+        "truthfulqa_mc1": 5,
+        "truthfulqa_mc2": 5,
+    }
+    tasks = json.loads((tmp_path / "out/tasks.json").read_text())
+    assert [task["task"] for task in tasks["mmlu-5shot"]] == ["mmlu_anatomy", "mmlu_astronomy"]
+    assert len(tasks["hellaswag"][0]["chosen"]) == 4
+    texts = [json.loads(line) for line in (tmp_path / "out/texts.jsonl").read_text().splitlines()]
+    assert len(texts) == 12 + 4 + 5 + 5
+    assert {one["benchmark"] for one in texts} == {
+        "mmlu", "hellaswag", "truthfulqa_mc1", "truthfulqa_mc2",
+    }  # fmt: skip
+
+
+def test_same_settings_write_the_same_bytes(tmp_path: Path) -> None:
+    study = config("sandbox", {"name": "arc_easy", "items": 30}, {"name": "instructions"})
+    contents = []
+    for name in ("a", "b"):
+        items.write_items(study, tmp_path / name)
+        found = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        contents.append([(path.relative_to(tmp_path / name), path.read_bytes()) for path in found])
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("hellaswag", "data_dir holds no such folder"),
+        ("hellaswag/validation.jsonl", r"has no validation.jsonl or validation.parquet"),
+        ("mmlu/anatomy/dev.jsonl", r"anatomy has no dev.jsonl or dev.parquet"),
+    ],
+)
+def test_missing_files_are_named(tmp_path: Path, damage: str, message: str) -> None:
+    data = write_data(tmp_path / "data")
+    (data / damage).rename(tmp_path / "gone")
+    study = config(str(data), {"name": "mmlu", "num_fewshot": 5}, {"name": "hellaswag"})
+    with pytest.raises(ConfigurationError, match=message):
+        items.write_items(study, tmp_path / "out")
+
+
+def test_examples_are_needed_only_where_they_are_shown(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    (data / "mmlu/anatomy/dev.jsonl").unlink()
+    facts = items.write_items(config(str(data), {"name": "mmlu", "num_fewshot": 0}), tmp_path / "o")
+    assert facts["items"] == {"mmlu-0shot": 12}
+
+
+def test_an_unknown_subject_is_named(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    (data / "mmlu/anatomy").rename(data / "mmlu/astrology")
+    with pytest.raises(ConfigurationError, match=r"no task definition .*mmlu_astrology.yaml"):
+        items.write_items(config(str(data), {"name": "mmlu"}), tmp_path / "out")
+
+
+def test_the_hub_is_not_asked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigurationError, match=r"Hub, but HF_HUB_OFFLINE is set; set"):
+        items.write_items(config(None, {"name": "hellaswag"}), tmp_path / "a")
+    with pytest.raises(ConfigurationError, match=r"task 'winogrande' comes from the .* Hub"):
+        items.write_items(config("sandbox", {"name": "winogrande"}), tmp_path / "b")
+
+
+def test_ids_depend_on_content_alone_and_repeated_items_are_told_apart() -> None:
+    one, other = {"q": "a"}, {"q": "b"}
+    first = items.item_ids("mmlu", "mmlu_x", [one, other, one])
+    assert first[2] == f"{first[0]}-2"
+    assert items.item_ids("mmlu", "mmlu_x", [other, one]) == [first[1], first[0]]
+    assert items.item_ids("mmlu", "mmlu_y", [one]) != first[:1]
+
+
+def test_subsets_take_the_same_share_of_every_stratum() -> None:
+    strata = {"a": [f"a{n}" for n in range(60)], "b": [f"b{n}" for n in range(30)], "c": ["c0"]}
+    chosen = subsets.choose(strata, 30, seed=1)
+    assert {name: len(found) for name, found in chosen.items()} == {"a": 20, "b": 10, "c": 0}
+    assert chosen["a"] != list(range(20))  # not the first N
+    assert chosen == subsets.choose(strata, 30, seed=1) != subsets.choose(strata, 30, seed=2)
+    assert set(chosen["a"]) < set(subsets.choose(strata, 60, seed=1)["a"])
+    assert sum(map(len, subsets.choose(strata, 1000, seed=1).values())) == 91
+
+
+def test_a_subset_does_not_depend_on_the_order_of_the_rows() -> None:
+    names = [f"row {n}" for n in range(20)]
+    forward = {names[place] for place in subsets.choose({"": names}, 5, seed=3)[""]}
+    back = names[::-1]
+    assert {back[place] for place in subsets.choose({"": back}, 5, seed=3)[""]} == forward
+
+
+def test_allocation_gives_the_remainder_to_the_largest_fractions() -> None:
+    assert subsets.allocate({"a": 50, "b": 30, "c": 20}, 7) == {"a": 4, "b": 2, "c": 1}
