@@ -17,6 +17,7 @@ from flows.report import report
 from flows.training import training
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.study import Stage, stages_until
+from tasks.models import check_models
 from tasks.step import budget_used_up, working
 
 STAGE_FLOWS = {
@@ -56,6 +57,7 @@ def study(
     """
     config = with_models(config, teacher, student, reward_model)
     with working(config, workspace, credentials) as opened:
+        check_models(opened.config, str(opened.root), until)
         for stage in stages_until(opened, until):
             STAGE_FLOWS[stage](config, str(opened.root))
             if reason := budget_used_up(opened):

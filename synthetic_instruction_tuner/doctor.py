@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.models.reference import local_folder
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.status import outstanding
+from synthetic_instruction_tuner.study import Stage, Study
 
 LIBRARIES = (
     "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "lm_eval",
@@ -54,23 +55,50 @@ def examine(study: Study) -> Iterator[Check]:
     yield _disk(study.root)
     yield _workspace(study)
     yield _token(study)
-    for role, model in models_of(study):
-        yield from _model(role, model)
+    for role in models_of(study):
+        yield from _model(role.name, role.model)
 
 
-def models_of(study: Study) -> list[tuple[str, ModelConfig]]:
+class Role(NamedTuple):
+    """A model, what it is for, and the stage that first loads it."""
+
+    stage: Stage
+    name: str
+    model: ModelConfig
+
+
+def models_of(study: Study) -> list[Role]:
     """List the models of a study with the role each plays, each model once."""
     config = study.config
-    roles: dict[str, tuple[str, ModelConfig]] = {}
+    roles: list[Role] = []
     if config.generation.source is None and config.generation.engine != "completions":
-        roles[config.generation.teacher.name] = ("teacher", config.generation.teacher)
+        roles.append(Role("generation", "teacher", config.generation.teacher))
     if study.uses_preference:
         for one in config.preference.responders:
-            roles.setdefault(one.model.name, (f"responder {one.name}", one.model))
-        reward = config.preference.reward
-        roles.setdefault(reward.name, ("reward model", reward))
-    roles.setdefault(study.student.name, ("student", study.student))
-    return list(roles.values())
+            roles.append(Role("preference", f"responder {one.name}", one.model))
+        roles.append(Role("preference", "reward model", config.preference.reward))
+    roles.append(Role("training", "student", study.student))
+    return list({role.model.name: role for role in reversed(roles)}.values())[::-1]
+
+
+def require_models(study: Study, until: Stage) -> None:
+    """Make sure that every model a run still needs can be loaded, before hours of work.
+
+    Only configurations are read; weights may still be downloaded later.
+
+    Raises:
+        MissingModelError: If one cannot be loaded; the message says what to do.
+    """
+    from synthetic_instruction_tuner.models.loading import load_config
+
+    stages = {one.stage for one in outstanding(study, until)}
+    if "filtering" in stages:
+        stages.add("generation")
+    if "evaluation" in stages:
+        stages.add("training")
+    for role in models_of(study):
+        if role.stage in stages:
+            load_config(role.model)
 
 
 def _python() -> Check:
@@ -96,7 +124,7 @@ def _hardware(study: Study) -> Check:
 
     if not torch.cuda.is_available():
         found = f"no GPU; {os.cpu_count()} CPU cores, {_memory_gib():.0f} GiB memory"
-        if all(_folder(model) for _, model in models_of(study)):
+        if all(_folder(role.model) for role in models_of(study)):
             return Check("hardware", "ok", found)
         remedy = "models of billions of parameters need a GPU (Colab: Runtime, Change runtime type)"
         return Check("hardware", "warning", found, remedy)
@@ -136,7 +164,7 @@ def _workspace(study: Study) -> Check:
 
 def _token(study: Study) -> Check:
     """Look for a Hub token where the Hub is used; its value is never shown."""
-    from_hub = [model.name for _, model in models_of(study) if _folder(model) is None]
+    from_hub = [one.model.name for one in models_of(study) if _folder(one.model) is None]
     if not from_hub:
         return Check("hub token", "ok", "not needed: every model is local")
     set_in = next((name for name in TOKEN_VARIABLES if os.environ.get(name)), None)

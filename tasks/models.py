@@ -1,0 +1,16 @@
+"""Task that looks before the study leaps."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.doctor import require_models
+from synthetic_instruction_tuner.study import Stage
+from tasks.step import opened
+
+
+@task(name="check models", persist_result=False)
+def check_models(config: StudyConfig, workspace: str, until: Stage) -> None:
+    """Make sure that every model the run still needs can be loaded, before hours of work."""
+    require_models(opened(config, workspace), until)

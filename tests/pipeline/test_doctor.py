@@ -1,0 +1,42 @@
+"""What will fail is said before it does."""
+
+import pytest
+
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.doctor import examine, models_of, require_models
+from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.study import Study
+
+
+def test_the_embedded_study_has_no_problem(tmp_path):
+    checks = list(examine(Study(presets.load("sandbox"), tmp_path)))
+    assert [one for one in checks if one.state != "ok"] == []
+    prefix = "'<|begin_of_text|><|start_header_id|>user<|end_header_id|>\\n\\n'"
+    (teacher,) = [one for one in checks if one.name == "teacher: sandbox:teacher template"]
+    assert teacher.found.endswith(prefix)
+
+
+def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):
+    study = Study(presets.load("colab-t4"), tmp_path)
+    problems = [one for one in examine(study) if one.state == "problem"]
+    assert [one.name.split(": ")[1] for one in problems] == [
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "meta-llama/Llama-3.2-1B-Instruct",
+        "mistralai/Mistral-7B-Instruct-v0.3",
+        "Qwen/Qwen2.5-3B-Instruct",
+        "OpenAssistant/reward-model-deberta-v3-large-v2",
+        "meta-llama/Llama-3.2-3B",
+    ]
+    assert all("the Hub cannot be reached" in one.found for one in problems)
+
+
+def test_a_model_with_two_roles_is_looked_at_once(tmp_path):
+    names = [role.model.name for role in models_of(Study(presets.load("sandbox"), tmp_path))]
+    assert names == ["sandbox:teacher", "sandbox:responder", "sandbox:reward", "sandbox:student"]
+
+
+def test_a_run_refuses_to_start_without_a_model_that_it_needs_later(tmp_path):
+    config = presets.load("sandbox", ["training.student.name=meta-llama/Llama-3.2-3B"])
+    with pytest.raises(MissingModelError, match="'meta-llama/Llama-3.2-3B' is not on this machine"):
+        require_models(Study(config, tmp_path), "report")
+    require_models(Study(config, tmp_path), "filtering")  # not needed that far
