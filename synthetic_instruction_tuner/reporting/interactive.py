@@ -173,7 +173,7 @@ def _value_layout(chart: Chart) -> dict[str, Any]:
     if chart.kind == "bars":
         layout["xaxis"]["rangemode"] = "tozero"
         ends = [max(one.high or one.x) for one in chart.series if one.x]
-        layout["xaxis"]["range"] = [0, 1.22 * _scale(chart) * max([*ends, 1e-9])]
+        layout["xaxis"]["range"] = [0, 1.3 * _scale(chart) * max([*ends, 1e-9])]
     if chart.form == "bytes":
         marks = ticks.linear(max(max(one.x) for one in chart.series))
         layout["xaxis"] |= _marks(marks, chart.form)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from synthetic_instruction_tuner.analysis.provenance import content_of, current
+from synthetic_instruction_tuner.analysis.provenance import content_of, current, describe_inputs
 from synthetic_instruction_tuner.analysis.run import COMPARISON
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.reporting import (
@@ -64,6 +64,25 @@ def write_report(study: Study) -> Manifest:
         printed = pdf.print_page(folder / "report.html", folder / "report.pdf")
     facts = {"made_from": made_from, "pdf": printed}
     return study.store.commit(study.report, facts, time.monotonic() - started)
+
+
+def set_aside_outdated(study: Study) -> None:
+    """Set aside comparison, figures and report that were made from other inputs than are there.
+
+    Their identities follow from the settings and do not change when a missing result comes in.
+    Whoever asks only whether they exist (a cache) calls this first.
+    """
+    comparison = current(study, study.comparison, describe_inputs(study))
+    made_from = {"comparison": content_of(comparison)}
+    wanted = (
+        (study.comparison, comparison),
+        (study.figures, comparison and current(study, study.figures, made_from)),
+        (study.report, comparison and current(study, study.report, made_from)),
+    )
+    for artifact, manifest in wanted:
+        if manifest is None and study.store.find(artifact) is not None:
+            folder = study.store.folder(artifact)
+            study.store.set_aside(folder, "it was made from other results than are there now")
 
 
 def _texts(results: Results, charts: Mapping[str, Chart]) -> dict[str, str]:

@@ -100,8 +100,8 @@ def _data(deck: Deck, results: Results, charts: Charts) -> None:
     if "funnel" in charts:
         deck.chart(charts["funnel"], results.models, Box(0.7, 1.55, 4.6, 5.2))
     rows = entries(results, tables.gates(results))
-    header = ("Acceptance criterion", "Measured", "Required", "Result")
-    deck.table(header, rows, (3.6, 1.1, 1.7, 1), Box(5.4, 1.6, 7.2, 5.2), frozenset({0, 3}))
+    header = ("Acceptance criterion", "Result", "Measured", "Required")
+    deck.table(header, rows, (3.6, 1.2, 1.1, 1.7), Box(5.4, 1.6, 7.2, 5.2), frozenset({0, 1}))
 
 
 def _methods(deck: Deck, results: Results, charts: Charts) -> None:

@@ -59,17 +59,17 @@ def gates(results: Results) -> Table:
         rows.append(
             (
                 Cell(gate["label"]),
+                Cell(f"{GATE_SIGNS[state]} {state}", state=state),
                 Cell(f"[[{path}/value|{form}]]"),
                 Cell(limit, gate["against"] or ""),
-                Cell(f"{GATE_SIGNS[state]} {state}", state=state),
             )
         )
     return Table(
         "gates",
-        ("Criterion", "Measured", "Required", "Result"),
+        ("Criterion", "Result", "Measured", "Required"),
         tuple(rows),
         "Criteria fixed before the study ran. A criterion that fails stops nothing.",
-        frozenset({0, 3}),
+        frozenset({0, 1}),
     )
 
 

@@ -16,7 +16,7 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.reporting import catalogue, pdf, pictures
 from synthetic_instruction_tuner.reporting.format import FORMS, MISSING, write
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
-from synthetic_instruction_tuner.reporting.run import draw_figures, write_report
+from synthetic_instruction_tuner.reporting.run import draw_figures, set_aside_outdated, write_report
 from synthetic_instruction_tuner.reporting.slides import SLIDES
 from synthetic_instruction_tuner.reporting.store import Results
 
@@ -296,7 +296,11 @@ def test_a_result_that_comes_later_renews_comparison_and_report(tmp_path):
     before = compare(study)
     assert measured_study.store_of(before)["scores"]["sft"]["arc_easy"]["status"] == "not measured"
     old = write_report(study)
+    set_aside_outdated(study)
+    assert study.store.find(study.comparison) == before  # nothing new: nothing happens
     measured_study.write_result(study, study.subject("sft"), config.evaluation.benchmarks[0])
+    set_aside_outdated(study)
+    assert study.store.find(study.comparison) is study.store.find(study.report) is None
     after = compare(study)
     assert measured_study.store_of(after)["scores"]["sft"]["arc_easy"]["status"] == "measured"
     assert write_report(study).files != old.files
