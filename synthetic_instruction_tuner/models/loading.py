@@ -187,10 +187,12 @@ def _revision(model: ModelConfig) -> dict[str, str]:
 
 @contextmanager
 def _explained(model: ModelConfig) -> Iterator[None]:
-    """Turn what the Hub library raises into an error a user can act on."""
+    """Turn what loading raises into an error a user can act on."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except OSError as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise MissingModelError(explain(model, error)) from error
     except ImportError as error:
         raise MissingModelError(f"model {model.name!r} needs a package: {error}") from error

@@ -154,9 +154,7 @@ class ChatTemplate:
         return ids
 
     def _text(self, turns: Sequence[Message]) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            list(turns), tokenize=False, **self._options
-        )
+        text: str = self.tokenizer.apply_chat_template(list(turns), tokenize=False, **self._options)
         return text
 
     def _turn_end(self, role: str) -> int | None:
