@@ -6,12 +6,10 @@ draws are functions of (seed, step), so that a resumed run repeats an undisturbe
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
@@ -19,51 +17,15 @@ from synthetic_instruction_tuner.training import checkpoint
 from synthetic_instruction_tuner.training.checkpoint import Checkpoint
 from synthetic_instruction_tuner.training.data import Row, Rows
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.measure import Memory, Peaks, Stopwatch, merge
+from synthetic_instruction_tuner.training.measure import Memory, Stopwatch, merge
+from synthetic_instruction_tuner.training.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.training.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
-
-logger = logging.getLogger(__name__)
+from synthetic_instruction_tuner.training.scoring import Scores, score
+from synthetic_instruction_tuner.training.state import Emit, Interrupted, State
 
 CURVE_POINTS = 500
 """Points of a loss curve at most; longer runs average over several steps a point."""
-
-Emit = Callable[..., None]
-
-
-class Interrupted(Exception):
-    """The process was asked to end; a checkpoint was written."""
-
-
-@dataclass
-class State:
-    """Where a run stands: what a checkpoint holds besides tensors.
-
-    Attributes:
-        step: Finished weight updates.
-        seconds: Time of the updates alone, over all sessions.
-        session_seconds: Wall time of all sessions up to the checkpoint.
-        tokens: Tokens that went through the updates, padding not counted.
-        curve: Points of the loss curve.
-        pending: Losses since the last point.
-        evaluations: Evaluations so far.
-        peaks: Peak memory by phase.
-        resumed: How often the run went on from a checkpoint.
-        micro_batch_size: Rows a forward pass; halved when memory runs out.
-        scaler: State of the float16 loss scaler.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    session_seconds: float = 0.0
-    tokens: int = 0
-    curve: list[dict[str, float]] = field(default_factory=list)
-    pending: list[dict[str, float]] = field(default_factory=list)
-    evaluations: list[dict[str, float]] = field(default_factory=list)
-    peaks: Peaks = field(default_factory=dict)
-    resumed: int = 0
-    micro_batch_size: int = 1
-    scaler: dict[str, float] = field(default_factory=dict)
 
 
 class Loop:
@@ -148,9 +110,7 @@ class Loop:
         self.model.train()
         while True:
             self._update()
-            if self.stop():
-                self._save()
-                raise Interrupted
+            self._leave_if_asked()
             if self._checkpoint_is_due():
                 self._save()
             if self._evaluation_is_due():
@@ -244,7 +204,7 @@ class Loop:
 
     def _evaluate(self) -> None:
         rows = self.rows.validation
-        scores = score(self, rows)
+        scores = self.score(rows)
         metrics = self.objective.summarise(scores, rows, self.reference)
         step = self.state.step
         if step == 0:
@@ -253,6 +213,17 @@ class Loop:
         epoch = step / self.order.steps_per_epoch
         self.state.evaluations.append({"step": step, "epoch": epoch, **metrics})
         self.emit("evaluation", step=step, total=self.order.steps, **metrics)
+
+    def score(self, rows: Sequence[Row]) -> Scores:
+        """Return the log-probability of every response of the rows under the current weights."""
+        least = 32 if self.accelerator.device.type == "cpu" else 8
+        size = max(self.state.micro_batch_size, least)
+        return score(self.model, rows, size, self._tensors, self._leave_if_asked)
+
+    def _leave_if_asked(self) -> None:
+        if self.stop():
+            self._save()
+            raise Interrupted
 
     # --- checkpoints -----------------------------------------------------------------------
 
@@ -328,70 +299,3 @@ class Loop:
         self._resume()
         self.state.micro_batch_size = before // 2
         self.emit("notice", text=f"out of memory: micro-batch {before} -> {before // 2}")
-
-
-def score(loop: Loop, rows: Sequence[Row]) -> list[tuple[float, ...]]:
-    """Return the log-probability of every response of every row under the current weights."""
-    import torch
-
-    width = len(rows[0].responses)
-    order = sorted(range(len(rows)), key=lambda index: -rows[index].length)
-    scores: dict[int, tuple[float, ...]] = {}
-    model = loop.model
-    with _evaluating(model), torch.no_grad():
-        for part in micro_batches(order, evaluation_batch(loop)):
-            if loop.stop():
-                loop._save()
-                raise Interrupted
-            batch = loop._tensors([rows[index] for index in part])
-            values = _log_probabilities(model, batch).view(width, len(part)).T.tolist()
-            scores |= dict(zip(part, (tuple(one) for one in values), strict=True))
-    return [scores[index] for index in range(len(rows))]
-
-
-def evaluation_batch(loop: Loop) -> int:
-    """Rows a forward pass without gradients: at least 16, more only on a CPU."""
-    return max(loop.state.micro_batch_size, 32 if loop.accelerator.device.type == "cpu" else 8)
-
-
-def _log_probabilities(model: Any, batch: dict[str, Any]) -> Any:
-    labels = batch.get("labels")
-    if labels is None:
-        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    outputs = model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        labels=labels,
-        use_cache=False,
-        fused_lm_head=True,
-    )
-    return outputs.log_probs.float().sum(dim=1)
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that memory ran out, on a GPU or on the host."""
-    import torch
-
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-
-
-def free_memory() -> None:
-    """Give back what a failed step still holds."""
-    import gc
-
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

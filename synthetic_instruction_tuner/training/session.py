@@ -22,9 +22,10 @@ from synthetic_instruction_tuner.training import (
 )
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.loop import Emit, Loop, State, score
+from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.measure import Memory
 from synthetic_instruction_tuner.training.objective import Reference
+from synthetic_instruction_tuner.training.state import Emit, State
 
 RESULT = "final"
 """Folder of the adapter inside the artifact."""
@@ -95,7 +96,7 @@ def _reference(job: Job, loop: Loop, rows: Rows, tokenizer: Any) -> Reference:
         everything = [*rows.train, *rows.validation]
         return {
             row.id: (chosen, rejected)
-            for row, (chosen, rejected) in zip(everything, score(loop, everything), strict=True)
+            for row, (chosen, rejected) in zip(everything, loop.score(everything), strict=True)
         }
 
     return reference.load_or_compute(job.cache, name, pass_over_all)

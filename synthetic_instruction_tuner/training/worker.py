@@ -85,8 +85,9 @@ def main(path: str) -> int:
     """Train the arm of a job file and return the exit status."""
     emit, stop = Events(), StopRequest()
     quiet_environment()
-    from synthetic_instruction_tuner.training.loop import Interrupted, is_out_of_memory
+    from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
     from synthetic_instruction_tuner.training.session import train
+    from synthetic_instruction_tuner.training.state import Interrupted
 
     try:
         train(Job.model_validate_json(Path(path).read_text(encoding="utf-8")), emit, stop)

@@ -1,0 +1,62 @@
+"""Talking to any model of a study: base or arm, in turn, on one base held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from synthetic_instruction_tuner.evaluation.students import under_test
+from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.training.order import stream
+
+Turn = dict[str, str]
+
+
+def answer(
+    study: Study,
+    subject: Subject,
+    turns: Sequence[Turn],
+    max_new_tokens: int = 256,
+    temperature: float = 0.0,
+) -> str:
+    """Let a model answer a conversation.
+
+    The base is loaded once a process; adapters are exchanged on it in a fraction of a second, so
+    that two arms can answer side by side.
+
+    Args:
+        study: The study.
+        subject: The base, or a trained arm.
+        turns: {"role", "content"} turns, the last one of the user.
+        max_new_tokens: Most tokens of the answer.
+        temperature: 0 for the likeliest answer; else drawn, equal every time for equal turns.
+
+    Raises:
+        StageError: If the arm is not trained yet.
+    """
+    import torch
+
+    with under_test(study, subject) as student, torch.inference_mode():
+        inputs = student.tokenizer.apply_chat_template(
+            list(turns), add_generation_prompt=True, return_dict=True, return_tensors="pt"
+        ).to(student.model.device)
+        torch.manual_seed(stream("chat", subject.name, *(turn["content"] for turn in turns)))
+        sampling: dict[str, Any] = {"do_sample": False}
+        if temperature > 0:
+            sampling = {"do_sample": True, "temperature": temperature, "top_k": 0}
+        ids = student.wrapped.generate(
+            **inputs,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=_ends(student),
+            pad_token_id=student.tokenizer.pad_token_id,
+            **sampling,
+        )
+        new = ids[0, inputs["input_ids"].shape[1] :]
+        text: str = student.tokenizer.decode(new, skip_special_tokens=True)
+    return text.strip()
+
+
+def _ends(student: Any) -> list[int]:
+    """Return every token that may end an answer: the tokenizer's and the model's own."""
+    own = getattr(student.model.generation_config, "eos_token_id", None) or []
+    return sorted({student.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])})

@@ -1,0 +1,107 @@
+"""An arm for use elsewhere: as adapter, merged into its base, or as GGUF for llama.cpp."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.evaluation.students import weights
+from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.study import Study, Subject
+
+Format = Literal["adapter", "merged", "gguf"]
+CONVERTER = "convert_hf_to_gguf.py"
+
+
+def export(study: Study, subject: Subject, target: Path, kind: Format = "merged") -> Path:
+    """Write a trained arm to a folder, or to a GGUF file.
+
+    Args:
+        study: The study.
+        subject: The arm; it must be trained.
+        target: Folder to write, or file for "gguf"; must not exist.
+        kind: "adapter" copies what training shipped; "merged" is a model of its own with
+            safetensors weights; "gguf" is that, converted by llama.cpp.
+
+    Returns:
+        The target.
+
+    Raises:
+        ConfigurationError: If the target exists, the method cannot be merged, or llama.cpp's
+            converter is not there.
+        StageError: If the arm is not trained, or the conversion fails.
+    """
+    if target.exists():
+        raise ConfigurationError(f"{target} exists already; name a new folder or file")
+    converter = find_converter() if kind == "gguf" else None
+    manifest = study.store.require(study.trained(subject))
+    if kind == "adapter":
+        shutil.copytree(manifest.folder / "final", target)
+    elif kind == "merged":
+        _merge(study, subject, manifest, target)
+    else:
+        assert converter is not None
+        merged = target.with_name(f".{target.name}.merged")
+        _merge(study, subject, manifest, merged)
+        _convert(converter, merged, target)
+        shutil.rmtree(merged)
+    return target
+
+
+def find_converter() -> Path:
+    """Return llama.cpp's converter, from the search path.
+
+    Raises:
+        ConfigurationError: If it is not there; says how to get it.
+    """
+    found = shutil.which(CONVERTER)
+    if found is None:
+        raise ConfigurationError(
+            f"GGUF needs llama.cpp's {CONVERTER} on PATH: clone "
+            "https://github.com/ggml-org/llama.cpp, install its requirements.txt, and put the "
+            "script (executable) on PATH"
+        )
+    return Path(found)
+
+
+def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> None:
+    """Add the adapter to unquantised weights and save the sum with the arm's tokenizer."""
+    arm, adapter = subject.arm, manifest.folder / "final"
+    assert arm is not None
+    if not arm.merges and not arm.trains_base:
+        raise ConfigurationError(
+            f"arm {arm.name!r}: method {getattr(arm, 'method', '')!r} has no form as plain weights "
+            "(virtual tokens are not weights); export it as 'adapter'"
+        )
+    model = _whole(study, subject, adapter)
+    model.save_pretrained(target)
+    for path in adapter.iterdir():
+        if path.name.startswith(("tokenizer", "chat_template", "special_tokens", "README")):
+            shutil.copy2(path, target / path.name)
+
+
+def _whole(study: Study, subject: Subject, adapter: Path) -> Any:
+    """Load base and adapter in the base's own precision; merging into 4 bits would round."""
+    import torch
+
+    base = weights(study, subject).base.model_copy(update={"quantization": "none"})
+    model, _ = loading.load_causal(base, "cpu")
+    if not (adapter / "adapter_config.json").is_file():
+        return model
+    from peft import PeftModel
+
+    with torch.no_grad():
+        return PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+
+
+def _convert(converter: Path, merged: Path, target: Path) -> None:
+    command = [sys.executable, str(converter), str(merged), "--outfile", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        tail = " | ".join(done.stderr.strip().splitlines()[-3:])
+        raise StageError(f"{converter.name} failed with status {done.returncode}: {tail}")

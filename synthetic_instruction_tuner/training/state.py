@@ -1,0 +1,46 @@
+"""Where a training run stands: what a checkpoint holds besides tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from synthetic_instruction_tuner.training.measure import Peaks
+
+Emit = Callable[..., None]
+"""Receives an event's name and its fields."""
+
+
+class Interrupted(Exception):
+    """The process was asked to end; a checkpoint was written."""
+
+
+@dataclass
+class State:
+    """Progress, figures and settings found on the way.
+
+    Attributes:
+        step: Finished weight updates.
+        seconds: Time of the updates alone, over all sessions.
+        session_seconds: Wall time of all sessions up to the checkpoint.
+        tokens: Tokens that went through the updates, padding not counted.
+        curve: Points of the loss curve.
+        pending: Losses since the last point.
+        evaluations: Evaluations so far.
+        peaks: Peak memory by phase.
+        resumed: How often the run went on from a checkpoint.
+        micro_batch_size: Rows a forward pass; halved when memory runs out.
+        scaler: State of the float16 loss scaler.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    session_seconds: float = 0.0
+    tokens: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+    pending: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    peaks: Peaks = field(default_factory=dict)
+    resumed: int = 0
+    micro_batch_size: int = 1
+    scaler: dict[str, float] = field(default_factory=dict)
