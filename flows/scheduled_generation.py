@@ -9,6 +9,7 @@ from prefect.states import Completed
 from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import SessionConfig, StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.generation.forecast import forecast
 from synthetic_instruction_tuner.generation.run import missing_spans
 from tasks.scheduling import pause_own_schedule
@@ -35,7 +36,15 @@ def scheduled_generation(
 
     Returns:
         Completed; its message says how far the study is and when all samples will be there.
+
+    Raises:
+        ConfigurationError: If the study imports its rows instead of drawing them.
     """
+    if config.generation.source is not None:
+        raise ConfigurationError(
+            f"generation.source={config.generation.source!r}: imported rows need no sessions; "
+            "run the study itself"
+        )
     if session is not None:
         config = config.model_copy(update={"session": session})
     with working(config, workspace, credentials) as study:

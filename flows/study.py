@@ -16,7 +16,7 @@ from flows.preference import preference
 from flows.report import report
 from flows.training import training
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.study import Stage, stages_until
+from synthetic_instruction_tuner.stages import Stage
 from tasks.models import check_models
 from tasks.step import budget_used_up, working
 
@@ -58,7 +58,7 @@ def study(
     config = with_models(config, teacher, student, reward_model)
     with working(config, workspace, credentials) as opened:
         check_models(opened.config, str(opened.root), until)
-        for stage in stages_until(opened, until):
+        for stage in opened.stages_until(until):
             STAGE_FLOWS[stage](config, str(opened.root))
             if reason := budget_used_up(opened):
                 return Completed(message=f"{reason}; run again to go on")

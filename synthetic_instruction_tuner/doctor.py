@@ -15,8 +15,9 @@ from typing import Any, Literal, NamedTuple
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.stages import Stage
 from synthetic_instruction_tuner.status import outstanding
-from synthetic_instruction_tuner.study import Stage, Study
+from synthetic_instruction_tuner.study import Study
 
 LIBRARIES = (
     "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "lm_eval",

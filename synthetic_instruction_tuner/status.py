@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest, find_damage, read_manifest
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.study import STAGES, Stage, Study, stages_until
+from synthetic_instruction_tuner.stages import STAGES, Stage
+from synthetic_instruction_tuner.study import Study
 
 State = Literal["done", "part done", "missing", "outdated"]
 
@@ -45,7 +46,7 @@ class StageStatus:
 
 def outstanding(study: Study, until: Stage) -> list[Artifact]:
     """List the artifacts that a run up to a stage would make; reads, never moves anything."""
-    wanted = stages_until(study, until)
+    wanted = study.stages_until(until)
     return [one for one in study.artifacts() if one.stage in wanted and not is_there(study, one)]
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
 
 from synthetic_instruction_tuner import (
     analysis,
@@ -35,28 +34,8 @@ from synthetic_instruction_tuner.config import (
 )
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
-from synthetic_instruction_tuner.training.method import MethodConfig
-
-BASE = "base"
-Stage = Literal[
-    "items", "generation", "filtering", "preference", "training", "evaluation", "report"
-]
-STAGES: tuple[Stage, ...] = get_args(Stage)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model under test: the base, or one arm trained with one seed.
-
-    Attributes:
-        name: "base", "sft", or "sft-seed43" for a further seed.
-        arm: The arm's settings; None for the base.
-        seed: The training seed; None for the base.
-    """
-
-    name: str
-    arm: MethodConfig | None = None
-    seed: int | None = None
+from synthetic_instruction_tuner.stages import STAGES, Stage
+from synthetic_instruction_tuner.subject import BASE, Subject, benchmark_key
 
 
 @dataclass(frozen=True)
@@ -76,8 +55,6 @@ class Study:
         """The artifacts of the workspace."""
         return ArtifactStore(self.root)
 
-    # --- benchmark items -------------------------------------------------------------------
-
     @cached_property
     def items(self) -> Artifact:
         """The benchmark rows this study evaluates on (also what data is decontaminated from)."""
@@ -88,8 +65,6 @@ class Study:
             "seed": self.config.seed,
         }
         return Artifact("items", "items", "evaluation/items", evaluation.VERSION, config)
-
-    # --- generation and filtering ----------------------------------------------------------
 
     @cached_property
     def draws(self) -> Artifact:
@@ -134,8 +109,6 @@ class Study:
         folder, version = "data/raw/dataset", filtering.VERSION
         return Artifact("filtering", "raw", folder, version, {}, (self.filtered,))
 
-    # --- preference ------------------------------------------------------------------------
-
     def responses(self, responder: ResponderConfig) -> Artifact:
         """One responder's answers to all kept instructions."""
         config = {
@@ -171,8 +144,6 @@ class Study:
         config = self.config.preference.content("pairs", "min_margin", "max_similarity")
         folder = "data/preference/pairs"
         return Artifact("preference", "pairs", folder, preference.VERSION, config, (self.rewards,))
-
-    # --- training and evaluation -----------------------------------------------------------
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
@@ -252,14 +223,14 @@ class Study:
     @property
     def virtual_tokens(self) -> int:
         """Length of the longest soft prompt of any arm: what every model's context gives up."""
-        return max((getattr(arm, "virtual_tokens", 0) for arm in self.config.training.arms), default=0)
+        return max(
+            (getattr(arm, "virtual_tokens", 0) for arm in self.config.training.arms), default=0
+        )
 
     @property
     def student(self) -> ModelConfig:
         """The base model of the study."""
         return self.config.training.student
-
-    # --- comparison and report -------------------------------------------------------------
 
     @cached_property
     def results(self) -> tuple[Artifact, ...]:
@@ -318,21 +289,12 @@ class Study:
         yield self.figures
         yield self.report
 
+    def stages_until(self, last: Stage) -> tuple[Stage, ...]:
+        """Return the stages up to and with `last` that this study needs, in order.
 
-def benchmark_key(benchmark: BenchmarkConfig) -> str:
-    """Return a benchmark's folder and column name: "mmlu", or "mmlu-5shot" with examples."""
-    if benchmark.num_fewshot is None:
-        return benchmark.name
-    return f"{benchmark.name}-{benchmark.num_fewshot}shot"
-
-
-def stages_until(study: Study, last: Stage) -> tuple[Stage, ...]:
-    """Return the stages up to and with `last` that this study needs, in order.
-
-    Benchmark items come first even for an early stop when data is decontaminated from them, and
-    preference pairs are left out when no arm learns from them, unless they are asked for.
-    """
-    stages = STAGES[: STAGES.index(last) + 1]
-    if not study.uses_preference and last != "preference":
-        stages = tuple(one for one in stages if one != "preference")
-    return stages
+        Preference pairs are left out when no arm learns from them, unless they are asked for.
+        """
+        stages = STAGES[: STAGES.index(last) + 1]
+        if not self.uses_preference and last != "preference":
+            stages = tuple(one for one in stages if one != "preference")
+        return stages

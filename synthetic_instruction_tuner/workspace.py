@@ -61,7 +61,7 @@ def open_study(config: StudyConfig, root: Path) -> Study:
         )
     study = Study(config, root)
     for artifact in study.artifacts():
-        _ = artifact.identity  # names a missing model, source or data folder before anything is made
+        _ = artifact.identity  # a missing model or data folder is named before anything is made
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:

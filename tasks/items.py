@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthetic_instruction_tuner.evaluation.run import prepare_items
-
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.evaluation.run import prepare_items
 from tasks.step import opened, step, summary
 
 

@@ -6,7 +6,7 @@ from prefect import task
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.doctor import require_models
-from synthetic_instruction_tuner.study import Stage
+from synthetic_instruction_tuner.stages import Stage
 from tasks.step import opened
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.run import compare
-
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.reporting import run
 from tasks.step import opened, step, summary

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from synthetic_instruction_tuner import __version__, presets
-from synthetic_instruction_tuner.study import STAGES
+from synthetic_instruction_tuner.stages import STAGES
 from tasks.loggers import LOGGERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
     "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "info",
+    "TRANSFORMERS_VERBOSITY": "warning",
 }
 """What the process of every run is given."""
 

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from synthetic_instruction_tuner.analysis.results import Results
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
-from synthetic_instruction_tuner.study import Study, benchmark_key
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import benchmark_key
 
 
 class Description(NamedTuple):

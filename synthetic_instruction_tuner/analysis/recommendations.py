@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.pareto import cost_of
-from synthetic_instruction_tuner.study import BASE
+from synthetic_instruction_tuner.subject import BASE
 
 Store = Mapping[str, Any]
 

@@ -13,7 +13,8 @@ from typing import Any
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study, Subject, benchmark_key
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject, benchmark_key
 
 TOLERANCE = 1e-6
 """Largest difference between a reported mean and the mean of its items (float summation order)."""

@@ -36,7 +36,8 @@ from synthetic_instruction_tuner.analysis.subjects import (
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.files import write_json
-from synthetic_instruction_tuner.study import BASE, Study
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import BASE
 
 SCHEMA = 1
 COMPARISON = "comparison.json"

@@ -25,7 +25,7 @@ from synthetic_instruction_tuner.evaluation.benchmarks import (
     benchmark_named,
 )
 from synthetic_instruction_tuner.files import digest, write_json
-from synthetic_instruction_tuner.study import benchmark_key
+from synthetic_instruction_tuner.subject import benchmark_key
 
 SANDBOX = "sandbox"
 TASKS, TEXTS = "tasks.json", "texts.jsonl"

@@ -11,7 +11,7 @@ from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.study import benchmark_key
+from synthetic_instruction_tuner.subject import benchmark_key
 
 DEFAULT_ITEMS = 400
 """Prompts where the benchmark's `items` is not set."""

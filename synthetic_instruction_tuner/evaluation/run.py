@@ -19,7 +19,8 @@ from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import BenchmarkResult, write_lines
-from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject
 from synthetic_instruction_tuner.training.measure import Memory
 
 KINDS: Mapping[str, str] = {

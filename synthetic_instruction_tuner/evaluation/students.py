@@ -19,7 +19,8 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.models import loading, reference
-from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject
 from synthetic_instruction_tuner.training import templates
 
 ADAPTER_CONFIG = "adapter_config.json"

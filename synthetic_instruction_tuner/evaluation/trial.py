@@ -13,7 +13,8 @@ from synthetic_instruction_tuner.evaluation.students import Student
 from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import ItemScore
-from synthetic_instruction_tuner.study import Study, Subject, benchmark_key
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject, benchmark_key
 
 
 @dataclass(frozen=True)

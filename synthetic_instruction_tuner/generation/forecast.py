@@ -48,7 +48,8 @@ def forecast(study: Study, now: datetime | None = None) -> str:
     text += f"; {pace.per_hour:.0f} samples an hour of work, {_span(hours)} of work left"
     minutes = study.config.session.minutes
     if minutes is not None:
-        text += f" ({math.ceil(60 * hours / minutes)} sessions of {minutes:g} minutes)"
+        sessions = math.ceil(60 * hours / minutes)
+        text += f" ({sessions} session{'s' * (sessions > 1)} of {minutes:g} minutes)"
     if pace.per_day is None:
         return text
     done = (now or datetime.now(timezone.utc)) + timedelta(days=left / pace.per_day)

@@ -237,14 +237,16 @@ def _common_prefix(lists: Sequence[Sequence[int]]) -> list[int]:
     return shared
 
 
-def describe_family(tokenizer: Any, family: str | None = None) -> dict[str, Any]:
+def describe_family(
+    tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ()
+) -> dict[str, Any]:
     """Describe what generation will do with a tokenizer, for `tuner doctor`.
 
     Returns:
         family, prefix (rendered pre-query prefix), prefix_ids, stop (tokens), banned_first,
         temperature (published, or None), source, template (fingerprint).
     """
-    template = chat_template(tokenizer, family)
+    template = chat_template(tokenizer, family, end_ids)
     tokens = tokenizer.convert_ids_to_tokens
     return {
         "family": template.family.name,

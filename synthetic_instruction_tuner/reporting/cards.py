@@ -8,7 +8,7 @@ from synthetic_instruction_tuner.reporting import page, tables, tables_data
 from synthetic_instruction_tuner.reporting.markdown import cell
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.reporting.tables import Table
-from synthetic_instruction_tuner.study import BASE
+from synthetic_instruction_tuner.subject import BASE
 
 
 def model_card(results: Results, arm: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.study import BASE
+from synthetic_instruction_tuner.subject import BASE
 
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "≈", "inconclusive": "?"}
 """A sign beside the word, so that no verdict is told by colour alone."""

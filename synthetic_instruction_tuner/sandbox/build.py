@@ -211,9 +211,7 @@ def build_reward(plan: Plan) -> None:
     model = reward.new_reward_model(teacher, plan.seed)
     steps = max(4, int(REWARD_STEPS * plan.scale))
     reward.freeze_body(model, frozen=True)
-    done = reward.train_reward(
-        model, tok, pool, steps, seed=plan.seed, matrix_rate=0.02, other_rate=0.002
-    )
+    done = reward.train_reward(model, teacher, tok, pool, steps, seed=plan.seed)
     networks.save_model(model, tok, plan.folder("reward"), tokenizer.EOT)
     facts = {
         "tokens": done.tokens,

@@ -20,7 +20,7 @@ class Task(NamedTuple):
 @cache
 def _patterns() -> tuple[tuple[Family, re.Pattern[str]], ...]:
     return tuple(
-        (family, compile_template(template))
+        (family, compile_template(template, lenient=True))
         for family in all_families()
         for template in (*family.seen, *family.held_out)
     )

@@ -38,9 +38,9 @@ class Progress(NamedTuple):
         )
 
 
-def rate_factor(step: int, done: float) -> float:
+def rate_factor(step: int, done: float, warm_up: int = _WARM_UP_STEPS) -> float:
     """Warm up, stay, and fall linearly to nothing over the last part (`done` in 0..1)."""
-    return min(1.0, (step + 1) / _WARM_UP_STEPS, max(0.0, (1 - done) / _DECAY_SHARE))
+    return min(1.0, (step + 1) / warm_up, max(0.0, (1 - done) / _DECAY_SHARE))
 
 
 def weighted_loss(logits: "torch.Tensor", batch: Batch) -> "torch.Tensor":

@@ -51,8 +51,17 @@ def expand_count(template: str) -> int:
     return total
 
 
-def pattern_of(template: str) -> str:
-    """Return the regular expression text of a template; a slot used twice holds the same text."""
+# A model mixes the ways to ask for something; each of these means the same before a noun.
+_ASKING: Final = ("Give", "Give me", "Tell me", "Show", "Show me", "Name", "Write", "Find", "List")
+
+
+def pattern_of(template: str, *, lenient: bool = False) -> str:
+    """Return the regular expression text of a template; a slot used twice holds the same text.
+
+    Args:
+        template: The template.
+        lenient: Where the template asks with one of the verbs of asking, read the others too.
+    """
     parts: list[str] = []
     seen: set[str] = set()
     position = 0
@@ -61,6 +70,8 @@ def pattern_of(template: str) -> str:
         slot = match[1]
         if slot is None:
             options = match[0][1:-1].split("|")
+            if lenient and not set(options).isdisjoint(_ASKING):
+                options = list(dict.fromkeys([*options, *_ASKING]))
             parts.append("(?:" + "|".join(_inner(option, seen) for option in options) + ")")
         else:
             parts.append(_slot(slot, seen))
@@ -84,9 +95,9 @@ def _slot(slot: str, seen: set[str]) -> str:
     return f"(?P<{slot}>{slot_pattern(slot)})"
 
 
-def compile_template(template: str) -> re.Pattern[str]:
+def compile_template(template: str, *, lenient: bool = False) -> re.Pattern[str]:
     """Compile a template into the pattern that reads its slots, in any case of letters."""
-    return re.compile(pattern_of(template), re.IGNORECASE)
+    return re.compile(pattern_of(template, lenient=lenient), re.IGNORECASE)
 
 
 # What a person may say around a task. Half of the rows carry one; the checker reads past them.
@@ -135,9 +146,10 @@ _CLOSING_PATTERN: Final = re.compile(f"(?:{_any_of(CLOSINGS)})$")
 
 
 def strip_around(text: str) -> str:
-    """Remove one known opening and one known closing from an instruction."""
+    """Remove known openings (at most two) and one known closing from an instruction."""
     text = text.strip()
-    opening = _OPENING_PATTERN.match(text)
-    if opening:
-        text = text[opening.end() :]
+    for _ in range(2):
+        opening = _OPENING_PATTERN.match(text)
+        if opening:
+            text = text[opening.end() :]
     return _CLOSING_PATTERN.sub("", text).strip()

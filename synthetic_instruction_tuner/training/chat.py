@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.students import under_test
-from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject
 from synthetic_instruction_tuner.training.order import stream
 
 Turn = dict[str, str]

@@ -12,7 +12,8 @@ from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation.students import weights
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject
 
 Format = Literal["adapter", "merged", "gguf"]
 CONVERTER = "convert_hf_to_gguf.py"

@@ -12,7 +12,8 @@ from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import reference
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.study import Study, Subject
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject
 from synthetic_instruction_tuner.training import launch
 from synthetic_instruction_tuner.training.compatibility import check
 from synthetic_instruction_tuner.training.job import Job

@@ -12,7 +12,8 @@ from support import evaluation_bench as bench
 from synthetic_instruction_tuner.evaluation import run, students
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study, benchmark_key
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import benchmark_key
 
 STOCK = Path(lm_eval.__file__).parent / "tasks"
 SUBJECTS = ("base", "sft", "prompt_tuning")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_instruction_tuner.study import STAGES
+from synthetic_instruction_tuner.stages import STAGES
 
 SUPPORT = Path(__file__).parents[1] / "support"
 MEASURED = {"manifest.json", "run.json", "result.json", "study.json", "README.md"}

@@ -21,7 +21,8 @@ from synthetic_instruction_tuner.records import (
     TrainingRun,
     write_lines,
 )
-from synthetic_instruction_tuner.study import Study, Subject, benchmark_key
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject, benchmark_key
 
 PLANTED = "<script>alert('planted')</script> [[scores/base/verifiable/score|percent]] </pre>"
 """A model's answer that tries to become code, or a figure of the report."""

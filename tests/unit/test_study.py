@@ -7,7 +7,8 @@ import pytest
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.study import Study, benchmark_key, stages_until
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import benchmark_key
 
 
 def study(*overrides, preset="sandbox-smoke"):
@@ -97,9 +98,9 @@ def test_stages_without_a_preference_arm_leave_preference_out():
     arms = tuple(arm for arm in config.training.arms if arm.data == "sft")
     training = config.training.model_copy(update={"arms": arms})
     plain = Study(config.model_copy(update={"training": training}), Path("unused"))
-    assert "preference" not in stages_until(plain, "report")
+    assert "preference" not in plain.stages_until("report")
     assert "pairs" not in {one.name for one in plain.artifacts()}
-    assert stages_until(study(), "filtering") == ("items", "generation", "filtering")
+    assert study().stages_until("filtering") == ("items", "generation", "filtering")
 
 
 def test_benchmark_keys_tell_shots_apart():

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from synthetic_instruction_tuner.stages import STAGES
 from synthetic_instruction_tuner.status import outstanding, read_status
-from synthetic_instruction_tuner.study import STAGES, Study
+from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import lease, open_study
 from tuner.display import console, showing_progress
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthetic_instruction_tuner.reporting.chart import Chart, Series
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.study import BASE
+from synthetic_instruction_tuner.subject import BASE
 
 ORDER = 75
 
