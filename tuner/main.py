@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -46,9 +48,17 @@ def prepare_environment(environment: Any = os.environ) -> None:
         environment.setdefault(name, value)
 
 
+def quiet_libraries() -> None:
+    """Drop what libraries tell their own developers; `python -W default -m tuner.main` shows it."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
 def main() -> None:
     """Run the command line; errors a user can act on become one line and an exit code."""
     prepare_environment()
+    quiet_libraries()
     try:
         app()
     except TunerError as error:
