@@ -1,0 +1,150 @@
+"""Scheduled generation: sessions that die, a target that is reached once, a schedule that ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Crashed, Pending
+
+from flows.generation import generation
+from flows.scheduled_generation import scheduled_generation
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
+CONFIG = presets.load("sandbox-smoke", ["generation.draws=40", "generation.chunk_size=8"])
+
+pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
+
+
+@pytest.fixture
+def client(prefect_server):
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deployment(client, tmp_path):
+    """What `tuner deploy` makes: an hourly schedule, one run at a time, the rest cancelled."""
+    identity = client.create_deployment(
+        flow_id=client.create_flow(scheduled_generation),
+        name="test",
+        entrypoint="flows/scheduled_generation.py:scheduled_generation",
+        pull_steps=[{"tasks.location.enter_code": {}}],
+        parameters={
+            "config": CONFIG.model_dump(mode="json"),
+            "workspace": str(tmp_path / "sessions"),
+        },
+        concurrency_limit=1,
+        concurrency_options={"collision_strategy": "CANCEL_NEW"},
+        schedules=[
+            DeploymentScheduleCreate(schedule=CronSchedule(cron="0 * * * *"), slug="hourly")
+        ],
+    )
+    return client.read_deployment(identity)
+
+
+@pytest.fixture
+def open_log(tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        yield log
+
+
+def due_runs(client, deployment, count):
+    """Runs that the schedule made and that are due."""
+    now = datetime.now(timezone.utc)
+    times = {"start_time": str(now - timedelta(hours=count)), "end_time": str(now)}
+    client.request(
+        "POST",
+        "/deployments/{id}/schedule",
+        path_params={"id": deployment.id},
+        json=times | {"min_runs": count, "max_runs": count},
+    )
+    runs = [one for one in client.read_flow_runs() if one.deployment_id == deployment.id]
+    due = [one for one in runs if one.expected_start_time < now]
+    return sorted(due, key=lambda one: one.expected_start_time)
+
+
+def session(run, log):
+    """Start a run as a worker does: in a process of its own, which gets to know the run only."""
+    environment = os.environ | {
+        "PREFECT_API_URL": PREFECT_API_URL.value(),
+        "PREFECT__FLOW_RUN_ID": str(run.id),
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "prefect.engine"],
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def chunks(root):
+    return sorted(root.glob("data/raw/chunks/*-*/samples.jsonl"))
+
+
+def kill_after(process, root, count):
+    """End a session like a Colab VM that goes: no signal handler runs."""
+    deadline = time.monotonic() + 240
+    while len(chunks(root)) < count:
+        assert process.poll() is None, "the session ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(
+    client, deployment, tmp_path, open_log
+):
+    root, log = tmp_path / "sessions", open_log
+    first, skipped, second, third, last = due_runs(client, deployment, 5)
+    for run, done in ((first, 1), (second, 2), (third, 4)):
+        client.set_flow_run_state(run.id, Pending())
+        process = session(run, log)
+        kill_after(process, root, done)
+        if run is first:  # due while the run before it holds the slot
+            client.set_flow_run_state(skipped.id, Pending())
+            assert client.read_flow_run(skipped.id).state_name == "Cancelled"
+        client.set_flow_run_state(run.id, Crashed(), force=True)  # what the automation does
+    client.set_flow_run_state(last.id, Pending())
+    assert session(last, log).wait(240) == 0
+    ended = client.read_flow_run(last.id).state
+    assert ended.is_completed()
+    assert ended.message.startswith("40 of 40 samples drawn")
+    assert ended.message.endswith("nothing left to draw; its schedule is paused")
+    assert [one.active for one in client.read_deployment_schedules(deployment.id)] == [False]
+
+    generation(CONFIG, str(tmp_path / "undisturbed"))
+    expected = {path.parent.name: path.read_bytes() for path in chunks(tmp_path / "undisturbed")}
+    assert {path.parent.name: path.read_bytes() for path in chunks(root)} == expected
+    assert len(expected) == 5
+
+
+def test_a_session_leaves_at_a_chunk_boundary_and_says_when_all_will_be_there(tmp_path):
+    state = scheduled_generation(
+        CONFIG, str(tmp_path), {"samples": 10, "minutes": 30}, return_state=True
+    )
+    assert state.message.startswith("16 of 40 samples drawn; ")
+    assert "of work left (1 session of 30 minutes)" in state.message
+    assert "session.samples=10 used up: 16 drawn; the next run goes on" in state.message
+    assert len(chunks(tmp_path)) == 2
+
+
+def test_a_study_that_imports_its_rows_has_nothing_to_schedule(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"instruction": "Name a colour.", "response": "Red."}))
+    config = presets.load("sandbox-smoke", [f"generation.source={rows}"])
+    with pytest.raises(ConfigurationError, match=r"generation\.source"):
+        scheduled_generation(config, str(tmp_path / "study"))

@@ -1,0 +1,44 @@
+"""A person at the Prefect UI: opens a deployment's form, changes fields, submits."""
+
+from contextlib import contextmanager
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE = 120_000  # milliseconds: the page itself takes seconds to build on a busy machine
+
+
+@contextmanager
+def browser_page(height=1000):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1000, "height": height})
+        page.set_default_timeout(PATIENCE)
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+def open_form(page, ui, deployment):
+    page.goto(f"{ui}/deployments/deployment/{deployment.id}/run", wait_until="domcontentloaded")
+    field(page, "Max Draws").wait_for()
+
+
+def field(page, label):
+    """The first input under a label."""
+    names = f"normalize-space()='{label}' or normalize-space()='{label} (Optional)'"
+    box = "ancestor::div[contains(concat(' ',@class,' '),' schema-form-property ')][1]"
+    path = f"//span[contains(@class,'schema-form-property__label')][{names}]/{box}"
+    return page.locator(f"xpath={path}//*[self::input or self::textarea]").first
+
+
+def change(page, values):
+    for label, value in values.items():
+        field(page, label).fill(str(value))
+
+
+def submit(page):
+    page.get_by_role("button", name="Submit").click()
