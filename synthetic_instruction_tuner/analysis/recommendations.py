@@ -250,7 +250,7 @@ def _cheaper_open(store: Store, arms: Sequence[str], winner: str, draws: Mapping
 
 
 def _harmless(store: Store, arms: Sequence[str]) -> dict[str, Any]:
-    name, label = "harmless", "Loses nothing against the base"
+    name, label = "harmless", "No loss shown against the base"
     judged = {arm: verdicts(store, arm, primary_only=False) for arm in arms}
     known = {arm: found for arm, found in judged.items() if found}
     if not known:

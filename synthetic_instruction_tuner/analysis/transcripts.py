@@ -17,7 +17,8 @@ def choose_transcripts(
     Returns:
         Prompt, target and, by model, response and score; in the order in which they were chosen.
     """
-    for benchmark, measured in results.items():
+    for benchmark in sorted(results, key=lambda key: "verifiable" not in key):
+        measured = results[benchmark]
         reference = next(iter(measured.values()), None)
         if reference is None or not _is_free_text(reference):
             continue
@@ -44,8 +45,11 @@ def describe_character(results: Results, subjects: Sequence[str]) -> dict[str, A
 
 
 def _is_free_text(measured: Measured) -> bool:
+    """Whether the models wrote these answers themselves, instead of ranking given ones."""
     first = next(iter(measured.items), None)
-    return first is not None and isinstance(first.detail.get("response"), str)
+    if first is None or "likelihood" in " ".join(first.detail):
+        return False
+    return all(isinstance(first.detail.get(name), str) for name in ("prompt", "response"))
 
 
 def _choose(measured: Measured, count: int, seed: int) -> list[str]:
@@ -71,7 +75,7 @@ def _transcript(
         "benchmark": benchmark,
         "item": identity,
         "cluster": first.cluster,
-        "prompt": str(first.detail.get("instruction") or first.detail.get("prompt", "")),
+        "prompt": first.detail["prompt"],
         "target": first.detail.get("target"),
         "answers": {
             name: {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil, floor, log10
 from typing import Any
 
+from synthetic_instruction_tuner.reporting import ticks
 from synthetic_instruction_tuner.reporting.chart import LIGHT, Chart, Series, style_of
 from synthetic_instruction_tuner.reporting.format import FORMS
 from synthetic_instruction_tuner.reporting.pictures import categories, is_labelled, log_range
@@ -137,10 +139,13 @@ def _axes(drawn: Any, chart: Chart) -> None:
     if bars:
         other.reverse_order = True
         value.minimum_scale = 0
+        value.maximum_scale = ticks.linear(highest(chart) / factor)[-1]
         value.tick_label_position = XL_TICK_LABEL_POSITION.HIGH
         _title(value, chart.x_label.removesuffix(" (%)") + suffix)
         return
     _title(value, chart.y_label.removesuffix(" (%)"))
+    if chart.kind == "scatter":
+        value.minimum_scale, value.maximum_scale = _value_range(chart)
     _title(other, chart.x_label.replace(" (logarithmic)", "") + suffix)
     if not chart.log:
         return
@@ -150,6 +155,19 @@ def _axes(drawn: Any, chart: Chart) -> None:
     else:
         other.minimum_scale = 0
     other.tick_labels.number_format, other.tick_labels.number_format_is_linked = "#,##0.##", False
+
+
+def highest(chart: Chart) -> float:
+    """Return the largest value or upper end of an interval."""
+    return max(max(one.high or one.x) for one in chart.series)
+
+
+def _value_range(chart: Chart) -> tuple[float, float]:
+    """Return round ends that hold all intervals: programs scale by the points alone."""
+    lows = [one.low[0] if one.low else float(one.y[0]) for one in chart.series]
+    highs = [one.high[0] if one.high else float(one.y[0]) for one in chart.series]
+    step = 0.05
+    return step * floor(min(lows) / step), step * ceil(max(highs) / step)
 
 
 def _title(axis: Any, text: str) -> None:
@@ -163,8 +181,6 @@ def _title(axis: Any, text: str) -> None:
 
 def _logarithmic(axis: Any, low: float, high: float) -> None:
     """Set a logarithmic scale that starts and ends at round marks."""
-    from math import ceil, floor, log10
-
     scaling = axis._element.find(f"{{{CHART_SPACE}}}scaling")
     base = scaling.makeelement(f"{{{CHART_SPACE}}}logBase", {"val": "10"})
     scaling.insert(0, base)

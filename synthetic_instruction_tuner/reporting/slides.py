@@ -116,7 +116,8 @@ def _methods(deck: Deck, results: Results, charts: Charts) -> None:
 
 def _training(deck: Deck, results: Results, charts: Charts) -> None:
     table = tables_data.training(results)
-    rows = entries(results, table, (0, 3, 4))
+    ranked = {results.label(arm) for arm in results.preference_arms}  # their loss: another scale
+    rows = [row for row in entries(results, table, (0, 3, 4)) if row[0].text not in ranked]
     if "loss" in charts:
         deck.chart(charts["loss"], results.models, LEFT)
     deck.table(("Arm", "Before", "After"), rows, (2, 1, 1), RIGHT)

@@ -26,11 +26,11 @@ def logarithmic(low: float, high: float, form: str) -> list[float]:
 
 
 def linear(largest: float) -> list[float]:
-    """Choose about five round marks between nought and the largest value."""
+    """Choose about five round marks from nought to just beyond the largest value."""
     raw = max(largest, 1e-9) / 4
     unit = 10.0 ** floor(log10(raw))
     step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= raw)
-    return [step * number for number in range(6) if step * number <= 1.1 * largest]
+    return [step * number for number in range(6) if step * (number - 1) < largest]
 
 
 def write(value: float, form: str) -> str:

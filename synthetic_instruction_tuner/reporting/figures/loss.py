@@ -36,13 +36,13 @@ def describe(results: Results) -> list[Chart]:
 def curve(
     results: Results, arm: str, figure: str
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return steps and values of one figure over an arm's evaluations; None if there is none."""
+    """Return steps and values of one figure over an arm's evaluations; None without two points."""
     points = [
         (float(one["step"]), float(one[figure]))
         for one in results.get(f"training/{arm}/evaluations") or []
         if one.get(figure) is not None and "step" in one
     ]
-    if not points:
+    if len(points) < 2:
         return None
     steps, values = zip(*points, strict=True)
     return steps, values

@@ -9,6 +9,7 @@ from synthetic_instruction_tuner.analysis.results import (
     load_results,
     require_equal_terms,
 )
+from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore
 
@@ -126,3 +127,19 @@ def test_a_score_that_is_no_number_is_an_error(small):
     small.store.commit(artifact, {}, 1.0)
     with pytest.raises(StageError, match="acc=nan, not a number"):
         load_results(small)
+
+
+def answered(name, identity, **detail):
+    item = ItemScore(identity, "group", "p", "t", {"acc": 1.0}, detail)
+    result = BenchmarkResult("base", name, "acc", True, None, 1, {"acc": 1.0}, {}, {})
+    return {"base": Measured(result, (item,))}
+
+
+def test_transcripts_show_what_models_wrote_not_the_letters_they_ranked():
+    ranked = answered("mmlu", "a", question="Q", response="C", loglikelihoods=[-1.0, -2.0])
+    written = answered("instructions", "b", prompt="Say hello.", response="Hello.")
+    checked = answered("verifiable", "c", prompt="Add 2 and 3.", response="5", target="5")
+    found = choose_transcripts({"mmlu": ranked, "instructions": written}, ["base"], 3, 1)
+    assert [(one["benchmark"], one["prompt"]) for one in found] == [("instructions", "Say hello.")]
+    found = choose_transcripts({"instructions": written, "verifiable": checked}, ["base"], 3, 1)
+    assert found[0]["answers"] == {"base": {"response": "5", "score": 1.0}}
