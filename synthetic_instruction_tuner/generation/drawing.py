@@ -53,7 +53,7 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
     settings = study.config.generation
     engine = open_engine(settings.teacher, settings.engine, settings.completions)
     template = chat_template(engine.tokenizer, settings.teacher.family, engine.end_ids)
-    _check_same_template(study, template)
+    _check_same_teacher(study, template.fingerprint, engine.revision)
     started = time.monotonic()
     talks = [Conversation(draw) for draw in planned_draws(study, first, last)]
     reused = _reuse(talks, reusable_samples(study), settings)
@@ -69,6 +69,7 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         "device": engine.device_name,
         "family": template.family.name,
         "template": template.fingerprint,
+        "revision": engine.revision,
         "prefix": template.prefix_text(settings.domains[0].system_prompt),
     }
     return study.store.commit(artifact, facts, seconds)
@@ -236,15 +237,17 @@ def _worst(finishes: Sequence[str]) -> str:
     return next((one for one in finishes if one != "stop"), "stop") if finishes else SKIPPED
 
 
-def _check_same_template(study: Study, template: ChatTemplate) -> None:
-    """Refuse to mix draws of two templates: a Hub model may have changed under its name."""
+def _check_same_teacher(study: Study, template: str, revision: str | None) -> None:
+    """Refuse to mix draws of two teachers: a Hub model may have changed under its name."""
+    now = {"template": template, "revision": revision}
     for manifest in chunk_manifests(study):
-        if manifest.facts.get("template") != template.fingerprint:
-            raise StageError(
-                f"the chat template of {study.config.generation.teacher.name!r} is not the one "
-                f"that {manifest.name} was drawn with; pin generation.teacher.revision to the "
-                "commit used then, or start a new workspace"
-            )
+        for what, value in now.items():
+            if manifest.facts.get(what) != value:
+                raise StageError(
+                    f"the {what} of {study.config.generation.teacher.name!r} is {value}, but "
+                    f"{manifest.name} was drawn with {manifest.facts.get(what)}; pin "
+                    "generation.teacher.revision to the commit used then, or start a new workspace"
+                )
 
 
 def _facts(samples: Sequence[Sample], reused: int, tokens: int, seconds: float) -> dict[str, Any]:

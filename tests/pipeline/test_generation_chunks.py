@@ -150,6 +150,7 @@ class Script:
     """An engine that recites, as a teacher that writes just this."""
 
     device_name = "script"
+    revision = None
     end_ids = ()
 
     def __init__(self, tokenizer, texts):
@@ -178,12 +179,16 @@ def test_planted_instructions_come_through_uncut(teacher, tmp_path, monkeypatch)
         assert request.prompt == tuple(template.response_prompt(turns))
 
 
-def test_a_template_that_changed_under_its_name_is_noticed(teacher, tmp_path, monkeypatch):
+def test_a_teacher_that_changed_under_its_name_is_noticed(teacher, tmp_path, monkeypatch):
     study = generation_study(tmp_path, teacher)
     draw_chunk(study, 0, 3, Silent())
+    engine = drawing.open_engine(study.config.generation.teacher)
+    monkeypatch.setattr(engine, "revision", "4d2f")
+    with pytest.raises(StageError, match=r"the revision of .* is 4d2f, .* was drawn with None"):
+        draw_chunk(study, 4, 7, Silent())
     other = Script(tokenizer_of("llama-3"), PLANTED)
     monkeypatch.setattr(drawing, "open_engine", lambda *_: other)
-    with pytest.raises(StageError, match=r"not the one .* pin generation.teacher.revision"):
+    with pytest.raises(StageError, match=r"the template of .* pin generation.teacher.revision"):
         draw_chunk(study, 4, 7, Silent())
 
 

@@ -42,6 +42,7 @@ class CompletionsEngine:
     """
 
     device_name = "server"
+    revision: str | None = None
 
     def __init__(
         self,

@@ -50,6 +50,8 @@ class Engine(Protocol):
     """The model's tokenizer."""
     end_ids: tuple[int, ...]
     """End tokens of the model's generation_config."""
+    revision: str | None
+    """Commit of the Hub that was loaded; None for a local model, a server, or where unknown."""
 
     @property
     def device_name(self) -> str:

@@ -34,6 +34,7 @@ class TransformersEngine:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model, self.tokenizer = model.eval(), tokenizer
         self.end_ids = end_ids(model.generation_config)
+        self.revision: str | None = getattr(model.config, "_commit_hash", None)
         self._limit: int | None = None  # what memory has allowed so far; None: never ran out
 
     @property

@@ -29,6 +29,8 @@ class VllmEngine:
         ConfigurationError: If vLLM is not installed, or the model asks for what it cannot do.
     """
 
+    revision: str | None = None
+
     def __init__(self, model: ModelConfig) -> None:
         if model.quantization == "int8":
             raise ConfigurationError("engine=vllm has no quantization=int8; allowed: none, nf4")
