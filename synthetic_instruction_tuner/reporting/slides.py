@@ -124,12 +124,14 @@ def _training(deck: Deck, results: Results, charts: Charts) -> None:
 
 
 def _preference(deck: Deck, results: Results, charts: Charts) -> None:
-    name = "preference_accuracy"
-    if name in charts:
-        deck.chart(charts[name], results.models, LEFT)
     lines = [results.text(one) for one in findings.preference(results)]
-    deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14, 13, 12, 11))
     rows = entries(results, tables_data.preference(results))
+    if "preference_accuracy" not in charts:
+        deck.text(RIGHT, lines, (18, 17, 16, 15, 14, 13, 12))
+        deck.table(("Pairs", ""), rows, (2.4, 1), LEFT)
+        return
+    deck.chart(charts["preference_accuracy"], results.models, LEFT)
+    deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14, 13, 12, 11))
     deck.table(("Pairs", ""), rows, (2.4, 1), Box(8.35, 3.4, 4.3, 3.4))
 
 
