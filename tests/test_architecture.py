@@ -111,5 +111,7 @@ def test_the_domain_starts_fast_because_it_loads_nothing_heavy():
         "         'pandas', 'matplotlib', 'plotly', 'pyarrow', 'scipy', 'statsmodels'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

@@ -68,7 +68,7 @@ def _read(study: str) -> dict[str, Any]:
     path = Path(study) if study.endswith((".yaml", ".yml")) else FOLDER / f"{study}.yaml"
     if not path.is_file():
         raise ConfigurationError(
-            f"unknown study {study!r}; presets: {', '.join(names())}; or give a path to a .yaml file"
+            f"unknown study {study!r}; presets: {', '.join(names())}; or give a .yaml file"
         )
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -37,6 +37,8 @@ def test_a_model_with_two_roles_is_looked_at_once(tmp_path):
 
 def test_a_run_refuses_to_start_without_a_model_that_it_needs_later(tmp_path):
     config = presets.load("sandbox", ["training.student.name=meta-llama/Llama-3.2-3B"])
-    with pytest.raises(MissingModelError, match="'meta-llama/Llama-3.2-3B' is not on this machine"):
+    with pytest.raises(
+        MissingModelError, match=r"'meta-llama/Llama-3\.2-3B' is not on this machine"
+    ):
         require_models(Study(config, tmp_path), "report")
     require_models(Study(config, tmp_path), "filtering")  # not needed that far
