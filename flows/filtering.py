@@ -8,6 +8,7 @@ from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.filtering import filter_rows
+from tasks.publishing import publish
 from tasks.step import budget_used_up, call, working
 
 
@@ -31,3 +32,4 @@ def filtering(
             if budget_used_up(study):
                 return
             needed = call(filter_rows, study, study.filtered, needed)["draws_needed"]
+        publish(study, "filtering")

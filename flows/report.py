@@ -6,6 +6,7 @@ from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
+from tasks.publishing import publish
 from tasks.report import compare_models, draw_figures, write_report
 from tasks.step import call, working
 
@@ -27,3 +28,4 @@ def report(
         call(compare_models, study, study.comparison)
         call(draw_figures, study, study.figures)
         call(write_report, study, study.report)
+        publish(study, "report")

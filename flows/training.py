@@ -6,6 +6,7 @@ from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
+from tasks.publishing import publish
 from tasks.step import call, within_budget, working
 from tasks.training import train_arm
 
@@ -26,3 +27,4 @@ def training(
     with working(config, workspace, credentials) as study:
         for subject in within_budget(study, study.subjects[1:]):
             call(train_arm, study, study.trained(subject), subject.name)
+        publish(study, "training")
