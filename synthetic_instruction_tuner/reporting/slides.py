@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from synthetic_instruction_tuner.reporting import findings, fitting, tables, tables_data
-from synthetic_instruction_tuner.reporting.canvas import BODY, Box, Deck, Entry, table_size
+from synthetic_instruction_tuner.reporting.canvas import BODY, Deck
 from synthetic_instruction_tuner.reporting.chart import Chart
+from synthetic_instruction_tuner.reporting.layout import Box, Entry, table_size
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.reporting.tables import Table
 

@@ -6,6 +6,7 @@ import pytest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.reporting import findings, fitting, ticks, zips
 from synthetic_instruction_tuner.reporting.format import write
+from synthetic_instruction_tuner.reporting.layout import Entry, fit_table, fit_text
 from synthetic_instruction_tuner.reporting.markdown import cell, fenced
 from synthetic_instruction_tuner.reporting.page import as_json, content_policy
 from synthetic_instruction_tuner.reporting.store import Results
@@ -138,3 +139,14 @@ def test_only_the_pages_own_scripts_may_run():
     assert "default-src 'none'" in policy
     assert policy.count("'sha256-") == 2
     assert "unsafe-inline'; style" not in policy.split("script-src")[1].split(";")[0]
+
+
+def test_what_a_slide_has_no_room_for_is_left_to_the_report():
+    rows = [[Entry(f"row {number}"), Entry("1")] for number in range(60)]
+    shown, size, heights = fit_table(("Name", "Value"), rows, [3.0, 1.0], 5.0)
+    assert shown[0] == rows[0]
+    assert shown[-1][0].text == "… more in the report"
+    assert (size, sum(heights) <= 5.0) == (8, True)
+    texts, size = fit_text(["word " * 30] * 9, (20, 12), (300, 120), 0.5, False)
+    assert texts[-1] == "… more in the report"
+    assert fitting.height(texts, size, 300, 0.5) <= 120
