@@ -9,7 +9,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from support import evaluation_bench as bench
 
-from synthetic_instruction_tuner.evaluation import run, students
+from synthetic_instruction_tuner.evaluation import harness, run, students
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
 from synthetic_instruction_tuner.study import Study
@@ -102,7 +102,7 @@ def test_scores_equal_plain_lm_eval(study: Study, plain_tasks: TaskManager, name
     for one in study.config.evaluation.benchmarks:
         found = run.evaluate(study, subject, one, Silent())
         ours[benchmark_key(one)] = json.loads(found.path("result.json").read_text())
-    with students.under_test(study, subject) as student:
+    with students.under_test(study, subject) as student, harness.compiled_templates():
         lm = HFLM(
             pretrained=student.wrapped, tokenizer=student.tokenizer, batch_size=4,
             max_length=2048 - study.virtual_tokens, backend="causal",
