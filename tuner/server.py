@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Collection
@@ -180,7 +181,13 @@ def register_deployments(names: Collection[str], file: Path) -> None:
     ]
     for name in names:
         command += ["--name", name]
-    done = subprocess.run(command, cwd=deployment_file.ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=deployment_file.ROOT,
+        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise TunerError(f"`prefect deploy` failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 

@@ -13,6 +13,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending
 
@@ -119,7 +120,7 @@ def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(
             assert client.read_flow_run(skipped.id).state_name == "Cancelled"
         client.set_flow_run_state(run.id, Crashed(), force=True)  # what the automation does
     client.set_flow_run_state(last.id, Pending())
-    assert session(last, log).wait(240) == 0
+    run_flow(scheduled_generation, flow_run=client.read_flow_run(last.id))
     ended = client.read_flow_run(last.id).state
     assert ended.is_completed()
     assert ended.message.startswith("40 of 40 samples drawn")
