@@ -7,7 +7,7 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.publishing import publish
-from tasks.report import compare_models, draw_figures, write_report
+from tasks.report import compare_models, draw_figures, set_aside_outdated, write_report
 from tasks.step import call, working
 
 
@@ -25,6 +25,7 @@ def report(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
+        set_aside_outdated(study.config, str(study.root))
         call(compare_models, study, study.comparison)
         call(draw_figures, study, study.figures)
         call(write_report, study, study.report)

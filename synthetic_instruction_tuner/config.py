@@ -211,13 +211,15 @@ class PreferenceConfig(Settings):
     """Who answers; one model in memory at a time."""
     reward: ModelConfig = ModelConfig(name="OpenAssistant/reward-model-deberta-v3-large-v2")
     """Sequence-classification reward model."""
-    reward_format: Literal["auto", "pair", "chat"] = "auto"
+    reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
     """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
-    (its own chat template); auto: by its architecture, see `preference.reward_formats`."""
+    (its own chat template); auto: by its architecture, see `preference.reward_formats`.
+    "likelihood": `reward` is an instruct model, its mean log-probability a response token counts."""
     pairs: int = Field(default=600, ge=1)
     """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
     min_margin: float = Field(default=0.15, ge=0)
-    """Least reward difference (raw reward-model output) between chosen and rejected."""
+    """Least reward difference between chosen and rejected: raw output of the reward model, or
+    nats a token for "likelihood"."""
     max_similarity: float = Field(default=0.95, gt=0, le=1)
     """Pairs whose texts are more alike than this are rejected (Jaccard of the sets of adjacent word
     pairs: near 1 for a changed word in a long text, low for the same words in another order)."""
@@ -276,7 +278,7 @@ class BenchmarkConfig(Settings):
 
     name: str = Field(min_length=1)
     """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
-    "instructions", "agent", or any other lm-eval task."""
+    "instructions", "retention", "agent", "speed", or any other lm-eval task."""
     num_fewshot: int | None = Field(default=None, ge=0)
     """Solved examples before each item; None: the task's own default."""
     items: int | None = Field(default=None, ge=1)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect import task
+
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.reporting import run
 from tasks.step import opened, step, summary
+
+
+@task(name="look for outdated reports", persist_result=False)
+def set_aside_outdated(config: StudyConfig, workspace: str) -> None:
+    """Set aside reports made from other results than are there now, so that they are made again."""
+    run.set_aside_outdated(opened(config, workspace))
 
 
 @step

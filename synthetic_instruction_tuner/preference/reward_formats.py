@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +10,9 @@ from typing import Any, Literal
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models.templates import FIXED_DATE
 
-FormatName = Literal["pair", "chat"]
+FormatName = Literal["pair", "chat", "likelihood"]
+SCORED = "scored"
+"""Key of the mark, 1 on every token of the response, in rows of format "likelihood"."""
 Encoded = dict[str, list[int]]
 """Token ids and what goes with them, one row, not padded: {"input_ids": [...], ...}."""
 
@@ -43,7 +46,7 @@ class RewardFormat:
     """Turns a question and an answer into the tokens of one row.
 
     Attributes:
-        name: "pair" or "chat".
+        name: "pair", "chat" or "likelihood".
         score_field: Field of the model's output that holds the reward.
     """
 
@@ -70,11 +73,13 @@ def choose_format(wanted: str, architecture: str, has_template: bool) -> RewardF
         ConfigurationError: If the model cannot be read that way, or it cannot be known how.
     """
     score_field = SCORE_FIELD.get(architecture, "logits")
-    if wanted == "chat" and not has_template:
+    if wanted in ("chat", "likelihood") and not has_template:
         raise ConfigurationError(
-            "preference.reward_format='chat', but the tokenizer of preference.reward has no chat "
-            "template; use 'pair' or another model"
+            f"preference.reward_format={wanted!r}, but the tokenizer of preference.reward has no "
+            "chat template; use 'pair' or another model"
         )
+    if wanted == "likelihood":
+        return RewardFormat("likelihood", score_field)
     if wanted == "pair" or (wanted == "auto" and architecture in PAIR_ARCHITECTURES):
         return RewardFormat("pair", score_field)
     if has_template:
@@ -101,9 +106,24 @@ def _encode_chat(tokenizer: Any, prompt: str, response: str) -> Encoded:
     return {"input_ids": list(ids)}
 
 
+def _encode_likelihood(tokenizer: Any, prompt: str, response: str) -> Encoded:
+    """Mark what the assistant says and the token that ends its turn."""
+    whole = _encode_chat(tokenizer, prompt, response)["input_ids"]
+    question = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}],
+        add_generation_prompt=True,
+        sanitize_control_tokens=True,
+        return_dict=False,
+        **DATED,
+    )
+    shared = os.path.commonprefix([whole, list(question)])
+    return {"input_ids": whole, SCORED: [0] * len(shared) + [1] * (len(whole) - len(shared))}
+
+
 _ENCODERS: Mapping[FormatName, Callable[[Any, str, str], Encoded]] = {
     "pair": _encode_pair,
     "chat": _encode_chat,
+    "likelihood": _encode_likelihood,
 }
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
-from synthetic_instruction_tuner.models.loading import load_reward
+from synthetic_instruction_tuner.models.loading import load_causal, load_reward
 from synthetic_instruction_tuner.preference.reward_formats import (
+    SCORED,
     Encoded,
     choose_format,
     cut,
@@ -24,7 +25,9 @@ class RewardModel:
     """Scores responses.
 
     Args:
-        model: A sequence-classification model with one output, in evaluation mode.
+        model: A sequence-classification model with one output, in evaluation mode; for format
+            "likelihood" an instruct model, whose mean log-probability a response token, in nats,
+            is the reward.
         tokenizer: Its tokenizer.
         format_name: `preference.reward_format`.
     """
@@ -34,20 +37,21 @@ class RewardModel:
         has_template = getattr(tokenizer, "chat_template", None) is not None
         self._format = choose_format(format_name, architecture, has_template)
         labels = getattr(model.config, "num_labels", 1)
-        if self._format.score_field == "logits" and labels != 1:
+        self.name: str = self._format.name
+        if self._format.score_field == "logits" and labels != 1 and self.name != "likelihood":
             raise ConfigurationError(
                 f"preference.reward ({architecture}) has {labels} outputs; a reward model has one"
             )
         self._model, self._tokenizer = model, tokenizer
         self._pad: int | None = model.config.get_text_config().pad_token_id
         self._limit = limit_of(tokenizer, model.config)
-        self.name: str = self._format.name
         self.halvings = 0
 
     @classmethod
     def load(cls, config: ModelConfig, format_name: str = "auto") -> RewardModel:
         """Load the reward model that the settings name."""
-        model, tokenizer = load_reward(config)
+        load = load_causal if format_name == "likelihood" else load_reward
+        model, tokenizer = load(config)
         return cls(model, tokenizer, format_name)
 
     def encode(self, prompt: str, response: str) -> tuple[Encoded, bool]:
@@ -86,8 +90,11 @@ class RewardModel:
         inputs = {
             key: torch.tensor(value, device=self._model.device) for key, value in batch.items()
         }
+        scored = inputs.pop(SCORED, None)
         with torch.inference_mode():
             output = self._model(**inputs)
+        if scored is not None:
+            return _mean_log_probabilities(output.logits, inputs["input_ids"], scored)
         scores = output[self._format.score_field].float().reshape(len(rows))
         return [float(score) for score in scores.cpu()]
 
@@ -105,6 +112,23 @@ class RewardModel:
         free = next(one for one in reversed(range(config.vocab_size)) if one not in ends)
         config.pad_token_id = free
         return free
+
+
+def _mean_log_probabilities(logits: Any, ids: Any, scored: Any) -> list[float]:
+    """Average the log-probabilities of the marked tokens of each row, in float32.
+
+    Args:
+        logits: (rows, tokens, vocabulary).
+        ids: (rows, tokens).
+        scored: (rows, tokens), 1 where a token counts.
+    """
+    means = []
+    for row, tokens, marks in zip(logits, ids, scored, strict=True):
+        places = marks[1:].nonzero().flatten()  # the state before a token foretells it
+        log_probabilities = row[places].float().log_softmax(-1)
+        chosen = log_probabilities.gather(1, tokens[1:][places, None])
+        means.append(float(chosen.mean()))
+    return means
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
