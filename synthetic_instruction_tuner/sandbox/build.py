@@ -156,6 +156,8 @@ def build_language_model(role: str, plan: Plan) -> None:
         snapshots=marks,
         on_snapshot=keep,
     )
+    if recipe.text == "exercises":
+        networks.settle_unseen_tokens(model, tok, seed)
     networks.save_model(model, tok, plan.folder(role), eos)
     plan.record(
         role,
@@ -208,9 +210,9 @@ def build_reward(plan: Plan) -> None:
     start = time.monotonic()
     pool = _answer_pool(plan, teacher, tok)
     sampled = time.monotonic() - start
-    model = reward.new_reward_model(teacher, plan.seed)
+    rows = max(128, int(reward.CODE_ROWS * plan.scale))
+    model = reward.new_reward_model(teacher, tok, rows, plan.seed)
     steps = max(4, int(REWARD_STEPS * plan.scale))
-    reward.freeze_body(model, frozen=True)
     done = reward.train_reward(model, teacher, tok, pool, steps, seed=plan.seed)
     networks.save_model(model, tok, plan.folder("reward"), tokenizer.EOT)
     facts = {

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 POSITIONS: Final = 1024
+# Merged tokens (not bytes, not special ones): those whose embeddings are surely trained.
+_LEARNED_TOKENS: Final = 1200
 Shape = dict[str, int]
 FULL: Final[Shape] = {
     "hidden_size": 128,
@@ -49,6 +51,33 @@ def new_model(
 
     torch.manual_seed(seed)
     return LlamaForCausalLM(model_config(tokenizer, eos, shape)).to(device)
+
+
+def settle_unseen_tokens(
+    model: "LlamaForCausalLM", tokenizer: "PreTrainedTokenizerFast", seed: int
+) -> None:
+    """Give the chat tokens, which a base model never saw, embeddings that adapters can work with.
+
+    Training pushes the (tied) embeddings of unseen tokens to where they are never predicted, beyond
+    the reach of a small adapter. As when a vocabulary is extended, they become the mean embedding
+    plus noise of usual length; the end of a turn starts out near the end of a text.
+    """
+    import torch
+
+    from synthetic_instruction_tuner.sandbox.tokenizer import BOS, EOS, EOT, SPECIAL_TOKENS
+
+    weight = model.get_input_embeddings().weight.data
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
+    seen = weight[len(tokenizer.get_vocab()) - _LEARNED_TOKENS :]
+    mean, length = seen.mean(0), seen.norm(dim=1).mean()
+    generator = torch.Generator().manual_seed(seed)
+    for token in SPECIAL_TOKENS:
+        noise = torch.randn(weight.shape[1], generator=generator).to(weight.device)
+        noise *= length / noise.norm()
+        if token == EOT:
+            weight[ids[token]] = 0.7 * weight[ids[EOS]] + 0.7 * noise
+        elif token not in (BOS, EOS):
+            weight[ids[token]] = mean + noise
 
 
 def load_model(folder: Path, device: str = "cpu") -> "LlamaForCausalLM":

@@ -2,11 +2,11 @@
 
 A causal model knows the next token only in its last layer; to notice that the token which follows
 is another one, it needs layers after that. So the teacher's layers stay as they are, and two new
-ones on top, which begin as the identity, learn to see whether an answer went another way. Three
-losses: Bradley-Terry on the last token of right and wrong answers; the verdict at every answer
-token from where the two part (as for the verifiers of Cobbe et al.,
-https://arxiv.org/abs/2110.14168, which judge every token); and, so that the new layers learn to
-compare at all, the teacher's own log-probability of each answer token and the lowest so far.
+ones on top (`comparer`) learn to judge where an answer went another way. Three losses:
+Bradley-Terry on the last token of right and wrong answers; the verdict at every answer token from
+where the two part (as for the verifiers of Cobbe et al., https://arxiv.org/abs/2110.14168, which
+judge every token); and, so that the new layers learn to compare well, the teacher's own
+log-probability of each answer token and the lowest so far.
 """
 
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from synthetic_instruction_tuner.sandbox import comparer
 from synthetic_instruction_tuner.sandbox.answer_pool import Judged, draw_pair
 from synthetic_instruction_tuner.sandbox.optimizer import Optimizer
 from synthetic_instruction_tuner.sandbox.sampling import question
@@ -30,44 +31,34 @@ if TYPE_CHECKING:
         PreTrainedTokenizerFast,
     )
 
-NEW_LAYERS: Final = 2
 PAIRS: Final = 32
 _WARM_UP_STEPS: Final = 30
 OWN_SHARE: Final = 0.35
 TOKEN_WEIGHT: Final = 1.0
 COMPARISON_WEIGHT: Final = 5.0
 LOWEST: Final = -6.0
-MATRIX_RATE: Final = 0.02
-OTHER_RATE: Final = 0.005
+MATRIX_RATE: Final = 0.001
+OTHER_RATE: Final = 0.0005
+CODE_ROWS: Final = 6400
 
 
-def new_reward_model(teacher: "LlamaForCausalLM", seed: int) -> "LlamaForSequenceClassification":
-    """Put two identity layers and a score head on the teacher's body."""
-    import torch
-    from transformers import LlamaConfig, LlamaForSequenceClassification
+def new_reward_model(
+    teacher: "LlamaForCausalLM", tok: "PreTrainedTokenizerFast", rows: int, seed: int
+) -> "LlamaForSequenceClassification":
+    """Build the comparing network on a teacher; only the new layers and the score will learn.
 
-    settings = {**teacher.config.to_dict(), "num_labels": 1, "tie_word_embeddings": False}
-    settings["num_hidden_layers"] = teacher.config.num_hidden_layers + NEW_LAYERS
-    for name in ("layer_types", "architectures", "id2label", "label2id"):
-        settings.pop(name, None)
-    settings.pop("num_labels")
-    settings |= {"id2label": {0: "reward"}, "label2id": {"reward": 0}}
-    torch.manual_seed(seed)
-    model = LlamaForSequenceClassification(LlamaConfig(**settings)).to(
-        next(teacher.parameters()).device
-    )
-    model.model.load_state_dict(teacher.model.state_dict(), strict=False)
-    for layer in model.model.layers[-NEW_LAYERS:]:
-        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
-        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
-    return model
-
-
-def freeze_body(model: "LlamaForSequenceClassification", *, frozen: bool) -> None:
-    """Keep the teacher's layers as they are, or let them learn too."""
-    model.model.embed_tokens.requires_grad_(not frozen)
-    for layer in model.model.layers[:-NEW_LAYERS]:
-        layer.requires_grad_(not frozen)
+    Args:
+        teacher: The model whose body it is built on.
+        tok: Its tokenizer.
+        rows: Corpus rows on which the codes of tokens are fitted.
+        seed: Seed of the rows and of the new layers.
+    """
+    codes = comparer.fit_codes(comparer.states(teacher, tok, rows, seed), len(tok))
+    model = comparer.widened(teacher, codes, seed)
+    model.model.embed_tokens.requires_grad_(False)
+    for layer in model.model.layers[: -comparer.NEW_LAYERS]:
+        layer.requires_grad_(False)
+    return model.eval()
 
 
 class EncodedPairs(NamedTuple):
