@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 # Prefect's own files are SQLite and sockets: on the machine's own disk, never on Drive.
 export PREFECT_HOME="${PREFECT_HOME:-${TMPDIR:-/tmp}/prefect}"
 export TUNER_WORKSPACES="${TUNER_WORKSPACES:-$PWD/workspace}"
-export PYTHONUNBUFFERED=1
+export PYTHONUNBUFFERED=1 PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
 mkdir -p "$PREFECT_HOME" "$TUNER_WORKSPACES"
 
 python=.venv/bin/python
