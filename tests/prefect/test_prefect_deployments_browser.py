@@ -80,6 +80,7 @@ def test_a_wrong_value_is_refused_and_three_changed_fields_run_to_the_end(ui, tm
         assert wait_for(lambda client: [client.read_flow_runs()]) == [[]]
         prefect_form.change(page, {"Draws": 20, "Seed": 7, "Name": "from-the-form"})
         prefect_form.submit(page)
+        prefect_form.leave_form(page)
         (run,) = wait_for(lambda client: client.read_flow_runs())
         wait_for(lambda client: client.read_flow_run(run.id).state.is_final())
         assert wait_for(lambda client: client.read_flow_run(run.id)).state_name == "Completed"

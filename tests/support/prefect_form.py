@@ -41,4 +41,11 @@ def change(page, values):
 
 
 def submit(page):
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(1000)  # the form takes a field's value a moment after it was left
     page.get_by_role("button", name="Submit").click()
+
+
+def leave_form(page):
+    """Wait until an accepted form has given way to the deployment's page."""
+    page.wait_for_url(lambda url: not url.endswith("/run"), wait_until="commit")
