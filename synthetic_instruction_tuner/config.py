@@ -214,7 +214,7 @@ class PreferenceConfig(Settings):
     reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
     """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
     (its own chat template); auto: by its architecture, see `preference.reward_formats`.
-    "likelihood": `reward` is an instruct model, its mean log-probability a response token counts."""
+    "likelihood": `reward` is an instruct model; its mean log-probability a token counts."""
     pairs: int = Field(default=600, ge=1)
     """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
     min_margin: float = Field(default=0.15, ge=0)

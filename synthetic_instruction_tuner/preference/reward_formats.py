@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError
@@ -116,8 +116,9 @@ def _encode_likelihood(tokenizer: Any, prompt: str, response: str) -> Encoded:
         return_dict=False,
         **DATED,
     )
-    shared = os.path.commonprefix([whole, list(question)])
-    return {"input_ids": whole, SCORED: [0] * len(shared) + [1] * (len(whole) - len(shared))}
+    pairs = zip(whole, question, strict=False)
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return {"input_ids": whole, SCORED: [0] * shared + [1] * (len(whole) - shared)}
 
 
 _ENCODERS: Mapping[FormatName, Callable[[Any, str, str], Encoded]] = {

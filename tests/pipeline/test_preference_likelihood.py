@@ -31,7 +31,7 @@ def test_the_marks_are_on_the_answer_and_its_end(judge, scorer):
 
 
 def test_the_score_is_the_models_own_loss_on_the_answer(judge, scorer):
-    """transformers' loss is the mean negative log-probability over tokens whose label is not -100."""
+    """transformers' loss is the mean negative log-probability of tokens with a label."""
     import torch
 
     row, _ = scorer.encode(QUESTION, ANSWER)
