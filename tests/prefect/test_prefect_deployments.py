@@ -17,6 +17,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks import gpu
 from tasks.location import enter_code
 from tuner import deployment_file, server
+from tuner.commands import serve
 from tuner.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -182,3 +183,14 @@ def test_tasks_take_turns_on_a_gpu_and_only_there(monkeypatch):
     with gpu.one_gpu("filtering"), gpu.one_gpu("training"):
         pass
     assert held == [("gpu", False)]
+
+
+def test_serving_needs_no_pool_and_leaves_what_was_deployed_alone():
+    made = serve.deployments(presets.load("sandbox-smoke"), schedule=False)
+    assert [(one.flow_name, one.name) for one in made] == [
+        ("study", "sandbox-smoke-served"),
+        ("generation-scheduled", "sandbox-smoke-served"),
+    ]
+    assert [one.work_pool_name for one in made] == [None, None]
+    assert [one.active for one in made[1].schedules] == [False]
+    assert made[1].concurrency_options.collision_strategy.value == "CANCEL_NEW"

@@ -35,7 +35,10 @@ def serve(
 
 
 def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
-    """Make the two deployments of a study."""
+    """Make the two deployments of a study.
+
+    They have names of their own: one that `tuner deploy` made would lose its work pool.
+    """
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.schedules import Cron
 
@@ -43,7 +46,7 @@ def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
     from flows.study import study
 
     shared: dict[str, Any] = {
-        "name": config.name,
+        "name": f"{config.name}-served",
         "version": __version__,
         "tags": [config.name],
         "parameters": {"config": config.model_dump(mode="json")},
