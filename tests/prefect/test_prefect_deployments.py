@@ -3,6 +3,7 @@
 import importlib
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from prefect.client.orchestration import get_client
@@ -194,3 +195,18 @@ def test_serving_needs_no_pool_and_leaves_what_was_deployed_alone():
     assert [one.work_pool_name for one in made] == [None, None]
     assert [one.active for one in made[1].schedules] == [False]
     assert made[1].concurrency_options.collision_strategy.value == "CANCEL_NEW"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(401, "refuses the key"), (500, "answers 500")])
+def test_a_server_that_refuses_is_named_with_what_to_check(code, reason):
+    class Refusing:
+        def read_work_pools(self, limit):
+            request = httpx.Request("POST", "https://host/api")
+            httpx.Response(code, request=request).raise_for_status()
+
+    with (
+        temporary_settings({PREFECT_API_URL: "https://host/api"}),
+        pytest.raises(ConfigurationError, match=reason) as refused,
+    ):
+        server.require(Refusing())
+    assert ("PREFECT_API_AUTH_STRING" in str(refused.value)) == (code == 401)
