@@ -32,7 +32,7 @@ def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):
 
 def test_a_model_with_two_roles_is_looked_at_once(tmp_path):
     names = [role.model.name for role in models_of(Study(presets.load("sandbox"), tmp_path))]
-    assert names == ["sandbox:teacher", "sandbox:responder", "sandbox:reward", "sandbox:student"]
+    assert names == ["sandbox:teacher", "sandbox:responder", "sandbox:student"]
 
 
 def test_a_run_refuses_to_start_without_a_model_that_it_needs_later(tmp_path):
