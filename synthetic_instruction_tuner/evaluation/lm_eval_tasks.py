@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import generation, harness, items, likelihoods
+from synthetic_instruction_tuner.evaluation import generation, harness, items, judging, likelihoods
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.harness import LoadedTask, Question
 from synthetic_instruction_tuner.evaluation.likelihoods import Group
@@ -52,7 +52,7 @@ def run(trial: Trial) -> Outcome:
     answer = _generate if generated else _score
     responses, measured, seconds = answer(trial, prepared)
     metrics = [
-        harness.item_metrics(one, found)
+        judging.item_metrics(one, found)
         for one, found in zip(prepared.tasks, responses, strict=True)
     ]
     many = len(prepared.tasks) > 1
@@ -70,7 +70,7 @@ def run(trial: Trial) -> Outcome:
     }
     if generated:
         conditions["max_new_tokens"] = trial.settings.max_new_tokens
-    scores = harness.aggregate(prepared.tasks, metrics)
+    scores = judging.aggregate(prepared.tasks, metrics)
     return Outcome(scored, scores, conditions, measured, seconds, _chance(trial, prepared))
 
 
@@ -132,7 +132,7 @@ def _item(
     loaded: LoadedTask, question: Question, values: dict[str, Any], found: Sequence[Any], many: bool
 ) -> ItemScore:
     target = loaded.task.doc_to_target(question.doc)
-    scores = {name: harness.scalar(value) for name, value in values.items()}
+    scores = {name: judging.scalar(value) for name, value in values.items()}
     detail: dict[str, Any] = {"question": str(loaded.task.doc_to_text(question.doc))}
     if loaded.task.OUTPUT_TYPE == "multiple_choice":
         choices = [one.args[1].strip() for one in question.instances]
