@@ -79,7 +79,10 @@ def models_of(study: Study) -> list[Role]:
             roles.append(Role("preference", f"responder {one.name}", one.model))
         roles.append(Role("preference", "reward model", config.preference.reward))
     roles.append(Role("training", "student", study.student))
-    return list({role.model.name: role for role in reversed(roles)}.values())[::-1]
+    first: dict[str, Role] = {}
+    for role in roles:
+        first.setdefault(role.model.name, role)
+    return list(first.values())
 
 
 def require_models(study: Study, until: Stage) -> None:

@@ -76,8 +76,6 @@ class Loop:
         self._earlier = 0.0
         self._session = self._saved = time.monotonic()
 
-    # --- the run ---------------------------------------------------------------------------
-
     def run(self) -> State:
         """Train to the end.
 
@@ -129,8 +127,6 @@ class Loop:
             self.state.step % settings.checkpoint_steps == 0
             or minutes >= settings.checkpoint_minutes
         )
-
-    # --- one update ------------------------------------------------------------------------
 
     def _update(self) -> None:
         import torch
@@ -200,8 +196,6 @@ class Loop:
             )
         self.emit("step", step=self.state.step, total=self.order.steps, loss=point["loss"])
 
-    # --- evaluation ------------------------------------------------------------------------
-
     def _evaluate(self) -> None:
         rows = self.rows.validation
         scores = self.score(rows)
@@ -224,8 +218,6 @@ class Loop:
         if self.stop():
             self._save()
             raise Interrupted
-
-    # --- checkpoints -----------------------------------------------------------------------
 
     def _save(self) -> None:
         self.state.seconds = self.watch.seconds

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.files import digest, write_json
@@ -109,10 +111,22 @@ def _save(job: Job, loop: Loop, state: State, tokenizer: Any, conditions: dict[s
     model.eval()
     options = {} if job.arm.trains_base else {"save_embedding_layers": False}
     model.save_pretrained(folder, **options)
+    _order_names(folder / "adapter_config.json")
     tokenizer.save_pretrained(folder)
     run = _run(job, loop, state, conditions)
     (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
     write_json(job.folder / RUN, asdict(run))
+
+
+def _order_names(path: Path) -> None:
+    """Sort the module names that PEFT keeps in sets: their order differs between processes."""
+    if not path.is_file():  # full training ships a model of its own
+        return
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in settings.items():
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            settings[name] = sorted(value)
+    write_json(path, settings)
 
 
 def _run(job: Job, loop: Loop, state: State, conditions: dict[str, Any]) -> TrainingRun:

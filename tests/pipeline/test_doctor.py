@@ -6,6 +6,7 @@ from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.doctor import examine, models_of, require_models
 from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.training.plan import GPUS, plan
 
 
 def test_the_embedded_study_has_no_problem(tmp_path):
@@ -30,7 +31,8 @@ def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):
     assert all("the Hub cannot be reached" in one.found for one in problems)
 
 
-def test_a_model_with_two_roles_is_looked_at_once(tmp_path):
+def test_a_model_with_two_roles_is_looked_at_once_in_its_first(tmp_path):
+    """In the embedded study the teacher also answers and judges."""
     names = [role.model.name for role in models_of(Study(presets.load("sandbox"), tmp_path))]
     assert names == ["sandbox:teacher", "sandbox:responder", "sandbox:student"]
 
@@ -42,3 +44,9 @@ def test_a_run_refuses_to_start_without_a_model_that_it_needs_later(tmp_path):
     ):
         require_models(Study(config, tmp_path), "report")
     require_models(Study(config, tmp_path), "filtering")  # not needed that far
+
+
+def test_a_plan_says_for_every_stage_what_fits(tmp_path):
+    rows = plan(presets.load("sandbox-smoke"), GPUS["T4"])
+    assert {row.stage for row in rows} == {"generation", "preference", "training"}
+    assert all(row.fits for row in rows)
