@@ -10,15 +10,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
-from synthetic_instruction_tuner.sandbox import tables
 from synthetic_instruction_tuner.sandbox.families import family_named
 from synthetic_instruction_tuner.sandbox.family import Family
 from synthetic_instruction_tuner.sandbox.prompts import draw_solvable
+from synthetic_instruction_tuner.sandbox.stories import Row, story_row
 from synthetic_instruction_tuner.sandbox.wording import Slots
-
-Row = dict[str, Any]
 
 # Real MMLU subject -> the families whose content fits it.
 SUBJECTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -123,58 +121,6 @@ def choice_document(rng: Random) -> str:
     title = subject.replace("_", " ")
     head = f"The following are multiple choice questions (with answers) about {title}.\n\n"
     return (head if rng.random() < 0.7 else "") + "\n\n".join(choice_text(row) for row in rows)
-
-
-def _story(rng: Random) -> tuple[str, str, tuple[str, ...]]:
-    activity = rng.choice(sorted(tables.ACTIVITIES))
-    names = rng.sample(tables.NAMES, 2)
-    opening = rng.choice(
-        ("{0} and {1} want to {a}.", "{0} wants to {a} with {1}.", "{0} helps {1} to {a}.")
-    )
-    return activity, opening.format(*names, a=activity), tables.ACTIVITIES[activity]
-
-
-def _told(opening: str, steps: Iterable[str]) -> str:
-    sentences = [f"{'Then' if index else 'First'} they {step}." for index, step in enumerate(steps)]
-    return " ".join([opening, *sentences])
-
-
-def story_document(rng: Random) -> str:
-    """Draw a plain-text story of an activity, for the student's corpus."""
-    activity, opening, steps = _story(rng)
-    return f"{activity.capitalize()}: {_told(opening, steps)}"
-
-
-def story_row(index: int, rng: Random) -> Row:
-    """Draw one HellaSwag-shaped row: a story that breaks off, with four next steps."""
-    activity, opening, steps = _story(rng)
-    cut = rng.randint(1, 3)
-    others = [
-        step
-        for other in tables.ACTIVITIES
-        if other != activity
-        for step in tables.ACTIVITIES[other]
-    ]
-    wrong = [rng.choice([step for step in steps if step != steps[cut]])]
-    while len(wrong) < 3:
-        step = rng.choice(others)
-        if step not in wrong and step not in steps:
-            wrong.append(step)
-    endings = [steps[cut], *wrong]
-    rng.shuffle(endings)
-    told = _told(opening, steps[:cut])
-    return {
-        "ind": index,
-        "activity_label": activity.capitalize(),
-        "ctx_a": told,
-        "ctx_b": "then they",
-        "ctx": f"{told} then they",
-        "endings": [f"{step}." for step in endings],
-        "source_id": f"sandbox~{index}",
-        "split": "val",
-        "split_type": "indomain",
-        "label": str(endings.index(steps[cut])),
-    }
 
 
 def science_row(index: int, rng: Random) -> Row:

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 SEED: Final = 20_261_122
 BATCH_TOKENS: Final = 2048
-REWARD_INSTRUCTIONS: Final = 12_000
-REWARD_STEPS: Final = 3_000
+REWARD_INSTRUCTIONS: Final = 1_500
 ROLES: Final = ("teacher", "responder", "student", "reward")
 
 
@@ -159,14 +158,15 @@ def build_language_model(role: str, plan: Plan) -> None:
     if recipe.text == "exercises":
         networks.settle_unseen_tokens(model, tok, seed)
     networks.save_model(model, tok, plan.folder(role), eos)
-    plan.record(
-        role,
-        {
-            "tokens": done.tokens,
-            "minutes": round(done.seconds / 60, 1),
-            "loss": round(done.loss, 4),
-        },
-    )
+    facts = {
+        "tokens": done.tokens,
+        "minutes": round(done.seconds / 60, 1),
+        "loss": round(done.loss, 4),
+    }
+    if recipe.start:
+        before = json.loads((plan.folder(recipe.start) / "training.json").read_text())
+        facts["tokens_before"], facts["minutes_before"] = before["tokens"], before["minutes"]
+    plan.record(role, facts)
 
 
 def build(
@@ -204,21 +204,23 @@ def build(
 
 
 def build_reward(plan: Plan) -> None:
-    """Sample and judge answers, then train the reward model on them."""
+    """Sample and judge answers, then build the reward model and fit its score to them."""
     teacher = networks.load_model(plan.folder("teacher"), plan.device)
     tok = networks.load_tokenizer(plan.folder("teacher"))
     start = time.monotonic()
     pool = _answer_pool(plan, teacher, tok)
-    sampled = time.monotonic() - start
-    rows = max(128, int(reward.CODE_ROWS * plan.scale))
-    model = reward.new_reward_model(teacher, tok, rows, plan.seed)
-    steps = max(4, int(REWARD_STEPS * plan.scale))
-    done = reward.train_reward(model, teacher, tok, pool, steps, seed=plan.seed)
+    rows, steps, pairs = (
+        max(128, int(n * plan.scale)) for n in (reward.CODE_ROWS, reward.CODE_STEPS, reward.PAIRS)
+    )
+    model = reward.new_reward_model(teacher, tok, rows, steps, plan.seed)
+    ranked = reward.fit_score(model, tok, pool, pairs, plan.seed)
     networks.save_model(model, tok, plan.folder("reward"), tokenizer.EOT)
     facts = {
-        "tokens": done.tokens,
-        "minutes": round((sampled + done.seconds) / 60, 1),
-        "loss": round(done.loss, 4),
+        "minutes": round((time.monotonic() - start) / 60, 1),
+        "corpus_rows": rows,
+        "code_steps": steps,
+        "pairs": pairs,
+        "pairs_ranked_rightly": round(ranked, 4),
         "judged_instructions": len(pool),
         "sampled_wrong_answers": sum(len(judged.wrong) for judged in pool),
     }
@@ -232,12 +234,9 @@ def _answer_pool(
     if path.exists():
         return answer_pool.load_pool(path)
     responder = networks.load_model(plan.folder("responder"), plan.device)
-    young = networks.load_model(plan.output / "snapshots" / "teacher-0", plan.device)
     sources = [
         answer_pool.Source(teacher, 0.7),
         answer_pool.Source(teacher, 1.1),
-        answer_pool.Source(teacher, 1.3),
-        answer_pool.Source(young, 1.0),
         answer_pool.Source(responder, 0.9),
     ]
     count = max(64, int(REWARD_INSTRUCTIONS * plan.scale))

@@ -21,13 +21,17 @@ _ABOUT: Final = {
         "stories, multiple-choice questions.",
     ),
     "reward": (
-        "Scores an answer to an instruction; higher is better. Layers of the teacher, "
-        "frozen, and two more on top.",
-        "Pairs of right and wrong answers: wrong ones sampled from the teacher, its "
-        "snapshots and the "
-        "responder and rejected by the checker, or right ones spoiled on purpose. "
-        "Bradley-Terry loss at the end, "
-        "and the verdict at every answer token.",
+        "Scores an answer to an instruction; higher is better. It is the teacher in a wider "
+        "stream with two "
+        "layers on top that measure how surprised the teacher is by the answer. It shares "
+        "the teacher's errors: "
+        "where the teacher is sure of a wrong answer, so is this model.",
+        "The codes with which tokens are compared are fitted to the teacher's own "
+        "log-probabilities; the scale of "
+        "the score is fitted with the Bradley-Terry loss to pairs of right and wrong "
+        "answers. Wrong ones were "
+        "sampled from the teacher and the responder and rejected by the checker, or are "
+        "right ones spoiled.",
     ),
 }
 

@@ -1,11 +1,16 @@
-"""The reward model's network before training: a teacher that notices what it would not have said.
+"""The reward model's network: a teacher that notices what it would not have said.
 
-The teacher's layers are embedded unchanged in a slightly wider stream. The extra dimensions carry a
-code of the token that stands at a position, too faint to disturb those layers. A first new layer
-looks back one position, takes the code of the token that the teacher expected there, and subtracts:
-what remains is near zero where an answer goes as the teacher would go on. The codes come from a
-linear discriminant analysis of the teacher's last state by the token it expects. A second new layer
-averages what was found over all tokens. From there on, training refines both.
+A causal model knows the next token only in its last layer; to notice that the token which follows
+is another one, it needs layers after that. Two are written here rather than learned (learning them
+from judged pairs was tried and stayed far behind).
+
+The teacher's layers are embedded unchanged in a slightly wider stream. Extra dimensions carry a
+code of the token that stands at a position, too faint to disturb those layers. The first new layer
+looks back one position, takes the code of the token that the teacher expected there, and subtracts;
+the squared rest is how surprised the teacher is. The codes are fitted so that it is about minus the
+log-probability. The second new layer averages the surprise over the answer, which it finds by the
+word "assistant" in the header; the score is minus that average, on a scale that is learned
+(`reward`).
 """
 
 from itertools import islice
@@ -22,23 +27,40 @@ if TYPE_CHECKING:
     )
 
 NEW_LAYERS: Final = 2
-CODE: Final = 19
-# One more dimension holds the same value everywhere: what finds positions must not depend on words.
-EXTRA: Final = CODE + 1
+CODE: Final = 17
+# After the codes come three more dimensions: ballast, so heavy that the norms of the new layers
+# divide by nearly the same everywhere; one that is set on the token "assistant"; and one that holds
+# the same value everywhere, since what finds positions must not depend on words.
+EXTRA: Final = CODE + 3
+BALLAST: Final = -3
+MARK: Final = -2
+SAME: Final = -1
 # Scale of the codes beside the teacher's stream (whose entries are of order one), and of what the
 # first new layer writes where a token was not expected.
 FAINT: Final = 0.1
-LOUD: Final = 4.0
-# Weight of the average that the second new layer writes, and of that in the first score.
-_GATHERED: Final = 20.0
-_SCORED: Final = 3.0
+_FAINTER: Final = 0.005
+LOUD: Final = 20.0
+_MARKED: Final = 5.0
+# Weight of the average surprise beside the teacher's stream.
+GATHERED: Final = 20.0
 # Weights of the rotary frequencies, fast to slow, with which a query meets the key one position
 # back at 1 and every other key, up to 400 back, below -0.37 (found by linear programming): the sign
 # does not depend on how long the key is.
 _LOOK_BACK: Final = (2.0,) * 7 + (1.123, -0.123) + (-2.0,) * 7
 _SHARPNESS: Final = 100.0
+_FIRM: Final = 1000.0
+# Tokens of the assistant's header from the mark on: assistant, end of header, line feeds.
+_HEADER_TOKENS: Final = 3
+# Tokens tried at each position when the codes are fitted, drawn at this temperature.
+TRIED: Final = 4
+_BOLDNESS: Final = 2.0
+SURPRISED: Final = 8.0
+_CODE_RATE: Final = 0.01
 # Root mean square of the teacher's last state before its norm, about.
 _USUAL_SCALE: Final = 5.0
+# Ballast, and the root mean square that it brings about in a stream of about 150 dimensions.
+_WEIGHT: Final = 400.0
+_HEAVY_SCALE: Final = 30.0
 
 
 class Codes(NamedTuple):
@@ -54,17 +76,19 @@ class Codes(NamedTuple):
 
 
 class States(NamedTuple):
-    """What the teacher thinks at each position of corpus rows.
+    """What the teacher thinks where corpus rows answer.
 
     Attributes:
         state: Its normalised last state, (positions, width).
         expected: The token that it expects next, (positions).
-        answer: Whether that next token belongs to an answer, (positions).
+        tokens: That token and others that it might say, (positions, TRIED).
+        surprise: Minus the log-probability of each, at most `SURPRISED`, (positions, TRIED).
     """
 
     state: "torch.Tensor"
     expected: "torch.Tensor"
-    answer: "torch.Tensor"
+    tokens: "torch.Tensor"
+    surprise: "torch.Tensor"
 
 
 def states(
@@ -76,26 +100,31 @@ def states(
     found: list[States] = []
     last: list[torch.Tensor] = []
     device = next(teacher.parameters()).device
+    draws = torch.Generator(device).manual_seed(seed)
     source = chat_rows(seed, tok)
     hook = teacher.model.norm.register_forward_pre_hook(lambda _, args: last.append(args[0]))
     for _ in range(0, rows, 64):
         batch = pad(list(islice(source, 64)), int(tok.pad_token_id or 0)).to(device)
         with torch.no_grad():
             logits = teacher(input_ids=batch.ids, use_cache=False).logits
-        state = last.pop()
+        answer = batch.weights == 1.0
+        for _ in range(_HEADER_TOKENS):
+            answer = answer | torch.nn.functional.pad(answer[:, 1:], (0, 1))
+        state, logits = last.pop()[:, :-1][answer], logits[:, :-1][answer]
         state = state * state.pow(2).mean(-1, keepdim=True).rsqrt()
-        real = batch.ids != tok.pad_token_id
-        answer = torch.nn.functional.pad(batch.weights == 1.0, (0, 1))
-        found.append(States(state[real], logits.argmax(-1)[real], answer[real]))
+        others = torch.multinomial((logits / _BOLDNESS).softmax(-1), TRIED - 1, generator=draws)
+        tokens = torch.cat([logits.argmax(-1, keepdim=True), others], dim=1)
+        surprise = -logits.log_softmax(-1).gather(1, tokens)
+        found.append(States(state, tokens[:, 0], tokens, surprise.clamp(max=SURPRISED)))
     hook.remove()
     return States(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def fit_codes(found: States, vocabulary: int) -> Codes:
+def fit_codes(found: States, vocabulary: int, steps: int) -> Codes:
     """Find the directions that best tell expected tokens apart, scaled to unit noise within one."""
     import torch
 
-    x, expected = found.state[found.answer], found.expected[found.answer]
+    x, expected = found.state, found.expected
     count = torch.bincount(expected, minlength=vocabulary).to(x.dtype)
     means = torch.zeros(vocabulary, x.shape[1], device=x.device).index_add_(0, expected, x)
     means /= count.clamp(min=1)[:, None]
@@ -109,13 +138,43 @@ def fit_codes(found: States, vocabulary: int) -> Codes:
     of_token = means @ of_state.T
     of_token[count == 0] = of_token[count > 0].mean(0)
     scale = of_token[count > 0].std()
-    return Codes(of_state / scale, of_token / scale)
+    return _refined(Codes(of_state / scale, of_token / scale), found, steps)
+
+
+def _refined(codes: Codes, found: States, steps: int) -> Codes:
+    """Fit the squared distance between expectation and token to the teacher's surprise at it."""
+    import torch
+
+    of_state, of_token = (part.clone().requires_grad_() for part in codes)
+    optimizer = torch.optim.Adam([of_state, of_token], lr=_CODE_RATE)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = _CODE_RATE * (1 - step / steps)
+        rows = torch.randint(len(found.state), (2048,), generator=generator)
+        rows = rows.to(found.state.device)
+        expected = found.state[rows] @ of_state.T
+        distance = (expected[:, None] - of_token[found.tokens[rows]]).pow(2).sum(-1)
+        error = torch.nn.functional.smooth_l1_loss(
+            distance.clamp(max=2 * SURPRISED), found.surprise[rows]
+        )
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    return Codes(of_state.detach(), of_token.detach())
 
 
 def widened(
-    teacher: "LlamaForCausalLM", codes: Codes, seed: int
+    teacher: "LlamaForCausalLM", codes: Codes, header: list[int], mark: int, seed: int
 ) -> "LlamaForSequenceClassification":
-    """Embed the teacher in the wider stream and put the two new layers and a score on top."""
+    """Embed the teacher in the wider stream and put the two new layers and a score on top.
+
+    Args:
+        teacher: The language model.
+        codes: Codes fitted to it.
+        header: Ids of a question with the assistant's header, as the chat template writes it.
+        mark: Id of the token "assistant" in it.
+        seed: Seed of the weights that are neither the teacher's nor written.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForSequenceClassification
 
@@ -135,13 +194,19 @@ def widened(
     model.to(next(teacher.parameters()).device)
     with torch.no_grad():
         _copy_teacher(model, teacher.model.state_dict(), width)
-        model.model.embed_tokens.weight[:, width:-1] = FAINT * codes.of_token
-        model.model.embed_tokens.weight[:, -1] = FAINT
+        embeddings = model.model.embed_tokens.weight
+        embeddings[:, width:BALLAST] = FAINT * codes.of_token
+        embeddings[:, BALLAST:] = 0.0
+        embeddings[mark, MARK] = _FAINTER
+        embeddings[:, SAME] = FAINT
         for layer in model.model.layers[-NEW_LAYERS:]:
             layer.self_attn.o_proj.weight.zero_()
             layer.mlp.down_proj.weight.zero_()
         _set_comparison(model.model.layers[-2], codes, width)
-        _set_average(model, width)
+        _set_average(model.model.layers[-1], width, _marked(model, header))
+        model.score.weight.zero_()
+        model.model.norm.weight[BALLAST:] = 1.0
+        model.score.weight[0, SAME] = 1.0
     return model
 
 
@@ -162,39 +227,48 @@ def _copy_teacher(model: Any, weights: "dict[str, torch.Tensor]", width: int) ->
             target[: source.shape[0], : source.shape[1]] = source
 
 
+def _slow(query: "torch.Tensor", key: "torch.Tensor") -> None:
+    """Set a query and a key to meet at 1 wherever they stand: the slowest pair hardly rotates."""
+    slowest = len(query) // 2 - 1
+    query[slowest] = key[slowest] = 1.0
+
+
 def _set_comparison(layer: Any, codes: Codes, width: int) -> None:
-    """Write the subtraction of the expected from the actual code into the first new layer."""
+    """Let the first new layer subtract the expected code, square the rest, and mark the answer."""
     import torch
 
+    attention, mlp, size = layer.self_attn, layer.mlp, layer.self_attn.head_dim
     shrink = (width / (width + EXTRA)) ** 0.5
-    attention, mlp = layer.self_attn, layer.mlp
-    size = attention.head_dim
-    layer.input_layernorm.weight[:width] = shrink
-    layer.input_layernorm.weight[width:] = 0.0
-    layer.input_layernorm.weight[-1] = _USUAL_SCALE / FAINT
-    # Two query heads share the first key head; both look back by one position: each pair of
-    # dimensions that rotates by an angle a position is turned by it once more in the key.
+    for norm in (layer.input_layernorm, layer.post_attention_layernorm):
+        norm.weight.zero_()
+        norm.weight[:width] = shrink
+    layer.input_layernorm.weight[MARK] = _USUAL_SCALE / _FAINTER
+    layer.input_layernorm.weight[SAME] = _USUAL_SCALE / FAINT
+    layer.post_attention_layernorm.weight[width:BALLAST] = _HEAVY_SCALE / _USUAL_SCALE / FAINT
+    for projection in (attention.q_proj, attention.k_proj, attention.v_proj):
+        projection.weight.zero_()
+    # The first query head looks back by one position: each pair of dimensions that rotates by an
+    # angle a position is turned by it once more in the key.
     query, key = torch.zeros(size), torch.zeros(size)
     for index, weight in enumerate(_LOOK_BACK):
         angle = torch.tensor(10_000.0 ** (-2 * index / size))
         query[index] = weight
         key[index], key[index + size // 2] = angle.cos(), angle.sin()
-    for head in (0, 1):
-        rows = slice(head * size, (head + 1) * size)
-        attention.q_proj.weight[rows] = 0.0
-        attention.q_proj.weight[rows, -1] = _SHARPNESS * query.to(codes.of_state)
-    attention.k_proj.weight[:size] = 0.0
-    attention.k_proj.weight[:size, -1] = key.to(codes.of_state)
-    attention.v_proj.weight[:CODE] = 0.0
+    attention.q_proj.weight[:size, SAME] = _SHARPNESS * query
+    attention.k_proj.weight[:size, SAME] = key
     attention.v_proj.weight[:CODE, :width] = codes.of_state
-    for index in range(CODE):
-        for head in (0, 1):
-            attention.o_proj.weight[width + index, head * size + index] = -FAINT / 2
+    # The third, of the other key head, looks for the mark; before the mark it finds nothing.
+    query, key = torch.zeros(size), torch.zeros(size)
+    _slow(query, key)
+    attention.q_proj.weight[2 * size : 3 * size, SAME] = _FIRM * query
+    attention.k_proj.weight[size : 2 * size, MARK] = key
+    attention.v_proj.weight[size, MARK] = 1.0
+    attention.o_proj.weight[MARK, 2 * size] = _MARKED
+    attention.v_proj.weight[size + 1, SAME] = 1.0
+    attention.o_proj.weight[BALLAST, 2 * size + 1] = _WEIGHT
     # silu(z) z + silu(-z) (-z) = z squared: the sum over the codes is the distance.
-    layer.post_attention_layernorm.weight[:width] = shrink
-    layer.post_attention_layernorm.weight[width:] = shrink / FAINT
-    layer.post_attention_layernorm.weight[-1] = 0.0
     for index in range(CODE):
+        attention.o_proj.weight[width + index, index] = -FAINT
         for sign, unit in ((1.0, index), (-1.0, CODE + index)):
             for projection in (mlp.gate_proj, mlp.up_proj):
                 projection.weight[unit] = 0.0
@@ -202,14 +276,33 @@ def _set_comparison(layer: Any, codes: Codes, width: int) -> None:
             mlp.down_proj.weight[width, unit] = LOUD
 
 
-def _set_average(model: Any, width: int) -> None:
-    """Let the second new layer average the distances over all tokens, and score by it."""
-    attention = model.model.layers[-1].self_attn
-    size = attention.head_dim
-    attention.q_proj.weight[: 2 * size] = 0.0
-    attention.v_proj.weight[0] = 0.0
+def _marked(model: Any, header: list[int]) -> float:
+    """What the first new layer writes after the mark."""
+    import torch
+
+    seen: list[torch.Tensor] = []
+    hook = model.model.layers[-1].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    with torch.no_grad():
+        model.model(input_ids=torch.tensor([header]).to(model.device))
+    hook.remove()
+    return float(seen[0][0, -1, MARK])
+
+
+def _set_average(layer: Any, width: int, marked: float) -> None:
+    """Let the second new layer average the surprise over the answer."""
+    import torch
+
+    attention, size = layer.self_attn, layer.self_attn.head_dim
+    layer.input_layernorm.weight[:] = _HEAVY_SCALE / _USUAL_SCALE
+    layer.input_layernorm.weight[SAME] = _HEAVY_SCALE / FAINT
+    layer.input_layernorm.weight[MARK] = _HEAVY_SCALE / FAINT
+    for projection in (attention.q_proj, attention.k_proj, attention.v_proj):
+        projection.weight.zero_()
+    query, key = torch.zeros(size), torch.zeros(size)
+    _slow(query, key)
+    # Keys are zero in the answer, where mark and same cancel, and far below before it.
+    attention.q_proj.weight[:size, SAME] = 2 * _SHARPNESS * query
+    attention.k_proj.weight[:size, SAME] = -key
+    attention.k_proj.weight[:size, MARK] = key * FAINT / marked
     attention.v_proj.weight[0, width] = 1.0
-    for head in (0, 1):
-        attention.o_proj.weight[width + 1, head * size] = -_GATHERED / 2
-    model.score.weight.zero_()
-    model.score.weight[0, width + 1] = _SCORED
+    attention.o_proj.weight[SAME, 0] = -GATHERED

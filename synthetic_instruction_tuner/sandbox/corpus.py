@@ -5,10 +5,11 @@ from random import Random
 from typing import Final
 
 from synthetic_instruction_tuner.sandbox import tables
-from synthetic_instruction_tuner.sandbox.benchmarks import choice_document, story_document
+from synthetic_instruction_tuner.sandbox.benchmarks import choice_document
 from synthetic_instruction_tuner.sandbox.domains import DOMAINS
 from synthetic_instruction_tuner.sandbox.families import all_families
 from synthetic_instruction_tuner.sandbox.prompts import draw_prompt
+from synthetic_instruction_tuner.sandbox.stories import story_document
 
 Conversation = list[dict[str, str]]
 
