@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from synthetic_instruction_tuner.sandbox import comparer
+from synthetic_instruction_tuner.sandbox import comparer, surprise
 from synthetic_instruction_tuner.sandbox.answer_pool import Judged, draw_pair
 from synthetic_instruction_tuner.sandbox.sampling import question
 from synthetic_instruction_tuner.sandbox.tokenizer import EOT
@@ -44,7 +44,7 @@ def new_reward_model(
         steps: Gradient steps of that fit.
         seed: Seed of the rows and of the remaining weights.
     """
-    codes = comparer.fit_codes(comparer.states(teacher, tok, rows, seed), len(tok), steps)
+    codes = surprise.fit_codes(surprise.states(teacher, tok, rows, seed), len(tok), steps)
     header = tok.encode(question("What is 1 plus 2?"), add_special_tokens=False)
     mark = tok.convert_tokens_to_ids("assistant")
     return comparer.widened(teacher, codes, header, mark, seed).eval()
