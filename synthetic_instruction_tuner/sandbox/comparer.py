@@ -2,7 +2,7 @@
 
 A causal model knows the next token only in its last layer; to notice that the token which follows
 is another one, it needs layers after that. Two are written here rather than learned (learning them
-from judged pairs was tried and stayed far behind).
+from judged pairs was tried in a few short runs and stayed behind).
 
 The teacher's layers are embedded unchanged in a slightly wider stream. Extra dimensions carry a
 code of the token that stands at a position, too faint to disturb those layers. The first new layer

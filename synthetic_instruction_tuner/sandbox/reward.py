@@ -1,8 +1,9 @@
 """The reward model: a network that notices the teacher's surprise, on a scale learned from pairs.
 
 The network (`comparer`) is written, not trained: training its new layers, or all weights of its
-score, on judged pairs ranked sampled answers worse. What is learned is the scale of the score, with
-the Bradley-Terry loss: one unit more means odds of e to one that the better answer is right.
+score, on judged pairs ranked sampled answers worse in the few short runs tried. What is learned is
+the scale of the score, with the Bradley-Terry loss: one unit more means odds of e to one that the
+better answer is right.
 """
 
 from collections.abc import Sequence
