@@ -209,8 +209,11 @@ class PreferenceConfig(Settings):
         ResponderConfig(name="qwen-3b", model=ModelConfig(name="Qwen/Qwen2.5-3B-Instruct")),
     )
     """Who answers; one model in memory at a time."""
-    reward: ModelConfig = ModelConfig(name="OpenAssistant/reward-model-deberta-v3-large-v2")
-    """Sequence-classification reward model."""
+    reward: ModelConfig = ModelConfig(
+        name="OpenAssistant/reward-model-deberta-v3-large-v2", dtype="float32"
+    )
+    """Sequence-classification reward model. Not in half precision: bfloat16 rounds a reward near 5
+    to steps of 0.03, a fifth of the least margin."""
     reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
     """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
     (its own chat template); auto: by its architecture, see `preference.reward_formats`.
@@ -338,6 +341,8 @@ class SessionConfig(Settings):
     """Minutes of work; None: no limit."""
     samples: int | None = Field(default=None, ge=1)
     """Samples drawn; None: no limit."""
+    compute_units: float | None = Field(default=None, gt=0)
+    """Colab compute units at `costs.compute_units_per_hour` of this machine's GPU; None: no limit."""
 
 
 class GateConfig(Settings):
