@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,3 +32,12 @@ def one_gpu(stage: str) -> Iterator[None]:
 def has_gpu() -> bool:
     """Whether this machine has an NVIDIA driver; asking torch would load it."""
     return shutil.which("nvidia-smi") is not None
+
+
+def device_names() -> list[str]:
+    """Name this machine's GPUs as their driver does; ["cpu"] without one."""
+    if not has_gpu():
+        return ["cpu"]
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    done = subprocess.run(query, capture_output=True, text=True, check=True)
+    return done.stdout.strip().splitlines()

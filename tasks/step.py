@@ -22,10 +22,10 @@ from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.files import slug
-from synthetic_instruction_tuner.session import Session
+from synthetic_instruction_tuner.session import Session, units_per_hour
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
-from tasks.gpu import one_gpu
+from tasks.gpu import device_names, one_gpu
 from tasks.watching import watch
 
 _storages: dict[Path, WorkspaceResults] = {}
@@ -118,12 +118,25 @@ def working(
     with lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
-        _sessions.setdefault(study.root, Session(config.session))
+        if outermost:
+            _sessions[study.root] = begin_session(config)
         try:
             yield study
         finally:
             if outermost:
                 del _sessions[study.root]
+
+
+def begin_session(config: StudyConfig) -> Session:
+    """Start to count against the session's budget.
+
+    Raises:
+        ConfigurationError: If it is one of compute units and this machine has no known rate.
+    """
+    rate = None
+    if config.session.compute_units is not None:
+        rate = units_per_hour(device_names(), config.costs)
+    return Session(config.session, rate)
 
 
 def _root(config: StudyConfig, workspace: Workspace | str | None) -> Path:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from flows.generation import generation
 from flows.scheduled_generation import scheduled_generation
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.session import Session
+from tasks import step
 
 ROOT = Path(__file__).parents[2]
 CONFIG = presets.load("sandbox-smoke", ["generation.draws=40", "generation.chunk_size=8"])
@@ -141,6 +145,19 @@ def test_a_session_leaves_at_a_chunk_boundary_and_says_when_all_will_be_there(tm
     assert "of work left (1 session of 30 minutes)" in state.message
     assert "session.samples=10 used up: 16 drawn; the next run goes on" in state.message
     assert len(chunks(tmp_path)) == 2
+
+
+def test_a_budget_of_compute_units_ends_a_session_at_a_chunk_boundary(tmp_path, monkeypatch):
+    monkeypatch.setattr(step, "device_names", lambda: ["Tesla T4"])
+    minutes = partial(Session, clock=count(0, 60).__next__)  # each look at the clock is a minute
+    monkeypatch.setattr(step, "Session", minutes)
+    budget = {"compute_units": 0.03}  # 1.5 minutes at 1.19 units an hour
+    state = scheduled_generation(CONFIG, str(tmp_path), budget, return_state=True)
+    assert state.message.startswith("8 of 40 samples drawn; ")
+    assert "session.compute_units=0.03 used up" in state.message
+    monkeypatch.setattr(step, "device_names", lambda: ["cpu"])
+    with pytest.raises(ConfigurationError, match=r"'cpu' has no rate in costs"):
+        scheduled_generation(CONFIG, str(tmp_path), budget)
 
 
 def test_a_study_that_imports_its_rows_has_nothing_to_schedule(tmp_path):
