@@ -7,7 +7,7 @@ tokenizer has one, and ends with the token that ends a turn, so that the student
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,17 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Conversation:
-    """A prompt with the responses that are learned from: one, or chosen and rejected."""
+    """A prompt with the responses that are learned from: one, or chosen and rejected.
+
+    Attributes:
+        desired: Whether the first response is one to learn; False only where rows carry a verdict.
+    """
 
     id: str
     prompt: tuple[Message, ...]
     responses: tuple[str, ...]
     split: str
+    desired: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,13 @@ class Row:
     Attributes:
         prompt: Tokens without loss, up to and including the header of the response.
         responses: Tokens of each response, the end of the turn included.
+        desired: The verdict of the conversation.
     """
 
     id: str
     prompt: tuple[int, ...]
     responses: tuple[tuple[int, ...], ...]
+    desired: bool = True
 
     @property
     def length(self) -> int:
@@ -115,7 +122,7 @@ def encode(conversations: Sequence[Conversation], tokenizer: Any, max_length: in
             rows.dropped += 1
             continue
         rows.truncated += any(len(response) > room for response in row.responses)
-        cut = Row(row.id, row.prompt, tuple(response[:room] for response in row.responses))
+        cut = replace(row, responses=tuple(response[:room] for response in row.responses))
         (rows.train if one.split == "train" else rows.validation).append(cut)
     for split in ("train", "validation"):
         if not getattr(rows, split):
@@ -148,7 +155,8 @@ def _tokenize(conversations: Sequence[Conversation], tokenizer: Any) -> Iterable
                 "the chat template renders a prompt alone differently from the same prompt with "
                 f"an answer (row {one.id}); set training.student.family to a template that does not"
             )
-        yield Row(one.id, tuple(head), tuple(tuple(each[len(head) :]) for each in sequences))
+        responses = tuple(tuple(each[len(head) :]) for each in sequences)
+        yield Row(one.id, tuple(head), responses, one.desired)
 
 
 def _render(

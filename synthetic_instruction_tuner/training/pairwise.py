@@ -100,6 +100,18 @@ def softplus(value: float) -> float:
     return max(value, 0.0) + math.log1p(math.exp(-abs(value)))
 
 
+def log_probabilities(model: Any, batch: dict[str, Any]) -> Any:
+    """Return the log-probability of each response, through TRL's chunked output layer."""
+    outputs = model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        labels=batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100),
+        use_cache=False,
+        fused_lm_head=True,
+    )
+    return outputs.log_probs.float().sum(dim=1)
+
+
 @dataclass(frozen=True)
 class Responses:
     """Log-probabilities (sums over tokens) and lengths of the pairs of a batch, as tensors."""
@@ -129,17 +141,9 @@ class ReferenceFree(Preference):
         self, trainer: Any, model: Any, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the mean of the pair losses, times the micro-batch's share of the batch."""
-        mask = batch["completion_mask"]
-        labels = batch["input_ids"].masked_fill(mask == 0, -100)
-        outputs = model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            labels=labels,
-            use_cache=False,
-            fused_lm_head=True,
-        )
-        chosen, rejected = outputs.log_probs.float().sum(dim=1).chunk(2)
-        losses, margins = self._pair_loss(Responses(chosen, rejected, *mask.sum(dim=1).chunk(2)))
+        chosen, rejected = log_probabilities(model, batch).chunk(2)
+        lengths = batch["completion_mask"].sum(dim=1).chunk(2)
+        losses, margins = self._pair_loss(Responses(chosen, rejected, *lengths))
         margins = margins.detach()
         figures = {
             "accuracy": float((margins > 0).float().mean()),

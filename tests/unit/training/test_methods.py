@@ -1,16 +1,19 @@
 """Every method file offers a `Config`; what cannot work is refused before anything is loaded."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from synthetic_instruction_tuner.config import TrainingConfig
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.records import PreferencePair, write_lines
 from synthetic_instruction_tuner.training import methods
 from synthetic_instruction_tuner.training.compatibility import check
 from synthetic_instruction_tuner.training.data import Row
 from synthetic_instruction_tuner.training.pairwise import DirectPreference, softplus
+from synthetic_instruction_tuner.training.unpaired import Verdicts, sigmoid
 
 CONFIGS = {name: module.Config for name, module in discover(methods).items()}
 
@@ -25,7 +28,7 @@ def test_the_discriminator_is_the_file_name(name: str) -> None:
 def test_the_methods_are_known() -> None:
     assert set(CONFIGS) >= {
         "lora", "rslora", "dora", "ia3", "vera", "prompt_tuning", "prefix_tuning", "p_tuning",
-        "full", "dpo", "simpo", "cpo", "orpo",
+        "full", "dpo", "kto", "simpo", "cpo", "orpo",
     }  # fmt: skip
 
 
@@ -71,6 +74,44 @@ def test_dpo_metrics_by_hand() -> None:
     assert found["loss"] == pytest.approx(
         (math.log(1 + math.exp(-0.3)) + math.log(1 + math.exp(0.3))) / 2
     )
+
+
+def test_kto_metrics_by_hand() -> None:
+    """Log-ratios 2 (chosen) and -1 (rejected); those of the other responses have the mean 0.5."""
+    rows = [Row("a/chosen", (1,), ((2,), (3,))), Row("a/rejected", (1,), ((4,), (5,)), False)]
+    found = Verdicts(0.1, 1.0, 2.0).summarise(
+        [(-1.0, -2.0), (-5.0, -4.0)], rows, {"a/chosen": (-3.0, -4.0), "a/rejected": (-4.0, -3.0)}
+    )
+    assert found["usual"] == 0.5
+    assert found["margin"] == pytest.approx(0.1 * 3)
+    assert found["accuracy"] == 1.0
+    assert found["chosen_drift"] == 2.0
+    good = 1 / (1 + math.exp(0.1 * (2 - 0.5)))  # 1 - sigmoid(beta * (2 - z0))
+    bad = 1 / (1 + math.exp(0.1 * (0.5 - -1)))
+    assert found["loss"] == pytest.approx((good + 2 * bad) / 2)
+
+
+def test_kto_learns_every_pair_as_two_responses(tmp_path: Path) -> None:
+    pairs = [
+        PreferencePair(one, f"q{one}", f"good {one}", f"bad {one}", 1, 0, 1, "r", "s", "d", split)
+        for one, split in (("a", "train"), ("b", "train"), ("c", "validation"), ("d", "train"))
+    ]
+    write_lines(tmp_path / "pairs.jsonl", pairs)
+    found = Verdicts(0.1, 1, 1).read(tmp_path / "pairs.jsonl")
+    assert [(one.id, one.split, one.desired, one.responses) for one in found] == [
+        ("a/chosen", "train", True, ("good a", "good b")),
+        ("a/rejected", "train", False, ("bad a", "bad b")),
+        ("b/chosen", "train", True, ("good b", "good d")),
+        ("b/rejected", "train", False, ("bad b", "bad d")),
+        ("d/chosen", "train", True, ("good d", "good a")),
+        ("d/rejected", "train", False, ("bad d", "bad a")),
+        ("c/chosen", "validation", True, ("good c", "good c")),
+        ("c/rejected", "validation", False, ("bad c", "bad c")),
+    ]
+
+
+def test_sigmoid_does_not_overflow() -> None:
+    assert (sigmoid(0), sigmoid(1000), sigmoid(-1000)) == (0.5, 1.0, 0.0)
 
 
 def test_softplus_does_not_overflow() -> None:
