@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import (
     digest,
@@ -117,7 +118,8 @@ class ArtifactStore:
     def staging(self, artifact: Artifact) -> Path:
         """Return the artifact's folder of unfinished work, made if need be.
 
-        It survives a kill, so long steps keep their checkpoints in it and go on from them.
+        It survives a kill, so long steps keep their checkpoints in it and go on from them. Only
+        the holder of the artifact's claim may work in it.
         """
         path = self._staging_path(artifact)
         path.mkdir(parents=True, exist_ok=True)
@@ -126,6 +128,10 @@ class ArtifactStore:
     def _staging_path(self, artifact: Artifact) -> Path:
         return self.root / ".unfinished" / f"{slug(artifact.name)}-{artifact.identity[:12]}"
 
+    def _own_path(self, artifact: Artifact) -> Path:
+        path = self._staging_path(artifact)
+        return path.with_name(f"{path.name}.{claims.process_name()}")
+
     def _finish_commit(self, artifact: Artifact, folder: Path) -> None:
         """Publish a staging folder that was complete when its process was killed."""
         staging = self._staging_path(artifact)
@@ -133,7 +139,7 @@ class ArtifactStore:
         if manifest is None or manifest.identity != artifact.identity:
             return
         if find_damage(manifest) is None:
-            self._publish(staging, folder)
+            self._publish(staging, folder, artifact)
         else:
             (staging / MANIFEST).unlink()
 
@@ -175,6 +181,8 @@ class ArtifactStore:
     def commit(self, artifact: Artifact, facts: Mapping[str, Any], seconds: float) -> Manifest:
         """Turn the staging folder into the artifact: hash, fsync, manifest, rename.
 
+        If somebody else has finished the artifact meanwhile, theirs stays and ours is dropped.
+
         Args:
             artifact: The artifact whose staging folder is complete.
             facts: JSON values that readers need (counts, versions, measurements).
@@ -183,7 +191,8 @@ class ArtifactStore:
         Returns:
             The manifest as a reader will see it.
         """
-        staging, folder = self.staging(artifact), self.folder(artifact)
+        folder, own = self.folder(artifact), self._own_path(artifact)
+        staging = own if own.is_dir() else self.staging(artifact)
         found = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
         files = {name: path for name, path in found.items() if name != MANIFEST}
         manifest = {
@@ -202,18 +211,28 @@ class ArtifactStore:
         for path in files.values():
             sync(path)
         write_json(staging / MANIFEST, manifest)
-        self._publish(staging, folder)
+        self._publish(staging, folder, artifact)
         committed = read_manifest(folder)
         if committed is None:
             raise StageError(f"{folder} could not be read back after it was written")
         return committed
 
-    def _publish(self, staging: Path, folder: Path) -> None:
+    def _publish(self, staging: Path, folder: Path, artifact: Artifact) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            self._supersede(folder)
-        os.replace(staging, folder)
+        if not self._is_whole(folder, artifact):
+            if folder.exists():
+                self._supersede(folder)
+            try:
+                os.replace(staging, folder)
+            except OSError:
+                if not self._is_whole(folder, artifact):  # nobody was faster: a real fault
+                    raise
+        shutil.rmtree(staging, ignore_errors=True)
         sync(folder.parent)
+
+    def _is_whole(self, folder: Path, artifact: Artifact) -> bool:
+        found = read_manifest(folder)
+        return bool(found and found.identity == artifact.identity and not find_damage(found))
 
     def _supersede(self, folder: Path) -> None:
         """Move what another configuration left out of the way; it is kept until `tuner clean`."""
@@ -234,12 +253,15 @@ class ArtifactStore:
     def writing(self, artifact: Artifact) -> Iterator[Path]:
         """Yield a clean staging folder for a step that is short enough to start over.
 
-        Whatever an interrupted attempt left in it is removed first. The caller commits.
+        It is this process's own, so two that make the same artifact never mix their files.
+        Whatever dead processes left of this artifact is removed first. The caller commits.
         """
-        staging = self.staging(artifact)
-        shutil.rmtree(staging)
-        staging.mkdir(parents=True)
-        yield staging
+        staging, own = self._staging_path(artifact), self._own_path(artifact)
+        others = staging.parent.glob(f"{staging.name}.*")
+        for path in [staging, own, *filter(claims.is_left_behind, others)]:
+            shutil.rmtree(path, ignore_errors=True)
+        own.mkdir(parents=True)
+        yield own
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -1,8 +1,7 @@
-"""The workspace of a study: one study each, one live writer at a time.
+"""The workspace of a study: one study each, led by one live run at a time.
 
-A Colab session has only the workspace (on Drive); whatever must survive lies in it. The lease is a
-file because a shared drive has no locks worth the name: it is created exclusively, renewed while
-the writer lives, and taken over when its owner is dead (same machine) or its time is up.
+A Colab session has only the workspace (on Drive); whatever must survive lies in it. The run that
+leads holds the lease. Others may help it: they make artifacts, each under a claim of its own.
 """
 
 from __future__ import annotations
@@ -10,28 +9,27 @@ from __future__ import annotations
 import json
 import logging
 import os
-import platform
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import WorkspaceError
-from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.files import slug, write_json
 from synthetic_instruction_tuner.study import Study
 
 logger = logging.getLogger(__name__)
 
 STUDY_FILE = "study.json"
 LEASE_FILE = ".lease.json"
-LEASE_SECONDS = 120.0
-RENEW_SECONDS = 20.0
+CLAIMS = ".claims"
 
-_held: set[Path] = set()
+_held: dict[Path, str] = {}
+"""The claim files that this process holds, with their tokens."""
 
 
 def default_root(config: StudyConfig) -> Path:
@@ -104,120 +102,102 @@ def _refuse_foreign_folder(root: Path) -> None:
 
 
 @contextmanager
-def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[None]:
+def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
     """Hold the workspace as its only writer; within a process that holds it already, do nothing.
 
     Args:
         root: The workspace.
         wait_seconds: How long to wait for another live writer.
 
+    Yields:
+        The lease's token: helpers on other machines work as long as the lease carries it.
+
     Raises:
         WorkspaceError: If another live process holds it; says who.
     """
-    if root in _held:
-        yield
+    path = root / LEASE_FILE
+    if path in _held:
+        yield _held[path]
         return
     token = uuid.uuid4().hex
     deadline = time.monotonic() + wait_seconds
-    while (holder := _try_acquire(root, token)) is not None:
+    while (holder := claims.take(path, token)) is not None:
         if time.monotonic() >= deadline:
             raise WorkspaceError(
-                f"workspace {root} is in use by process {holder.get('pid')} on "
-                f"{holder.get('host')}; stop it, or wait: its lease ends by itself at most "
-                f"{LEASE_SECONDS:.0f} s after it died"
+                f"workspace {root} is in use by {claims.describe(holder)}; stop it, or wait: its "
+                f"lease ends by itself at most {claims.SECONDS:.0f} s after it died"
             )
         time.sleep(min(2.0, max(0.1, deadline - time.monotonic())))
-    stopped = threading.Event()
-    renewal = threading.Thread(target=_keep_renewing, args=(root, token, stopped), daemon=True)
-    renewal.start()
-    _held.add(root)
-    try:
+    with _holding(path, token):
+        yield token
+
+
+def is_led(root: Path, token: str) -> bool:
+    """Whether the run that holds this token still leads the work in a workspace."""
+    holder = claims.read(root / LEASE_FILE)
+    return holder.get("token") == token and not claims.is_dead(holder)
+
+
+@contextmanager
+def claim(root: Path, name: str, poll_seconds: float = 2.0) -> Iterator[None]:
+    """Be the only one who makes something in a workspace; waits for whoever is at it already.
+
+    A process that holds the claim may take it again.
+
+    Args:
+        root: The workspace.
+        name: What is made, for example the name and identity of an artifact.
+        poll_seconds: Time between two looks.
+    """
+    path = claim_file(root, name)
+    if path in _held:
         yield
+        return
+    token = uuid.uuid4().hex
+    told = 0.0
+    while (holder := claims.take(path, token)) is not None:
+        if time.monotonic() >= told:
+            logger.info("waiting for %s, which makes %s", claims.describe(holder), name)
+            told = time.monotonic() + claims.SECONDS
+        time.sleep(poll_seconds)
+    with _holding(path, token):
+        yield
+
+
+def try_claim(root: Path, name: str, after_seconds: float | None = None) -> ExitStack | None:
+    """Take a claim if nobody has it.
+
+    Args:
+        root: The workspace.
+        name: What is to be made.
+        after_seconds: Take it from its holder, too, once it was held for that long.
+
+    Returns:
+        What gives the claim back when it is closed; None if somebody else is at it.
+    """
+    path, token = claim_file(root, name), uuid.uuid4().hex
+    holder = claims.take(path, token)
+    if holder is not None:
+        age = time.time() - float(holder.get("since", time.time()))
+        if after_seconds is None or age < after_seconds:
+            return None
+        logger.warning("%s is at %s for %.0f s: made here, too", claims.describe(holder), name, age)
+        claims.seize(path, token)
+    stack = ExitStack()
+    stack.enter_context(_holding(path, token))
+    return stack
+
+
+def claim_file(root: Path, name: str) -> Path:
+    """Return where a claim lies."""
+    return root / CLAIMS / f"{slug(name)}.json"
+
+
+@contextmanager
+def _holding(path: Path, token: str) -> Iterator[None]:
+    _held[path] = token
+    try:
+        with claims.kept(path, token):
+            yield
     finally:
-        _held.discard(root)
-        stopped.set()
-        renewal.join()
-        _release(root, token)
-
-
-def _machine() -> str:
-    """Identify this boot of this machine, so that a dead process of it can be told from another."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{platform.node()}/{boot.read_text().strip() if boot.exists() else ''}"
-
-
-def _claim(token: str) -> dict[str, Any]:
-    return {
-        "token": token,
-        "pid": os.getpid(),
-        "host": platform.node(),
-        "machine": _machine(),
-        "until": time.time() + LEASE_SECONDS,
-    }
-
-
-def _try_acquire(root: Path, token: str) -> dict[str, Any] | None:
-    """Take the lease; return None on success, else who holds it."""
-    path = root / LEASE_FILE
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(_claim(token), file)
-        return None
-    except FileExistsError:
-        holder = _read_claim(path)
-    except OSError as error:
-        raise WorkspaceError(f"cannot write to workspace {root}: {error.strerror}") from error
-    if not _is_dead(holder):
-        return holder
-    logger.warning("taking over the workspace from process %s, which is gone", holder.get("pid"))
-    try:
-        os.replace(path, path.with_name(f"{LEASE_FILE}.{token}"))  # only one taker succeeds
-        path.with_name(f"{LEASE_FILE}.{token}").unlink()
-    except FileNotFoundError:
-        return holder
-    return _try_acquire(root, token)
-
-
-def _read_claim(path: Path) -> dict[str, Any]:
-    """Read a claim; one that is torn counts from the time it was written."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            return content
-    except (OSError, ValueError):
-        pass
-    try:
-        return {"until": path.stat().st_mtime + LEASE_SECONDS}
-    except FileNotFoundError:
-        return {"until": 0.0}
-
-
-def _is_dead(claim: dict[str, Any]) -> bool:
-    if claim.get("machine") == _machine():
-        return not _alive(int(claim["pid"]))
-    return float(claim.get("until", 0.0)) < time.time()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    status = Path(f"/proc/{pid}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def _keep_renewing(root: Path, token: str, stopped: threading.Event) -> None:
-    while not stopped.wait(RENEW_SECONDS):
-        if _read_claim(root / LEASE_FILE).get("token") != token:
-            logger.error("the lease on %s was taken over by another session", root)
-            return
-        write_json(root / LEASE_FILE, _claim(token))
-
-
-def _release(root: Path, token: str) -> None:
-    path = root / LEASE_FILE
-    if _read_claim(path).get("token") == token:
-        path.unlink(missing_ok=True)
+        _held.pop(path, None)

@@ -1,9 +1,11 @@
 """Identity, commit, verified read."""
 
 import json
+import os
 
 import pytest
 
+from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.artifacts import MANIFEST, Artifact, ArtifactStore
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import digest, sha256_of, slug, write_json
@@ -132,6 +134,29 @@ def test_a_commit_interrupted_before_its_rename_is_completed(store):
     manifest.folder.rename(staging)
     assert store.find(RAW) is not None
     assert not staging.exists()
+
+
+def test_two_processes_that_make_the_same_artifact_never_mix_their_files(store, monkeypatch):
+    with store.writing(RAW) as folder:
+        (folder / "rows.jsonl").write_text("one\n")
+    with monkeypatch.context() as other:
+        other.setattr(claims, "process_name", lambda: "elsewhere-1")
+        with store.writing(RAW) as theirs:
+            (theirs / "rows.jsonl").write_text("one\n")
+        store.commit(RAW, {"by": "them"}, 1.0)
+    assert store.commit(RAW, {"by": "us"}, 2.0).facts == {"by": "them"}  # the first one stays
+    assert not (store.root / ".superseded").exists()
+    assert list((store.root / ".unfinished").iterdir()) == []
+
+
+def test_what_dead_processes_left_is_removed_and_what_others_write_is_not(store):
+    left = store.staging(RAW).with_name(f"raw-{RAW.identity[:12]}.elsewhere-1")
+    left.mkdir()
+    commit(store)
+    assert left.exists()
+    os.utime(left, (1, 1))
+    with store.writing(RAW):
+        assert not left.exists()
 
 
 def test_missing_content_says_which_stage_makes_it(store):

@@ -3,25 +3,32 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner import claims, presets
+from synthetic_instruction_tuner.claims import machine
 from synthetic_instruction_tuner.errors import WorkspaceError
 from synthetic_instruction_tuner.workspace import (
     LEASE_FILE,
     STUDY_FILE,
-    _machine,
+    claim,
+    claim_file,
+    is_led,
     lease,
     open_study,
+    try_claim,
 )
 
 CONFIG = presets.load("sandbox-smoke")
 
 
-def claim(root, **values):
+def leave(path, **values):
+    """Write the claim of a process on another machine."""
     content = {"token": "other", "pid": 1, "host": "elsewhere", "machine": "elsewhere/1"}
-    (root / LEASE_FILE).write_text(json.dumps(content | values))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content | values))
 
 
 def test_opening_makes_the_folder_and_remembers_the_study(tmp_path):
@@ -73,13 +80,13 @@ def test_a_lease_is_there_while_it_is_held_and_gone_afterwards(tmp_path):
 
 
 def test_a_live_writer_elsewhere_is_named(tmp_path):
-    claim(tmp_path, until=time.time() + 60)
+    leave(tmp_path / LEASE_FILE, until=time.time() + 60)
     with pytest.raises(WorkspaceError, match="in use by process 1 on elsewhere"), lease(tmp_path):
         pass
 
 
 def test_a_lease_whose_time_is_up_is_taken_over(tmp_path):
-    claim(tmp_path, until=time.time() - 1)
+    leave(tmp_path / LEASE_FILE, until=time.time() - 1)
     with lease(tmp_path):
         assert json.loads((tmp_path / LEASE_FILE).read_text())["pid"] == os.getpid()
 
@@ -89,7 +96,7 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path):
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    claim(tmp_path, pid=child, machine=_machine(), until=time.time() + 60)
+    leave(tmp_path / LEASE_FILE, pid=child, machine=machine(), until=time.time() + 60)
     with lease(tmp_path):
         pass
 
@@ -105,6 +112,66 @@ def test_a_torn_claim_counts_from_when_it_was_written(tmp_path):
 
 
 def test_a_live_process_of_this_machine_keeps_its_lease_past_its_time(tmp_path):
-    claim(tmp_path, pid=os.getpid(), machine=_machine(), until=time.time() - 1000)
+    leave(tmp_path / LEASE_FILE, pid=os.getpid(), machine=machine(), until=time.time() - 1000)
     with pytest.raises(WorkspaceError, match="in use"), lease(tmp_path):
         pass
+
+
+def test_the_token_of_a_lease_says_who_leads(tmp_path):
+    with lease(tmp_path) as token:
+        assert is_led(tmp_path, token)
+        assert not is_led(tmp_path, "other")
+    assert not is_led(tmp_path, token)
+    leave(tmp_path / LEASE_FILE, until=time.time() - 1)
+    assert not is_led(tmp_path, "other")
+
+
+def test_one_piece_of_work_is_claimed_once_and_others_beside_it(tmp_path):
+    path = claim_file(tmp_path, "draws/0-7-abc")
+    first = try_claim(tmp_path, "draws/0-7-abc")
+    assert try_claim(tmp_path, "draws/0-7-abc") is None
+    with try_claim(tmp_path, "draws/8-15-abc"), claim(tmp_path, "draws/0-7-abc"):
+        assert path.exists()  # the process that holds it may take it again
+    first.close()
+    assert not path.exists()
+
+
+def test_who_needs_a_claim_waits_for_its_holder(tmp_path):
+    path = claim_file(tmp_path, "x")
+    leave(path, until=time.time() + 0.2)
+    with claim(tmp_path, "x", poll_seconds=0.01):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_straggler_loses_its_claim_and_leaves_that_of_its_successor_alone(tmp_path):
+    path = claim_file(tmp_path, "x")
+    slow = try_claim(tmp_path, "x")
+    assert try_claim(tmp_path, "x", after_seconds=60) is None
+    with try_claim(tmp_path, "x", after_seconds=0):
+        token = json.loads(path.read_text())["token"]
+        slow.close()
+        assert json.loads(path.read_text())["token"] == token
+
+
+def test_of_many_takers_of_a_dead_claim_one_succeeds(tmp_path):
+    path = claim_file(tmp_path, "x")
+    for _ in range(20):
+        leave(path, until=time.time() - 1)
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda n: claims.take(path, f"taker{n}"), range(8)))
+        assert taken.count(None) == 1
+        path.unlink()
+
+
+def test_a_claim_is_renewed_and_a_lost_one_is_not(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
+    path = tmp_path / "x.json"
+    claims.take(path, "mine")
+    until = claims.read(path)["until"]
+    with claims.kept(path, "mine"):
+        while claims.read(path).get("until", until) == until:
+            time.sleep(0.005)
+        leave(path, until=time.time() + 60)
+        while "was taken over by process 1 on elsewhere" not in caplog.text:
+            time.sleep(0.005)
+    assert claims.read(path)["token"] == "other"

@@ -1,0 +1,186 @@
+"""Claims: files that say who is at work on something, and that end by themselves.
+
+A shared drive has no locks worth the name. A claim is a file that is created exclusively, renewed
+while its holder lives, and taken over when the holder is dead (same machine) or its time is up.
+Machines compare times, so their clocks must agree to within a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.errors import WorkspaceError
+from synthetic_instruction_tuner.files import digest, write_json
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 120.0
+"""How long a claim outlives the machine of its holder."""
+RENEW_SECONDS = 20.0
+LEFT_SECONDS = 3600.0
+
+Claim = dict[str, Any]
+"""What a claim file says: token, pid, host, machine, since and until (seconds since 1970)."""
+
+
+def machine() -> str:
+    """Identify this boot of this machine, so that a dead process of it can be told from another."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{platform.node()}/{boot.read_text().strip() if boot.exists() else ''}"
+
+
+def process_name() -> str:
+    """Name this process as a file name can: which machine, and which process of it."""
+    return f"{digest(machine())[:8]}-{os.getpid()}"
+
+
+def is_left_behind(path: Path) -> bool:
+    """Whether a file or folder whose name ends in ".<process name>" has lost its process.
+
+    Of other machines nothing is known but the time: an hour without a change is enough.
+    """
+    where, _, pid = path.name.rpartition(".")[2].partition("-")
+    if where == digest(machine())[:8] and pid.isdigit():
+        return not alive(int(pid))
+    return time.time() - path.stat().st_mtime > LEFT_SECONDS
+
+
+def describe(holder: Claim) -> str:
+    """Name the holder of a claim for people."""
+    if "pid" not in holder:
+        return "another process"
+    return f"process {holder['pid']} on {holder['host']}"
+
+
+def take(path: Path, token: str) -> Claim | None:
+    """Try to take a claim once.
+
+    Args:
+        path: The claim file.
+        token: What tells this holder from all others.
+
+    Returns:
+        None if it was taken, else who holds it.
+
+    Raises:
+        WorkspaceError: If the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(_claim(token, time.time()), file)
+        return None
+    except FileExistsError:
+        holder = read(path)
+    except OSError as error:
+        raise WorkspaceError(f"cannot write to {path.parent}: {error.strerror}") from error
+    if not is_dead(holder):
+        return holder
+    return _take_over(path, token, holder)
+
+
+def seize(path: Path, token: str) -> None:
+    """Take a claim from a holder that lives; it notices at its next renewal."""
+    write_json(path, _claim(token, time.time()))
+
+
+def _take_over(path: Path, token: str, dead: Claim) -> Claim | None:
+    """Move a dead claim out of the way; of several takers only one succeeds."""
+    moved = path.with_name(f"{path.name}.{token}")
+    try:
+        os.replace(path, moved)
+    except FileNotFoundError:
+        return take(path, token)
+    found = read(moved)
+    if found.get("token") != dead.get("token"):  # another taker was faster: this one is its new one
+        os.replace(moved, path)
+        return found
+    moved.unlink()
+    logger.warning("taking over %s from %s, which is gone", path.stem, describe(dead))
+    return take(path, token)
+
+
+@contextmanager
+def kept(path: Path, token: str) -> Iterator[None]:
+    """Renew a claim that was taken, and release it at the end unless it was lost."""
+    since, stopped = time.time(), threading.Event()
+    renewal = threading.Thread(target=_keep, args=(path, token, since, stopped), daemon=True)
+    renewal.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        renewal.join()
+        if belongs(path, token):
+            path.unlink(missing_ok=True)
+
+
+def _keep(path: Path, token: str, since: float, stopped: threading.Event) -> None:
+    while not stopped.wait(RENEW_SECONDS):
+        found = read(path)
+        if found.get("token", token) != token:
+            logger.warning("%s was taken over by %s", path.stem, describe(found))
+            return
+        try:
+            write_json(path, _claim(token, since))
+        except WorkspaceError as error:  # a drive that hiccups; the next renewal may succeed
+            logger.warning("%s could not be renewed: %s", path.stem, error)
+
+
+def belongs(path: Path, token: str) -> bool:
+    """Whether a claim is still this holder's."""
+    return bool(read(path).get("token") == token)
+
+
+def read(path: Path) -> Claim:
+    """Read a claim; one that is torn counts from the time it was written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return content
+    except (OSError, ValueError):
+        pass
+    try:
+        written = path.stat().st_mtime
+        return {"since": written, "until": written + SECONDS}
+    except FileNotFoundError:
+        return {"until": 0.0}
+
+
+def is_dead(claim: Claim) -> bool:
+    """Whether the holder is gone: its process, if it ran here, else its time."""
+    if claim.get("machine") == machine():
+        return not alive(int(claim["pid"]))
+    return float(claim.get("until", 0.0)) < time.time()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def _claim(token: str, since: float) -> Claim:
+    return {
+        "token": token,
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "machine": machine(),
+        "since": since,
+        "until": time.time() + SECONDS,
+    }
