@@ -63,6 +63,11 @@ DESCRIPTIONS = {
         "Held-out instructions like those trained on, the answer written freely and checked "
         "by a program.",
     ),
+    "retention": Description(
+        "Retained facts",
+        "knowledge kept",
+        "Plain sentences about known facts, without any template; one of four ends is right.",
+    ),
     "agent": Description(
         "Agent tasks",
         "acting with tools",

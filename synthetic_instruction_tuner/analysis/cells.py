@@ -76,10 +76,11 @@ def score(sampled: Sampled, subject: str, alpha: float) -> dict[str, Any]:
     """Mean score of one model with its interval.
 
     Right-or-wrong items without clusters get Wilson's interval, clustered items Student's t over
-    clusters (within the range that the items allow), all others the bootstrap.
+    clusters (within the range that the items allow), all others the bootstrap. Where all items are
+    right, or all wrong, clusters show no variation and t would claim certainty: Wilson's again.
     """
     values = sampled.values[subject]
-    if is_binary(values) and not sampled.clustered:
+    if is_binary(values) and (not sampled.clustered or len(set(values)) == 1):
         low, high = statistics.wilson_interval(round(sum(values)), len(values), alpha)
         method = "Wilson"
     elif sampled.clustered:

@@ -26,6 +26,7 @@ DEFAULT_GATES = (
     _gate("response_words", "<=", 500),
     _gate("kept_rows", ">=", "target_rows"),
     _gate("quality", ">=", 0.7),
+    _gate("decontaminated", ">=", 1.0),
     _gate("preference_pairs", ">=", "target_pairs"),
     _gate("chosen_above_rejected", ">=", 1.0),
     _gate("margin", ">=", 0.15),
@@ -78,6 +79,11 @@ FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
         "Mean quality score",
         "ratio",
         lambda store: dig(store, "dataset", "measures", "mean_quality"),
+    ),
+    "decontaminated": (
+        "Rows compared with the benchmark items",
+        "percent",
+        lambda store: dig(store, "dataset", "measures", "decontaminated_share"),
     ),
     "preference_pairs": (
         "Preference pairs",

@@ -10,6 +10,9 @@ from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.study import Study
 
+FLOOR = 0.02
+"""Score that at least one model must pass for a benchmark without guessing to tell anything."""
+
 COMPARABLE = ("device", "device_name", "precision", "quantization")
 """Conditions of training that must agree before times and memory may be ranked."""
 
@@ -60,7 +63,7 @@ def describe_study(study: Study) -> dict[str, Any]:
 def find_warnings(
     store: Mapping[str, Any], runs: Mapping[str, TrainingRun | None]
 ) -> list[dict[str, Any]]:
-    """List what limits the conclusions: unequal conditions, one seed, missing results."""
+    """List what limits the conclusions: unequal conditions, one seed, floors, missing results."""
     found: list[dict[str, Any]] = [
         {"kind": "unequal", "field": field, "values": values}
         for field in COMPARABLE
@@ -68,6 +71,8 @@ def find_warnings(
     ]
     if len(store["study"]["seeds"]) == 1:
         found.append({"kind": "one seed"})
+    if floors := _floors(store):
+        found.append({"kind": "floor", "benchmarks": floors})
     missing = [
         {"subject": name, "benchmark": key}
         for name, row in store["scores"].items()
@@ -80,6 +85,17 @@ def find_warnings(
     if untrained:
         found.append({"kind": "untrained", "arms": untrained})
     return found
+
+
+def _floors(store: Mapping[str, Any]) -> list[str]:
+    """List benchmarks on which no model scores, so that equal scores say nothing about methods."""
+    floors = []
+    for key, one in store["benchmarks"].items():
+        cells = [row[key] for row in store["scores"].values()]
+        scores = [cell["score"] for cell in cells if cell["status"] == "measured"]
+        if scores and one["chance"] is None and max(scores) <= FLOOR:
+            floors.append(key)
+    return floors
 
 
 def _conditions(runs: Mapping[str, TrainingRun | None], field: str) -> dict[str, Any]:

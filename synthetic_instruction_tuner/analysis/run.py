@@ -26,6 +26,7 @@ from synthetic_instruction_tuner.analysis.provenance import (
 from synthetic_instruction_tuner.analysis.recommendations import recommend
 from synthetic_instruction_tuner.analysis.results import Results, load_results
 from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
+from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
 from synthetic_instruction_tuner.analysis.subjects import (
     all_pairs,
     declared_pairs,
@@ -105,6 +106,8 @@ def build_store(study: Study) -> dict[str, Any]:
         "pareto": fronts(costs, aggregate["models"], draws, arms),
         "transcripts": _transcripts(study, results, names),
         "character": describe_character(results, names),
+        "agents": describe_agents(results, names, terms.alpha),
+        "constraints": describe_constraints(results, names, terms.alpha),
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
     }

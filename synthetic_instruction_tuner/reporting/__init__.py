@@ -1,4 +1,4 @@
 """Reporting: figures, report, slides and cards, all rendered from the comparison."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a change of the code changes what this stage writes."""

@@ -160,6 +160,8 @@ LIMITATIONS = {
     "not about the methods: another seed may move a score by more than its interval.",
     "unequal": "The arms were not trained under equal conditions ({field}: {values}). Times and "
     "memory of these arms must not be ranked against each other.",
+    "floor": "Too hard for every model here: {benchmarks}. Where nobody scores, equal scores are "
+    "no evidence that the methods are alike.",
     "missing": "Some results are missing: {cells}. They read “not measured” everywhere.",
     "untrained": "Not trained, or the record is missing: {arms}.",
 }
@@ -198,6 +200,8 @@ def _warning(results: Results, warning: Mapping[str, Any]) -> str:
             for one in warning["cells"]
         )
         return text.format(cells="; ".join(cells))
+    if kind == "floor":
+        return text.format(benchmarks=", ".join(map(results.benchmark, warning["benchmarks"])))
     if kind == "untrained":
         return text.format(arms=", ".join(results.label(arm) for arm in warning["arms"]))
     return text

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from synthetic_instruction_tuner.reporting import findings, interactive, tables, tables_data
+from synthetic_instruction_tuner.reporting import (
+    findings,
+    interactive,
+    tables,
+    tables_data,
+    tables_skills,
+)
 from synthetic_instruction_tuner.reporting.chart import Chart
 from synthetic_instruction_tuner.reporting.figures.funnel import rule_label
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
@@ -76,6 +82,7 @@ def content(results: Results, charts: Mapping[str, Chart]) -> dict[str, Any]:
         "kept": dataset.get("examples", []),
         "has_preference": store["preference"]["status"] != "not part of this study",
         "tables": all_tables(results),
+        "skills": _skills(results),
         "transcripts": store["transcripts"],
         "provenance": store["provenance"],
         "conditions": {
@@ -104,6 +111,15 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "efficiency": tables.efficiency(results),
         "pareto": tables.pareto(results),
         "recommendations": tables.recommendations(results),
+    }
+
+
+def _skills(results: Results) -> dict[str, list[Table]]:
+    """Make the tables that take single benchmarks apart; empty lists where there are none."""
+    return {
+        "constraints": tables_skills.constraints(results),
+        "agents": tables_skills.agents(results),
+        "errors": tables_skills.agent_errors(results),
     }
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from synthetic_instruction_tuner.reporting import findings, fitting, tables, tables_data
+from synthetic_instruction_tuner.reporting import (
+    findings,
+    fitting,
+    tables,
+    tables_data,
+    tables_skills,
+)
 from synthetic_instruction_tuner.reporting.canvas import BODY, Deck
 from synthetic_instruction_tuner.reporting.chart import Chart
 from synthetic_instruction_tuner.reporting.layout import Box, Entry, table_size
@@ -151,6 +157,15 @@ def _benchmarks(deck: Deck, results: Results, charts: Charts) -> None:
     deck.text(CAPTION, [results.text(table.note)], (12, 11, 10), "5B6675")
 
 
+def _agents(deck: Deck, results: Results, charts: Charts) -> None:
+    table = tables_skills.agents(results)[0]
+    columns = range(len(table.header) - 2)
+    header = [table.header[index] for index in columns]
+    widths = (2, *[1.3] * (len(header) - 1))
+    deck.table(header, entries(results, table, columns), widths, ABOVE_CAPTION)
+    deck.text(CAPTION, [results.text(table.note)], (12, 11, 10), "5B6675")
+
+
 def _efficiency(deck: Deck, results: Results, charts: Charts) -> None:
     table, columns = tables.efficiency(results), (0, 1, 2, 3, 4, 5, 6)
     header = [table.header[index] for index in columns]
@@ -235,6 +250,15 @@ def _has_preference(results: Results) -> bool:
     return bool(results.preference_arms)
 
 
+def _has_agents(results: Results) -> bool:
+    return bool(results.data["agents"])
+
+
+def _has_transcripts(results: Results) -> bool:
+    """Whether there is something to show, and room for it: agent tasks take this slide's minute."""
+    return bool(results.data["transcripts"]) and not _has_agents(results)
+
+
 def _answer_title(results: Results) -> str:
     return results.benchmark(results.answers) if results.answers else "Answers"
 
@@ -262,12 +286,16 @@ SLIDES = (
     Slide(1.5, "Results", _fixed("All benchmarks, all models"), _benchmarks, lambda r: [
         "Colour and sign are the verdict against the base on the same items.",
         *(findings.against_base(r, arm) for arm in r.arms)]),
+    Slide(1, "Results", _fixed("Agent tasks by category"), _agents, lambda r: [
+        "Every task is executed and checked by a program; no model judges another.",
+        "Lenient: the meaning can be read. Strict: exactly the form that was asked for."],
+        _has_agents),
     Slide(1, "Comparison", _fixed("What each arm costs"), _efficiency, lambda r: findings.costs(r)),
     Slide(1, "Comparison", _fixed("Quality against training time"), _tradeoff, lambda r: [
         "Up is better, left is cheaper. Nothing above and to the left: on the front."]),
     Slide(1, "Comparison", _fixed("The same prompts, every model"), _transcripts, lambda r: [
         "Chosen by a hash, without looking at the answers. Long answers are cut."],
-        lambda r: bool(r.data["transcripts"])),
+        _has_transcripts),
     Slide(1.5, "Conclusion", _fixed("What to use when"), _recommendations, lambda r: [
         "Each line follows from a rule that the report prints beside it.",
         *findings.conclusion(r)]),

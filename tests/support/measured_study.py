@@ -27,20 +27,27 @@ from synthetic_instruction_tuner.subject import Subject, benchmark_key
 PLANTED = "<script>alert('planted')</script> [[scores/base/verifiable/score|percent]] </pre>"
 """A model's answer that tries to become code, or a figure of the report."""
 
+SHARES = ("mmlu", "arc_easy", "truthfulqa_mc2", "verifiable", "instructions", "agent")
 ABILITY: Mapping[str, Mapping[str, float]] = {
-    "base": {"mmlu": 0.27, "arc_easy": 0.30, "truthfulqa_mc2": 0.42, "verifiable": 0.02},
-    "sft": {"mmlu": 0.34, "arc_easy": 0.52, "truthfulqa_mc2": 0.55, "verifiable": 0.46},
-    "prompt_tuning": {"mmlu": 0.27, "arc_easy": 0.31, "truthfulqa_mc2": 0.42, "verifiable": 0.02},
-    "prompt_tuning_tuned": {
-        "mmlu": 0.28, "arc_easy": 0.36, "truthfulqa_mc2": 0.46, "verifiable": 0.08,
-    },
-    "dpo": {"mmlu": 0.34, "arc_easy": 0.53, "truthfulqa_mc2": 0.56, "verifiable": 0.49},
-}  # fmt: skip
+    model: dict(zip(SHARES, shares, strict=True))
+    for model, shares in {
+        "base": (0.27, 0.30, 0.42, 0.02, 0.05, 0.0),
+        "sft": (0.34, 0.52, 0.55, 0.46, 0.30, 0.12),
+        "prompt_tuning": (0.27, 0.31, 0.42, 0.02, 0.06, 0.01),
+        "prompt_tuning_tuned": (0.28, 0.36, 0.46, 0.08, 0.10, 0.02),
+        "dpo": (0.34, 0.53, 0.56, 0.49, 0.28, 0.14),
+    }.items()
+}
 """Share of items each test model answers rightly."""
 
-CHANCE = {"mmlu": 0.25, "arc_easy": 0.25, "truthfulqa_mc2": 0.4, "verifiable": None}
-METRIC = {"mmlu": "acc", "arc_easy": "acc", "truthfulqa_mc2": "acc", "verifiable": "accuracy"}
-CLUSTERS = {"mmlu": 16, "arc_easy": 0, "truthfulqa_mc2": 0, "verifiable": 12}
+CHANCE = {"mmlu": 0.25, "arc_easy": 0.25, "truthfulqa_mc2": 0.4}
+METRIC = {
+    "mmlu": "acc", "arc_easy": "acc", "truthfulqa_mc2": "acc", "verifiable": "accuracy",
+    "instructions": "accuracy", "agent": "success",
+}  # fmt: skip
+CLUSTERS = {"mmlu": 16, "verifiable": 12, "agent": 10}
+CATEGORIES = ("planning", "reasoning", "context", "feedback", "tool_use")
+CONSTRAINTS = ("one_word", "no_commas", "upper_case", "exact_lines")
 
 RULES = (
     ("generation", "truncated", 4),
@@ -85,6 +92,8 @@ def settings(items: int = 200, **changes: Any) -> StudyConfig:
                 {"name": "arc_easy", "items": items},
                 {"name": "truthfulqa_mc2", "items": items},
                 {"name": "verifiable", "items": items},
+                {"name": "instructions", "items": items},
+                {"name": "agent", "items": items},
                 {"name": "speed"},
             ],
             "transcripts": 4,
@@ -260,7 +269,7 @@ def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any)
         scores = {"tokens_per_second": 250.0 if subject.arm is None else 240.0}
     else:
         items = score_items(subject.name, benchmark.name, benchmark.items)
-        metric, chance = METRIC[benchmark.name], CHANCE[benchmark.name]
+        metric, chance = METRIC[benchmark.name], CHANCE.get(benchmark.name)
         scores = {metric: sum(one.scores[metric] for one in items) / len(items)}
     result = {
         "subject": subject.name,
@@ -293,18 +302,40 @@ def score_items(subject: str, name: str, count: int) -> list[ItemScore]:
         items.append(
             ItemScore(
                 id=digest([name, n]),
-                cluster=f"group-{n % CLUSTERS[name]}" if CLUSTERS[name] else f"item-{n}",
+                cluster=f"group-{n % CLUSTERS[name]}" if name in CLUSTERS else f"item-{n}",
                 prompt_hash=digest(["prompt", name, n]),
                 target_hash=digest(["target", name, n]),
-                scores={METRIC[name]: score},
+                scores={METRIC[name]: score} | _more_scores(name, score, n),
                 detail={
                     "prompt": f"What is {n} plus 1?",
                     "target": str(n + 1),
                     **({"response": response} if name == "verifiable" else {}),
+                    **_detail(name, score, n),
                 },
             )
         )
     return items
+
+
+def _more_scores(name: str, score: float, n: int) -> dict[str, float]:
+    """Of the successes every second one is in the strict form; every failure is a third of one."""
+    if name != "agent":
+        return {}
+    return {"success_strict": score * (n % 2), "progress": score or 1 / 3}
+
+
+def _detail(name: str, score: float, n: int) -> dict[str, Any]:
+    """Return what the logs of agent and instruction items hold besides."""
+    if name == "agent":
+        errors = {} if score else {"wrong arguments" if n % 3 else "unparsable": 1 + n % 2}
+        return {
+            "category": CATEGORIES[n % 5], "level": 1 + n % 3, "errors": errors,
+            "status": "completed" if n % 7 else "step limit",
+        }  # fmt: skip
+    if name == "instructions":
+        other = CONSTRAINTS[1 + n % 3]
+        return {"obeyed": {CONSTRAINTS[0]: bool(score), other: bool(score) or n % 4 == 0}}
+    return {}
 
 
 def store_of(manifest: Manifest) -> dict[str, Any]:

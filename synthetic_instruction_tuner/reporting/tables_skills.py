@@ -1,0 +1,129 @@
+"""Tables that take one benchmark apart: agent categories, errors, single constraints, votes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthetic_instruction_tuner.reporting.store import Results
+from synthetic_instruction_tuner.reporting.tables import Cell, Table
+
+CATEGORIES = {
+    "planning": "Planning",
+    "reasoning": "Reasoning in steps",
+    "context": "Keeping context",
+    "feedback": "Adapting to feedback",
+    "tool_use": "Using tools",
+}
+"""Categories of the agent suite, in the order of the table."""
+
+MISSING = Cell("not measured", state="missing")
+
+
+def agents(results: Results) -> list[Table]:
+    """Each agent benchmark: successes of every model by category."""
+    return [_agents(results, key) for key in results.data["agents"]]
+
+
+def _agents(results: Results, key: str) -> Table:
+    models = results.data["agents"][key]
+    first = next((one for one in models.values() if one), None) or {"category": {}}
+    categories = [name for name in CATEGORIES if name in first["category"]]
+    rows = [
+        (
+            Cell(results.label(model)),
+            *(_success(results, f"agents/{key}/{model}/category/{name}") for name in categories),
+            _success(results, f"agents/{key}/{model}/overall"),
+            _parts(results, f"agents/{key}/{model}/overall", "success_strict"),
+            _parts(results, f"agents/{key}/{model}/overall", "progress"),
+        )
+        for model in results.models
+    ]
+    return Table(
+        f"agents-{key}",
+        (
+            "Model", *(CATEGORIES[name] for name in categories),
+            "All", "All, strict form", "Progress",
+        ),
+        tuple(rows),
+        "Tasks done, checked by executing what the model said; below, the "
+        "[[terms/confidence|percent0]] interval and the share done in exactly the form that was "
+        "asked for (strict). Progress: mean share of each task's checks that hold.",
+    )  # fmt: skip
+
+
+def _success(results: Results, path: str) -> Cell:
+    if results.get(path) is None:
+        return MISSING
+    small = f"[[{path}/low|percent]] to [[{path}/high|percent]]; "
+    return Cell(f"[[{path}/success|percent]]", f"{small}strict [[{path}/success_strict|percent]]")
+
+
+def _parts(results: Results, path: str, name: str) -> Cell:
+    return Cell(f"[[{path}/{name}|percent]]") if results.get(path) else MISSING
+
+
+def agent_errors(results: Results) -> list[Table]:
+    """Each agent benchmark: in how many episodes each model made each error."""
+    return [
+        _counted(
+            results, f"agents/{key}", f"errors-{key}", "Error", "errors",
+            "Episodes that failed and showed the error, out of [[benchmarks/"
+            f"{key}/items|count]]; an episode may show several.",
+        )
+        for key in results.data["agents"]
+    ]  # fmt: skip
+
+
+def _counted(results: Results, path: str, name: str, title: str, field: str, note: str) -> Table:
+    """Count labels by model, the most frequent label first."""
+    totals: dict[str, int] = {}
+    for model in results.models:
+        for label, count in (results.get(f"{path}/{model}/{field}") or {}).items():
+            totals[label] = totals.get(label, 0) + count
+    rows = tuple(
+        (
+            Cell(label),
+            *(_count(results, f"{path}/{model}", field, label) for model in results.models),
+        )
+        for label in sorted(totals, key=lambda one: (-totals[one], one))
+    )
+    return Table(name, (title, *map(results.label, results.models)), rows, note)
+
+
+def _count(results: Results, path: str, field: str, label: str) -> Cell:
+    if results.get(path) is None:
+        return MISSING
+    known = results.get(f"{path}/{field}/{label}") is not None
+    return Cell(f"[[{path}/{field}/{label}|count]]" if known else "–")
+
+
+def constraints(results: Results) -> list[Table]:
+    """Each instruction-following benchmark: how often each constraint is obeyed."""
+    return [_constraints(results, key) for key in results.data["constraints"]]
+
+
+def _constraints(results: Results, key: str) -> Table:
+    models: dict[str, Any] = results.data["constraints"][key]
+    known = [one for one in models.values() if one]
+    names = sorted(known[0], key=lambda name: (-sum(one[name]["obeyed"] for one in known), name))
+    some = next(name for name, one in models.items() if one)
+    rows = tuple(
+        (
+            Cell(name.replace("_", " "), f"[[constraints/{key}/{some}/{name}/items|count]] items"),
+            *(_obeyed(results, f"constraints/{key}/{model}/{name}") for model in results.models),
+        )
+        for name in names
+    )
+    return Table(
+        f"constraints-{key}",
+        ("Constraint", *map(results.label, results.models)),
+        rows,
+        "Share of answers that obey the constraint, with its [[terms/confidence|percent0]] "
+        "interval; the most obeyed first. An exploratory look: few items each, no verdicts.",
+    )
+
+
+def _obeyed(results: Results, path: str) -> Cell:
+    if results.get(path) is None:
+        return MISSING
+    return Cell(f"[[{path}/obeyed|percent]]", f"[[{path}/low|percent]] to [[{path}/high|percent]]")

@@ -1,0 +1,99 @@
+import pytest
+
+from synthetic_instruction_tuner.analysis.cells import sample, score
+from synthetic_instruction_tuner.analysis.provenance import find_warnings
+from synthetic_instruction_tuner.analysis.results import Measured
+from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
+from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore
+
+
+def measured(metric, rows):
+    """Make a result of (cluster, scores, detail) rows."""
+    items = tuple(
+        ItemScore(f"i{n}", cluster, "p", "t", scores, detail)
+        for n, (cluster, scores, detail) in enumerate(rows)
+    )
+    result = BenchmarkResult("sft", "x", metric, True, None, len(items), {}, {}, {})
+    return Measured(result, items)
+
+
+def episode(category, level, success, strict, progress, errors, status="completed"):
+    scores = {"success": success, "success_strict": strict, "progress": progress}
+    detail = {"category": category, "level": level, "errors": errors, "status": status}
+    return category, scores, detail
+
+
+def test_agent_tasks_are_taken_apart_by_category_level_and_error():
+    one = measured(
+        "success",
+        [
+            episode("planning", 1, 1.0, 1.0, 1.0, {}),
+            episode("planning", 2, 1.0, 0.0, 1.0, {}),
+            episode("tool_use", 1, 0.0, 0.0, 0.5, {"wrong tool": 3, "unparsable": 1}),
+            episode("tool_use", 1, 0.0, 0.0, 0.0, {"wrong tool": 1}, "step limit"),
+        ],
+    )
+    found = describe_agents({"agent": {"sft": one}, "mmlu": {}}, ["base", "sft"], 0.05)
+    assert list(found) == ["agent"]
+    assert found["agent"]["base"] is None
+    sft = found["agent"]["sft"]
+    assert sft["items"] == 4
+    assert sft["overall"]["success"] == 0.5
+    assert sft["overall"]["success_strict"] == 0.25
+    assert sft["overall"]["progress"] == pytest.approx(2.5 / 4)
+    assert sft["category"]["planning"]["success"] == 1.0
+    assert sft["category"]["tool_use"]["progress"] == 0.25
+    # Wilson, 0 of 2: z^2 / (2 + z^2) = 3.8415 / 5.8415
+    assert sft["category"]["tool_use"]["low"] == 0.0
+    assert sft["category"]["tool_use"]["high"] == pytest.approx(0.6576, abs=5e-5)
+    assert {name: one["items"] for name, one in sft["level"].items()} == {"1": 3, "2": 1}
+    assert sft["errors"] == {"unparsable": 1, "wrong tool": 2}  # episodes, not occurrences
+    assert sft["status"] == {"completed": 3, "step limit": 1}
+
+
+def test_constraints_are_counted_one_by_one():
+    rows = [
+        ("one", {"accuracy": 1.0}, {"obeyed": {"one_word": True, "no_commas": True}}),
+        ("one", {"accuracy": 0.0}, {"obeyed": {"one_word": False}}),
+    ]
+    results = {"instructions": {"sft": measured("accuracy", rows)}}
+    found = describe_constraints(results, ["base", "sft"], 0.05)["instructions"]
+    assert found["base"] is None
+    assert found["sft"]["one_word"]["items"] == 2
+    assert found["sft"]["one_word"]["obeyed"] == 0.5
+    assert found["sft"]["no_commas"]["obeyed"] == 1.0
+    assert found["sft"]["no_commas"]["low"] == pytest.approx(1 / (1 + 3.8415), abs=5e-5)
+
+
+def test_a_study_without_such_benchmarks_has_nothing_to_take_apart():
+    ranked = measured("acc", [("one", {"acc": 1.0}, {"response": "A"})])
+    assert describe_agents({"mmlu": {"sft": ranked}}, ["sft"], 0.05) == {}
+    assert describe_constraints({"mmlu": {"sft": ranked}}, ["sft"], 0.05) == {}
+
+
+def test_no_success_at_all_does_not_claim_certainty_because_items_are_clustered():
+    rows = [(f"family {n % 5}", {"success": 0.0}, {}) for n in range(20)]
+    cell = score(sample("agent", {"sft": measured("success", rows)}, seed=1), "sft", 0.05)
+    # Wilson, 0 of 20 (Newcombe 1998, table I)
+    assert (cell["low"], cell["high"]) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert cell["method"] == "Wilson"
+
+
+@pytest.mark.parametrize(
+    ("scores", "chance", "floor"),
+    [
+        ((0.0, 0.02), None, True),
+        ((0.0, 0.03), None, False),
+        ((0.0, 0.01), 0.25, False),  # worse than guessing is something else
+    ],
+)
+def test_where_nobody_scores_the_reader_is_warned(scores, chance, floor):
+    store = {
+        "study": {"seeds": [1, 2]},
+        "benchmarks": {"agent": {"chance": chance}},
+        "scores": {
+            f"m{n}": {"agent": {"status": "measured", "score": one}} for n, one in enumerate(scores)
+        },
+    }
+    expected = [{"kind": "floor", "benchmarks": ["agent"]}] if floor else []
+    assert find_warnings(store, {}) == expected
