@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.training import checkpoint
 from synthetic_instruction_tuner.training.checkpoint import Checkpoint
 from synthetic_instruction_tuner.training.data import Row, Rows
+from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.measure import Memory, Stopwatch, merge
 from synthetic_instruction_tuner.training.memory_errors import free_memory, is_out_of_memory
@@ -63,6 +64,7 @@ class Loop:
         self.parameters = {
             name: one for name, one in trainer.model.named_parameters() if one.requires_grad
         }
+        self.divergence = Divergence(self.parameters) if objective.needs_reference else None
         optimizer = torch.optim.AdamW(
             list(self.parameters.values()),
             lr=job.arm.learning_rate,
@@ -200,6 +202,9 @@ class Loop:
         rows = self.rows.validation
         scores = self.score(rows)
         metrics = self.objective.summarise(scores, rows, self.reference)
+        if self.divergence is not None:
+            device = self.accelerator.device
+            metrics["kl"] = self.divergence.measure(self.model, rows, device, self._leave_if_asked)
         step = self.state.step
         if step == 0:
             for name in self.objective.undefined_at_start:

@@ -81,6 +81,9 @@ def test_every_arm_learns_and_tells_what_it_cost(trained: tuple, method: str) ->
     assert (first["step"], last["step"], one["steps"]) == (0, steps, steps)
     assert last["loss"] < first["loss"]
     assert ("accuracy" in first) == (method in ("simpo", "cpo", "orpo"))
+    assert ("kl" in last) == (method in ("dpo", "kto"))
+    if "kl" in last:
+        assert first["kl"] == 0 < last["kl"]
     assert one["train_seconds"] > 0
     assert set(one["peak_memory_bytes"]) >= {"load", "train", "evaluate"}
 

@@ -8,6 +8,7 @@ from support import training_models
 
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.training import build, data, methods
+from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.pairwise import Responses
 from synthetic_instruction_tuner.training.run import make_job
@@ -143,3 +144,34 @@ def test_the_orpo_loss_is_that_of_trl() -> None:
     chosen, rejected = pair.chosen / pair.chosen_tokens, pair.rejected / pair.rejected_tokens
     expected, *_ = ORPOTrainer.odds_ratio_loss(told, chosen, rejected)
     torch.testing.assert_close(losses, -chosen - expected)
+
+
+def test_the_divergence_is_the_exact_one_of_the_next_tokens(tmp_path: Path) -> None:
+    import torch
+
+    job = job_of(tmp_path, "dpo")
+    _, trainer, rows, _ = prepared(job)
+    model = trainer.model
+    trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    moved = {name: one.detach().clone() for name, one in trained.items()}
+    with torch.no_grad():
+        for name, one in trained.items():
+            if "lora_B" in name:
+                one.zero_()  # as an adapter starts: base and adapter are the base
+        divergence = Divergence(trained)
+        assert divergence.measure(model, rows.validation, "cpu", lambda: None) == 0
+        for name, one in trained.items():
+            one.copy_(moved[name])
+        expected = []
+        for row in rows.validation:
+            for response in row.responses:
+                ids = torch.tensor([[*row.prompt, *response]])
+                policy = model(ids).logits[0].log_softmax(-1)
+                with model.disable_adapter():
+                    base = model(ids).logits[0].log_softmax(-1)
+                every = torch.nn.functional.kl_div(base, policy, log_target=True, reduction="none")
+                expected += every.sum(-1)[len(row.prompt) - 1 : -1].tolist()
+    measured = divergence.measure(model, rows.validation, "cpu", lambda: None)
+    assert measured == pytest.approx(sum(expected) / len(expected), rel=1e-4)
+    assert measured > 0.01
+    assert all(torch.equal(one, moved[name]) for name, one in trained.items())

@@ -27,6 +27,24 @@ CHARTS = (
         "Mean margin",
         "ratio",
     ),
+    (
+        "preference_drift",
+        "chosen_drift",
+        "Log-probability of chosen answers",
+        "How much likelier the held-out chosen answers have become than they were before the first "
+        "step. It often falls: the margin then grows because rejected answers fall faster.",
+        "Mean change (nats an answer)",
+        "ratio",
+    ),
+    (
+        "preference_kl",
+        "kl",
+        "Distance from the starting point",
+        "KL divergence of the next token, over the whole vocabulary, from the model it started "
+        "from, at the tokens of held-out answers (of at most 32 rows).",
+        "KL divergence (nats a token)",
+        "ratio",
+    ),
 )
 """Name, figure of the evaluations, title, how to read it, axis, form."""
 
