@@ -261,6 +261,10 @@ class TrainingConfig(Settings):
     """Minutes between checkpoints at most: what a killed session repeats at most."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of a training process; None: what OMP_NUM_THREADS says, else all cores."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Processes that share an arm's batches, one a GPU; the rows of an update stay the same."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """With several processes: a whole model in each, or (fsdp) the weights spread over all."""
 
     @model_validator(mode="after")
     def _arms(self) -> TrainingConfig:
@@ -345,6 +349,26 @@ class SessionConfig(Settings):
     """Colab compute units at `costs.compute_units_per_hour` of this machine's GPU; None: no limit."""
 
 
+class RunnerConfig(Settings):
+    """Where the pieces of a study that do not need each other are made; never changes the data."""
+
+    kind: Literal["local", "workers", "ray"] = "local"
+    """local: by the run itself, one after the other; workers: by it and by every free worker of the
+    pool (needs `tuner deploy`); ray: by a Ray cluster (needs prefect-ray)."""
+    parallel: int = Field(default=2, ge=1, le=1000)
+    """Pieces under way at once, at most."""
+    stages: tuple[Literal["generation", "preference", "training", "evaluation"], ...] = (
+        "generation",
+        "preference",
+    )
+    """Whose pieces: chunks of samples and responses, arms, results. Arms and results are compared
+    with each other, so leave them out unless the machines are alike."""
+    address: str | None = None
+    """Ray cluster, for example ray://host:10001; None: a small one on this machine."""
+    gpus: float = Field(default=0, ge=0)
+    """GPUs that Ray reserves for a piece; with 0 a piece sees none."""
+
+
 class GateConfig(Settings):
     """An acceptance criterion: shown as pass, fail or not measured; never stops a study."""
 
@@ -378,6 +402,7 @@ class StudyConfig(Settings):
     """Acceptance criteria."""
     costs: CostConfig = CostConfig()
     session: SessionConfig = SessionConfig()
+    runner: RunnerConfig = RunnerConfig()
 
     @model_validator(mode="after")
     def _cross_checks(self) -> StudyConfig:

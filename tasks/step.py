@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.files import slug
 from synthetic_instruction_tuner.session import Session, units_per_hour
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import default_root, lease, open_study, remember
+from synthetic_instruction_tuner.workspace import claim, default_root, lease, open_study, remember
 from tasks.gpu import device_names, one_gpu
 from tasks.watching import watch
 
@@ -50,9 +51,16 @@ def worth_retrying(one: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
 
 
 def step(function: Callable[..., Any]) -> Task[..., Any]:
-    """Make a domain call a Prefect task of a study."""
+    """Make a domain call a Prefect task of a study; whoever makes an artifact holds its claim."""
+
+    @wraps(function)
+    def claiming(config: StudyConfig, workspace: str, identity: str, *arguments: Any) -> Any:
+        watch()
+        with claim(Path(workspace), identity):
+            return function(config, workspace, identity, *arguments)
+
     return task(
-        function,
+        claiming,
         retries=2,
         retry_delay_seconds=[5, 30],
         retry_condition_fn=worth_retrying,
@@ -72,14 +80,24 @@ def call(one: Task[..., Any], study: Study, artifact: Artifact, *arguments: Any)
         artifact: What the task makes.
         *arguments: Further JSON values for the task.
     """
-    configured = one.with_options(
+    with one_gpu(artifact.stage):
+        return configured(one, study, artifact)(
+            study.config, str(study.root), claim_name(artifact), *arguments
+        )
+
+
+def configured(one: Task[..., Any], study: Study, artifact: Artifact) -> Task[..., Any]:
+    """Tell a task what it makes, and where Prefect's record of it belongs."""
+    return one.with_options(
         task_run_name=artifact.name,
         refresh_cache=study.store.find(artifact) is None,
         result_storage=_storage(study.root),
     )
-    key = f"{slug(artifact.name)}-{artifact.identity}"
-    with one_gpu(artifact.stage):
-        return configured(study.config, str(study.root), key, *arguments)
+
+
+def claim_name(artifact: Artifact) -> str:
+    """Return what tells this artifact from all others, as one path component."""
+    return f"{slug(artifact.name)}-{artifact.identity}"
 
 
 def _storage(root: Path) -> WorkspaceResults:
