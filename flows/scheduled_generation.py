@@ -12,7 +12,7 @@ from synthetic_instruction_tuner.config import SessionConfig, StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.generation.forecast import forecast
 from synthetic_instruction_tuner.generation.run import missing_spans
-from tasks.scheduling import pause_own_schedule
+from tasks.scheduling import pause_own_schedule, skip_overdue
 from tasks.step import budget_used_up, working
 
 
@@ -25,8 +25,8 @@ def scheduled_generation(
 ) -> State[None]:
     """Draw samples until the budget of this session is used up, leaving at the end of a chunk.
 
-    The next run goes on there. Once all of generation.draws are there, a run completes at once and
-    pauses the schedule that started it.
+    The next run goes on there; runs that fell due before or meanwhile are skipped. Once all of
+    generation.draws are there, a run completes at once and pauses the schedule that started it.
 
     Args:
         config: The study.
@@ -48,8 +48,10 @@ def scheduled_generation(
     if session is not None:
         config = config.model_copy(update={"session": session})
     with working(config, workspace, credentials) as study:
+        skip_overdue()
         if missing_spans(study, config.generation.draws):
             generation(config, str(study.root))
+            skip_overdue()
         found = forecast(study)
         if missing_spans(study, config.generation.draws):
             return Completed(message=f"{found}; {budget_used_up(study)}; the next run goes on")

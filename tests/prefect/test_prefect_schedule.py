@@ -65,18 +65,24 @@ def open_log(tmp_path):
         yield log
 
 
-def due_runs(client, deployment, count):
-    """Runs that the schedule made and that are due."""
+def due_runs(client, deployment, since, until=0):
+    """Runs that the schedule makes for the hours from `since` to `until` hours ago."""
     now = datetime.now(timezone.utc)
-    times = {"start_time": str(now - timedelta(hours=count)), "end_time": str(now)}
+    known = {one.id for one in client.read_flow_runs()}
+    start, end = (now - timedelta(hours=hours) for hours in (since, until))
     client.request(
         "POST",
         "/deployments/{id}/schedule",
         path_params={"id": deployment.id},
-        json=times | {"min_runs": count, "max_runs": count},
+        json={
+            "start_time": str(start),
+            "end_time": str(end),
+            "min_runs": since - until,
+            "max_runs": since - until,
+        },
     )
-    runs = [one for one in client.read_flow_runs() if one.deployment_id == deployment.id]
-    due = [one for one in runs if one.expected_start_time < now]
+    due = [one for one in client.read_flow_runs() if one.id not in known]
+    assert [one.deployment_id for one in due] == [deployment.id] * (since - until)
     return sorted(due, key=lambda one: one.expected_start_time)
 
 
@@ -114,15 +120,33 @@ def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(
     client, deployment, tmp_path, open_log
 ):
     root, log = tmp_path / "sessions", open_log
-    first, skipped, second, third, last = due_runs(client, deployment, 5)
-    for run, done in ((first, 1), (second, 2), (third, 4)):
+
+    def state(run):
+        return client.read_flow_run(run.id).state
+
+    def killed_session(run, done):
         client.set_flow_run_state(run.id, Pending())
-        process = session(run, log)
-        kill_after(process, root, done)
-        if run is first:  # due while the run before it holds the slot
-            client.set_flow_run_state(skipped.id, Pending())
-            assert client.read_flow_run(skipped.id).state_name == "Cancelled"
+        kill_after(session(run, log), root, done)
+
+    def crash(run):
         client.set_flow_run_state(run.id, Crashed(), force=True)  # what the automation does
+
+    first, *late = due_runs(client, deployment, 9, 6)  # no worker was there for hours
+    killed_session(first, 1)
+    assert {(state(one).name, state(one).message) for one in late} == {
+        ("Cancelled", "Due, but run 'sandbox-smoke: samples' does for it")
+    }
+    (refused,) = due_runs(client, deployment, 6, 5)  # a worker with room takes it
+    client.set_flow_run_state(refused.id, Pending())
+    assert state(refused).name == "Cancelled"
+    (waiting,) = due_runs(client, deployment, 5, 4)  # no worker has room for it
+    crash(first)
+    for hour, done in ((4, 2), (3, 4)):
+        (run,) = due_runs(client, deployment, hour, hour - 1)
+        killed_session(run, done)
+        crash(run)
+    assert state(waiting).name == "Cancelled"
+    (last,) = due_runs(client, deployment, 2, 1)
     client.set_flow_run_state(last.id, Pending())
     run_flow(scheduled_generation, flow_run=client.read_flow_run(last.id))
     ended = client.read_flow_run(last.id).state

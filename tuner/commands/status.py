@@ -1,21 +1,42 @@
-"""`tuner status`: how far a study is and what a rerun would do."""
+"""`tuner status`: how far a study is, from its workspace or from the Prefect server."""
 
 from __future__ import annotations
 
 import json
+from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.status import read_status
 from tuner.options import AsJson, WorkspaceFolder, existing
 
 COLOURS = {"done": "green", "part done": "yellow", "missing": "dim", "outdated": "magenta"}
 
 
-def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
-    """Show each stage: done, part done or missing, and what a rerun would do."""
+def status(
+    workspace: WorkspaceFolder = None,
+    as_json: AsJson = False,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask the Prefect server instead of a workspace.")
+    ] = False,
+    study: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="With --remote: show this study alone, by its name."),
+    ] = None,
+) -> None:
+    """Show each stage: done, part done or missing; with --remote runs, workers and schedules."""
+    if remote:
+        _show_remote(study, as_json)
+        return
+    if study is not None:
+        raise ConfigurationError("--study goes with --remote; here --workspace names the study")
+    _show_workspace(workspace, as_json)
+
+
+def _show_workspace(workspace: WorkspaceFolder, as_json: bool) -> None:
     study = existing(workspace)
     stages = read_status(study)
     if as_json:
@@ -30,6 +51,25 @@ def status(workspace: WorkspaceFolder = None, as_json: AsJson = False) -> None:
         done = f"{one.done}/{one.total}"
         table.add_row(one.stage, state, done, one.detail, one.last_activity or "-", one.rerun)
     console.print(table)
+
+
+def _show_remote(study: str | None, as_json: bool) -> None:
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    from tuner import remote, remote_status, server
+
+    with get_client(sync_client=True) as client:
+        server.require(client)
+        try:
+            found = remote.read_remote(client, study)
+        except httpx.HTTPError as error:
+            raise TunerError(f"the Prefect server went away meanwhile ({error})") from error
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+        return
+    for line in remote_status.lines(found, study):
+        typer.echo(line)
 
 
 def add_to(app: typer.Typer) -> None:

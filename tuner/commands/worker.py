@@ -35,7 +35,17 @@ def worker(
                 f"the server has no work pool {deployment_file.POOL!r}; run `tuner deploy` first"
             ) from error
     typer.echo(describe_machine())
-    options = ["--pool", deployment_file.POOL, "--type", "process", "--limit", str(limit)]
+    name = f"{platform.node()}-{os.getpid()}"
+    options = [
+        "--name",
+        name,
+        "--pool",
+        deployment_file.POOL,
+        "--type",
+        "process",
+        "--limit",
+        str(limit),
+    ]
     command = [sys.executable, "-m", "prefect", "worker", "start", *options]
     # A shell that starts this in the background makes it ignore Ctrl-C, and then also SIGTERM.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,116 @@
+"""A Prefect server in a process of its own, which tests stop, start again and lock with a key."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_UI_URL,
+    temporary_settings,
+)
+
+KEY = "tuner:a-long-password"
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class OwnServer:
+    """Keeps its address and database when it is stopped and started again."""
+
+    def __init__(self, home):
+        self.home = home
+        self.port = free_port()
+        self.ui = f"http://127.0.0.1:{self.port}"
+        self.api = f"{self.ui}/api"
+        self.process = None
+
+    def environment(self, **more):
+        """What a shell would have exported, for server, workers and the command line."""
+        return os.environ | {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_API_AUTH_STRING": KEY,
+            "PREFECT_SERVER_API_AUTH_STRING": KEY,
+            "PREFECT_SERVER_UI_API_URL": self.api,
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+            "PREFECT_LOGGING_LEVEL": "INFO",
+            "OMP_NUM_THREADS": "1",
+            **more,
+        }
+
+    def start(self):
+        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self.port)]
+        with (self.home.parent / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, env=self.environment(), stdout=log, stderr=log, start_new_session=True
+            )
+        deadline = time.monotonic() + 180
+        while not self.answers():
+            assert self.process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.2)
+
+    def answers(self):
+        try:
+            return httpx.get(f"{self.api}/health", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self):
+        end(self.process)
+
+    @contextmanager
+    def settings(self, key=KEY):
+        """What a process that talks to this server is told; another key is a wrong one."""
+        told = {PREFECT_API_URL: self.api, PREFECT_UI_URL: self.ui, PREFECT_API_AUTH_STRING: key}
+        with temporary_settings(told):
+            yield
+
+    @contextmanager
+    def worker(self, folder, *options):
+        """A worker as docs/operate.md has it started."""
+        command = [sys.executable, "-m", "tuner.main", "worker", *options]
+        environment = self.environment(TUNER_WORKSPACES=str(folder))
+        with (self.home.parent / "worker.log").open("a") as log:
+            process = subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            end(process)
+
+
+def end(process):
+    """End a process as Ctrl-C does, and whatever it leaves behind."""
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(40)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(condition, seconds=180):
+    """Ask again and again until something is there."""
+    deadline = time.monotonic() + seconds
+    with get_client(sync_client=True) as client:
+        while not (found := condition(client)):
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.1)
+    return found
