@@ -8,6 +8,7 @@ from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.filtering import filter_rows
+from tasks.items import fetch_benchmark_items
 from tasks.publishing import publish
 from tasks.step import budget_used_up, call, working
 
@@ -26,6 +27,8 @@ def filtering(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
+        if config.filtering.decontaminate:
+            call(fetch_benchmark_items, study, study.items)
         needed: int | None = config.generation.draws
         while needed is not None:
             generation(config, str(study.root), needed)

@@ -23,5 +23,9 @@ class MissingModelError(ConfigurationError):
     """A model cannot be loaded: unknown name, gated without a token, or no connection."""
 
 
+class UnreachableError(ConfigurationError):
+    """Something lies on the Hub, and there is no way to it: no network, or told to stay offline."""
+
+
 class StageError(TunerError):
     """A stage cannot go on (for example NaN loss or too few rows left); what is done is kept."""

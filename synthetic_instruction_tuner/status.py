@@ -132,11 +132,18 @@ def _chunks(study: Study) -> list[Manifest]:
 
 def _detail(study: Study, stage: Stage, there: list[Artifact]) -> str:
     if stage == "filtering" and there:
-        facts = study.store.require(study.filtered).facts
-        return ", ".join(f"{key} {facts[key]}" for key in ("rows", "kept") if key in facts)
+        return _filtering_detail(study, study.filtered)
+    if stage == "filtering" and is_there(study, study.provisional):
+        return f"{_filtering_detail(study, study.provisional)}, not decontaminated: no items"
     if stage == "training":
         return ", ".join(_loss(study, one) for one in there)
     return ", ".join(one.name for one in there[:4]) + (" ..." if len(there) > 4 else "")
+
+
+def _filtering_detail(study: Study, artifact: Artifact) -> str:
+    manifest = read_manifest(study.store.folder(artifact))
+    measures = manifest.facts.get("measures", {}) if manifest else {}
+    return ", ".join(f"{key} {measures[key]}" for key in ("drawn", "kept") if key in measures)
 
 
 def _loss(study: Study, artifact: Artifact) -> str:

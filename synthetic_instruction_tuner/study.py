@@ -94,20 +94,32 @@ class Study:
 
     @cached_property
     def filtered(self) -> Artifact:
-        """Kept rows with splits, rejected rows with reasons."""
+        """Kept rows with splits, rejected rows with reasons: what later stages are made from."""
+        return self._filtered(self.config.filtering.decontaminate)
+
+    @cached_property
+    def provisional(self) -> Artifact:
+        """The rows filtered without the benchmark items: what is made where these are out of reach.
+
+        It lies where `filtered` would and has the identity of a study that does not decontaminate.
+        So no later stage of a study that does can take it for its data: to them it is missing.
+        """
+        return self._filtered(False)
+
+    def _filtered(self, decontaminate: bool) -> Artifact:
         settings = self.config.filtering
-        config = settings.model_dump(mode="json") | {"seed": self.config.seed}
+        config = settings.model_dump(mode="json") | {"decontaminate": decontaminate}
+        config |= {"seed": self.config.seed}
         if self.config.generation.source is None:
             config |= self.config.generation.content("draws", "max_draws")
-        sources = (self.draws, self.items) if settings.decontaminate else (self.draws,)
+        sources = (self.draws, self.items) if decontaminate else (self.draws,)
         version = filtering.VERSION
         return Artifact("filtering", "filtered", "data/filtered", version, config, sources)
 
-    @cached_property
-    def raw(self) -> Artifact:
-        """The raw rows behind the filtered ones, as files for people and tools."""
+    def raw(self, filtered: Artifact) -> Artifact:
+        """The raw rows behind filtered ones, as files for people and tools."""
         folder, version = "data/raw/dataset", filtering.VERSION
-        return Artifact("filtering", "raw", folder, version, {}, (self.filtered,))
+        return Artifact("filtering", "raw", folder, version, {}, (filtered,))
 
     def responses(self, responder: ResponderConfig) -> Artifact:
         """One responder's answers to all kept instructions."""
@@ -292,9 +304,15 @@ class Study:
     def stages_until(self, last: Stage) -> tuple[Stage, ...]:
         """Return the stages up to and with `last` that this study needs, in order.
 
-        Preference pairs are left out when no arm learns from them, unless they are asked for.
+        Preference pairs are left out when no arm learns from them, unless they are asked for. The
+        benchmark items are left out when nothing comes after filtering, which fetches them itself
+        if it can, and where nothing is decontaminated or evaluated.
         """
         stages = STAGES[: STAGES.index(last) + 1]
+        if last in ("generation", "filtering") or not (
+            self.config.filtering.decontaminate or last in ("items", "evaluation", "report")
+        ):
+            stages = tuple(one for one in stages if one != "items")
         if not self.uses_preference and last != "preference":
             stages = tuple(one for one in stages if one != "preference")
         return stages

@@ -7,25 +7,39 @@ import os
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableError
 from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.evaluation.benchmarks import Dataset, TaskItems
 
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+PROBE_SECONDS = 10.0
+"""How long the Hub has to answer before it counts as out of reach."""
 
 
 def require_online(what: str) -> None:
-    """Refuse early, and without any network attempt, when this process is told to stay offline.
+    """Refuse early when this process is told to stay offline, or the Hub does not answer.
+
+    Without the probe, a machine without network waits half a minute for retries that cannot help.
 
     Raises:
-        ConfigurationError: Says what to set to work offline.
+        UnreachableError: Says what to set to work offline.
     """
+    remedy = "set evaluation.data_dir to a folder with the rows, or 'sandbox' for the embedded ones"
     switched = [name for name in OFFLINE if os.environ.get(name, "").upper() in ("1", "TRUE", "ON")]
     if switched:
-        raise ConfigurationError(
-            f"{what} comes from the Hugging Face Hub, but {switched[0]} is set; set "
-            "evaluation.data_dir to a folder with the rows, or to 'sandbox' for the embedded ones"
+        raise UnreachableError(
+            f"{what} comes from the Hugging Face Hub, but {switched[0]} is set; {remedy}"
         )
+    import httpx
+    from huggingface_hub import constants
+
+    try:
+        httpx.head(constants.ENDPOINT, timeout=PROBE_SECONDS, follow_redirects=False)
+    except httpx.TransportError as error:
+        raise UnreachableError(
+            f"{what} comes from the Hugging Face Hub, which does not answer ({error}); connect, or "
+            f"{remedy}"
+        ) from error
 
 
 def download(dataset: Dataset, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import StageError, UnreachableError
 from synthetic_instruction_tuner.evaluation import students
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.items import write_items
@@ -22,6 +23,8 @@ from synthetic_instruction_tuner.records import BenchmarkResult, write_lines
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import Subject
 from synthetic_instruction_tuner.training.measure import Memory
+
+logger = logging.getLogger(__name__)
 
 KINDS: Mapping[str, str] = {
     "lm_eval": "lm_eval_tasks",
@@ -36,11 +39,21 @@ KINDS: Mapping[str, str] = {
 RESULT, ITEMS = "result.json", "items.jsonl"
 
 
+def prepare_items_if_reachable(study: Study, progress: Progress) -> Manifest | None:
+    """Do as `prepare_items`, but return None, with a warning, where the Hub is out of reach."""
+    try:
+        return prepare_items(study, progress)
+    except UnreachableError as error:
+        logger.warning("no benchmark items: %s", error)
+        return None
+
+
 def prepare_items(study: Study, progress: Progress) -> Manifest:
     """Write the benchmark rows, subsets, prompts and texts of a study.
 
     Raises:
         ConfigurationError: If rows are missing or malformed, or a benchmark is unknown.
+        UnreachableError: If the rows lie on the Hub, and there is no way to it.
     """
     found = study.store.find(study.items)
     if found is not None:

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import formats
+from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.filtering.decision import Decision
 from synthetic_instruction_tuner.filtering.splits import TRAIN, VALIDATION
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
+NOT_DECONTAMINATED = (
+    "Not decontaminated: no row was compared with the benchmark items, so rows may contain them."
+)
 EXAMPLES, REJECTED = "examples.jsonl", "rejected.jsonl"
 
 FILTERED_COLUMNS = {
@@ -59,14 +63,14 @@ def write_filtered(
     formats.write_card(folder, _filtered_card(study, decision, facts))
 
 
-def write_raw(study: Study, samples: Sequence[Sample]) -> None:
+def write_raw(study: Study, artifact: Artifact, samples: Sequence[Sample]) -> None:
     """Write the raw rows as a data set of their own."""
     started = time.monotonic()
-    with study.store.writing(study.raw) as folder:
+    with study.store.writing(artifact) as folder:
         formats.write_json_rows(folder / "raw.json", [for_people(one) for one in samples])
         formats.write_parquet(folder / "raw.parquet", [asdict(one) for one in samples], RAW_COLUMNS)
         formats.write_card(folder, _raw_card(study, len(samples)))
-        study.store.commit(study.raw, {"rows": len(samples)}, time.monotonic() - started)
+        study.store.commit(artifact, {"rows": len(samples)}, time.monotonic() - started)
 
 
 def for_people(row: Sample | Example) -> dict[str, Any]:
@@ -104,10 +108,11 @@ def _origin(study: Study) -> dict[str, Any]:
 
 def _filtered_card(study: Study, decision: Decision, facts: Mapping[str, Any]) -> formats.Card:
     target, kept = facts["target"], len(decision.kept)
+    warning = "" if facts["decontaminated"] else f"\n\n**{NOT_DECONTAMINATED}**"
     return formats.Card(
         title=f"{study.config.name}: filtered instructions",
         summary=f"{kept} instructions with responses out of {facts['measures']['drawn']} draws; "
-        f"{target} were wanted. Rejected rows and reasons are in `{REJECTED}`.",
+        f"{target} were wanted. Rejected rows and reasons are in `{REJECTED}`.{warning}",
         licence=formats.licence_of(teacher_name(study)),
         task="text-generation",
         rows=kept,

@@ -8,7 +8,7 @@ import math
 import time
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import dataset, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
@@ -46,17 +46,22 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     (`generation.max_draws`, or imported rows). Which draws are looked at follows from the data
     alone, never from how sessions or chunks fell.
 
+    Where the study decontaminates and the benchmark items are not there, the rows are filtered
+    without them: the data set is `study.provisional`, says in its facts, measures and card that
+    nothing was compared with the benchmarks, and no later stage takes it.
+
     Args:
         study: The study.
         drawn: Samples that are there; imported rows count whatever they are.
         progress: Hears of every row.
 
     Raises:
-        StageError: If too few rows for two splits pass and no more can be drawn, or if the
-            benchmark items are missing.
+        StageError: If too few rows for two splits pass and no more can be drawn.
     """
-    done = study.store.find(study.filtered)
+    artifact = data_set(study)
+    done = study.store.find(artifact)
     if done is not None:
+        _warn_if_provisional(study, artifact)
         return Outcome(done.facts["measures"]["kept"], None, done)
     started = time.monotonic()
     samples = read_samples(study, drawn)
@@ -69,14 +74,36 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
         )
         return Outcome(decision.passed, needed, None)
     _require_rows(study, decision, len(samples))
-    manifest = _write(study, samples, read_unusable(study), decision, started)
+    manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
+    _warn_if_provisional(study, artifact)
     return Outcome(len(decision.kept), None, manifest)
+
+
+def data_set(study: Study) -> Artifact:
+    """Return what filtering can make now: filtered rows, or, without items, provisional ones."""
+    if study.config.filtering.decontaminate and study.store.find(study.items) is None:
+        return study.provisional
+    return study.filtered
+
+
+def is_decontaminated(study: Study, artifact: Artifact) -> bool:
+    """Tell whether every row of the data set was compared with the items of the benchmarks."""
+    return study.config.filtering.decontaminate and artifact.identity == study.filtered.identity
+
+
+def _warn_if_provisional(study: Study, artifact: Artifact) -> None:
+    if artifact.identity != study.filtered.identity:
+        logger.warning(
+            "%s is NOT decontaminated: the benchmark items were out of reach. Nothing is made from "
+            "it; run again with the items (online, or evaluation.data_dir) and it is filtered anew",
+            artifact.folder,
+        )
 
 
 def decide_for(study: Study, samples: list[Sample], progress: Progress) -> Decision:
     """Decide over a study's samples with its settings and benchmark items."""
     config, total = study.config, len(samples)
-    items = read_items(study) if config.filtering.decontaminate else []
+    items = read_items(study)
     return decide(
         samples, config.filtering, items, config.seed, lambda done: progress.update(done, total)
     )
@@ -100,11 +127,9 @@ def next_draws(passed: int, drawn: int, target: int, most: int) -> int:
 
 
 def read_items(study: Study) -> list[Item]:
-    """Read the texts of the benchmark items that this study evaluates on.
-
-    Raises:
-        StageError: If the items, or their texts, are missing.
-    """
+    """Read what no row may contain: the texts of the benchmark items, if they are there."""
+    if data_set(study).identity == study.provisional.identity:
+        return []
     path = study.store.require(study.items).path(TEXTS)
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
@@ -139,16 +164,19 @@ def read_unusable(study: Study) -> list[Rejection]:
 
 def _write(
     study: Study,
+    artifact: Artifact,
     samples: list[Sample],
     unusable: list[Rejection],
     decision: Decision,
     started: float,
 ) -> Manifest:
-    dataset.write_raw(study, samples)
+    dataset.write_raw(study, study.raw(artifact), samples)
     facts = _facts(study, samples, decision, len(unusable))
-    with study.store.writing(study.filtered) as folder:
+    facts["decontaminated"] = is_decontaminated(study, artifact)
+    facts["measures"]["decontaminated_share"] = float(facts["decontaminated"])
+    with study.store.writing(artifact) as folder:
         dataset.write_filtered(folder, study, unusable, decision, facts)
-        return study.store.commit(study.filtered, facts, time.monotonic() - started)
+        return study.store.commit(artifact, facts, time.monotonic() - started)
 
 
 def _facts(

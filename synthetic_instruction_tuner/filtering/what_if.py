@@ -59,12 +59,12 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
     settings = study.config.filtering
     variants = [(AS_CONFIGURED, settings)]
     variants += [(text, override(settings, text.split())) for text in overrides]
-    samples = read_samples(study)
-    items = read_items(study) if settings.decontaminate else []
+    samples, known = read_samples(study), read_items(study)
     table: list[Variant] = []
     before: set[str] = set()
     for done, (name, config) in enumerate(variants, start=1):
         endless = config.model_copy(update={"target": len(samples) or 1})
+        items = known if config.decontaminate else []
         decision = decide(samples, endless, items, study.config.seed)
         passing = {one.id for one in decision.kept}
         before = passing if done == 1 else before

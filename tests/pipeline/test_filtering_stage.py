@@ -11,8 +11,10 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.filtering.run import filter_rows, next_draws
 from synthetic_instruction_tuner.filtering.what_if import override, what_if
 from synthetic_instruction_tuner.generation.importing import import_rows
+from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, read_lines, write_lines
+from synthetic_instruction_tuner.status import read_status
 from synthetic_instruction_tuner.study import Study
 
 SAID = "It depends on the weather and on the time that you have, so look outside first."
@@ -113,7 +115,7 @@ def test_files_for_people_and_tools_hold_the_splits(tmp_path):
         assert [row["id"] for row in tools] == [one.id for one in wanted]
         assert tools[0]["prompt"] == [{"role": "user", "content": wanted[0].instruction}]
         assert tools[0]["completion"] == [{"role": "assistant", "content": SAID}]
-    raw = study.store.require(study.raw)
+    raw = study.store.require(study.raw(study.filtered))
     assert len(json.loads(raw.path("raw.json").read_text(encoding="utf-8"))) == 20
     assert pq.read_table(raw.path("raw.parquet"))["index"].to_pylist() == list(range(20))
 
@@ -185,8 +187,6 @@ def test_imported_rows_that_are_none_lie_with_the_rejected(tmp_path):
 def test_benchmark_items_are_read_from_the_items_of_the_study(tmp_path):
     rows = questions(8)
     study = imported_study(tmp_path, rows, decontaminate=True)
-    with pytest.raises(StageError, match="items"):
-        filter_rows(study, 0, Silent())
     line = {"benchmark": "mmlu", "id": "3", "text": rows[3]["instruction"].upper()}
     with study.store.writing(study.items) as folder:
         (folder / "texts.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
@@ -194,6 +194,44 @@ def test_benchmark_items_are_read_from_the_items_of_the_study(tmp_path):
     manifest = filter_rows(study, 0, Silent()).manifest
     assert manifest.facts["contamination"] == {"mmlu": 1}
     assert manifest.facts["measures"]["kept"] == 7
+    assert manifest.facts["decontaminated"] is True
+    assert "Not decontaminated" not in manifest.path("README.md").read_text(encoding="utf-8")
+
+
+def test_without_items_the_rows_are_filtered_provisionally_and_nothing_takes_them(tmp_path, caplog):
+    rows = questions(8)
+    study = imported_study(tmp_path, rows, decontaminate=True)
+    offline = filter_rows(study, 0, Silent())
+    assert "NOT decontaminated" in caplog.text
+    assert offline.manifest.facts["decontaminated"] is False
+    assert offline.manifest.facts["measures"]["decontaminated_share"] == 0
+    card = offline.manifest.path("README.md").read_text(encoding="utf-8")
+    assert "Not decontaminated: no row was compared with the benchmark items" in card
+    assert offline.manifest.identity == study.provisional.identity != study.filtered.identity
+    explicit = imported_study(tmp_path, rows, decontaminate=False)
+    assert explicit.filtered.identity == study.provisional.identity
+    with pytest.raises(StageError, match=r"filtered .* is missing"):
+        kept_examples(study)  # what preference and training start from
+    assert describe_dataset(study) == {"status": "not measured"}
+    [status] = [one for one in read_status(study) if one.stage == "filtering"]
+    assert (status.state, status.detail) == (
+        "outdated",
+        "drawn 8, kept 8, not decontaminated: no items",
+    )
+    assert [one.passed for one in what_if(study, [], Silent())] == [8]
+
+
+def test_with_the_items_provisional_rows_are_filtered_anew(tmp_path):
+    rows = questions(8)
+    study = imported_study(tmp_path, rows, decontaminate=True)
+    assert filter_rows(study, 0, Silent()).kept == 8
+    line = {"benchmark": "mmlu", "id": "3", "text": rows[3]["instruction"]}
+    with study.store.writing(study.items) as folder:
+        (folder / "texts.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+        study.store.commit(study.items, {}, 1.0)
+    assert filter_rows(study, 0, Silent()).kept == 7
+    assert study.store.require(study.filtered).facts["contamination"] == {"mmlu": 1}
+    assert len(kept_examples(study)) == 7
 
 
 def test_what_if_shows_what_other_thresholds_keep(tmp_path):
@@ -258,6 +296,6 @@ def test_datasets_loads_the_folders_as_they_are(tmp_path, monkeypatch):
     assert {name: len(rows) for name, rows in filtered.items()} == {"train": 10, "validation": 2}
     assert filtered["train"][0]["completion"] == [{"role": "assistant", "content": SAID}]
     raw = datasets.load_dataset(
-        str(study.store.folder(study.raw)), cache_dir=str(tmp_path / "cache")
+        str(study.store.folder(study.raw(study.filtered))), cache_dir=str(tmp_path / "cache")
     )
     assert raw["train"]["index"][:] == list(range(20))

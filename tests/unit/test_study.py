@@ -100,7 +100,12 @@ def test_stages_without_a_preference_arm_leave_preference_out():
     plain = Study(config.model_copy(update={"training": training}), Path("unused"))
     assert "preference" not in plain.stages_until("report")
     assert "pairs" not in {one.name for one in plain.artifacts()}
-    assert study().stages_until("filtering") == ("items", "generation", "filtering")
+    assert study().stages_until("generation") == ("generation",)
+    assert study().stages_until("filtering") == ("generation", "filtering")
+    assert study().stages_until("training")[0] == "items"  # nothing is trained on unchecked rows
+    unchecked = study("filtering.decontaminate=false")
+    assert unchecked.stages_until("training")[0] == "generation"
+    assert unchecked.stages_until("report")[0] == "items"
 
 
 def test_benchmark_keys_tell_shots_apart():
