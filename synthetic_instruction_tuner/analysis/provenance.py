@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.evaluation import votes
 from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.study import Study
@@ -23,8 +24,13 @@ def content_of(manifest: Manifest | None) -> str | None:
 
 
 def describe_inputs(study: Study) -> dict[str, str | None]:
-    """Name every artifact the comparison reads, with the hash of its content; None: missing."""
-    return {one.name: content_of(study.store.find(one)) for one in study.comparison.inputs}
+    """Name every artifact the comparison reads, with the hash of its content; None: missing.
+
+    Votes of people are there only if somebody imported them.
+    """
+    found = {one.name: content_of(study.store.find(one)) for one in study.comparison.inputs}
+    imported = study.store.find(votes.artifact(study))
+    return found if imported is None else {**found, imported.name: content_of(imported)}
 
 
 def current(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> Manifest | None:

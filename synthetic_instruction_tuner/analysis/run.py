@@ -36,6 +36,7 @@ from synthetic_instruction_tuner.analysis.subjects import (
 )
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
 from synthetic_instruction_tuner.artifacts import Manifest
+from synthetic_instruction_tuner.evaluation import votes
 from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import BASE
@@ -108,6 +109,7 @@ def build_store(study: Study) -> dict[str, Any]:
         "character": describe_character(results, names),
         "agents": describe_agents(results, names, terms.alpha),
         "constraints": describe_constraints(results, names, terms.alpha),
+        "votes": votes.describe(study, terms.alpha),
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
     }

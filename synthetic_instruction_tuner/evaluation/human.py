@@ -23,6 +23,7 @@ from synthetic_instruction_tuner.files import digest, write_bytes, write_json
 
 Choice = Literal["left", "right", "tie"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie")
+RATERS, KEY = "for-raters", "key.json"
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,10 @@ def blind(transcripts: Iterable[Transcript], seed: int) -> tuple[list[Pair], dic
 
 
 def export_pairs(folder: Path, transcripts: Iterable[Transcript], seed: int, title: str) -> None:
-    """Write `pairs.html` and `pairs.csv` for raters, and `key.json`, which stays with the study.
+    """Write `for-raters/pairs.html` and `pairs.csv`, and `key.json`, which raters must not see.
 
     Args:
-        folder: Where the files go.
+        folder: Where the files go; `for-raters` in it is what raters get.
         transcripts: Prompts with the answers of the models to compare.
         seed: Decides on sides and order.
         title: Title of the page.
@@ -123,10 +124,9 @@ def export_pairs(folder: Path, transcripts: Iterable[Transcript], seed: int, tit
     pairs, key = blind(transcripts, seed)
     if not pairs:
         raise ConfigurationError("no two models answered a prompt differently: nothing to compare")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "pairs.html", _page(pairs, title).encode())
-    write_bytes(folder / "pairs.csv", _table(pairs).encode())
-    write_json(folder / "key.json", {name: asdict(sides) for name, sides in key.items()})
+    write_bytes(folder / RATERS / "pairs.html", _page(pairs, title).encode())
+    write_bytes(folder / RATERS / "pairs.csv", _table(pairs).encode())
+    write_json(folder / KEY, {name: asdict(sides) for name, sides in key.items()})
 
 
 def _page(pairs: Sequence[Pair], title: str) -> str:

@@ -83,6 +83,7 @@ def content(results: Results, charts: Mapping[str, Chart]) -> dict[str, Any]:
         "has_preference": store["preference"]["status"] != "not part of this study",
         "tables": all_tables(results),
         "skills": _skills(results),
+        "votes": store["votes"],
         "transcripts": store["transcripts"],
         "provenance": store["provenance"],
         "conditions": {
@@ -107,6 +108,7 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "character": tables_data.character(results),
         "primary": tables.comparisons(results, "primary"),
         "exploratory": tables.comparisons(results, "exploratory"),
+        "votes": tables_skills.votes(results),
         "seeds": tables_data.seeds(results),
         "efficiency": tables.efficiency(results),
         "pareto": tables.pareto(results),

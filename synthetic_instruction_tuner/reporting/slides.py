@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from synthetic_instruction_tuner.reporting import (
     findings,
-    fitting,
+    slides_talks,
     tables,
     tables_data,
     tables_skills,
 )
 from synthetic_instruction_tuner.reporting.canvas import BODY, Deck
 from synthetic_instruction_tuner.reporting.chart import Chart
-from synthetic_instruction_tuner.reporting.layout import Box, Entry, table_size
+from synthetic_instruction_tuner.reporting.layout import Box, Entry
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.reporting.tables import Table
 
@@ -188,42 +188,6 @@ def _tradeoff(deck: Deck, results: Results, charts: Charts) -> None:
     )
 
 
-def _transcripts(deck: Deck, results: Results, charts: Charts) -> None:
-    widths = (1.4, *[1.0] * len(results.models))
-    inches = [BODY.width * one / sum(widths) for one in widths]
-    header = ("Prompt", *(results.label(model) for model in results.models))
-    every = _talks(results, inches[1])
-    sizes = (15, 14, 13, 12)
-    fitting_rows = (
-        every[:count]
-        for count in range(min(6, len(every)), 1, -1)
-        if table_size(header, every[:count], inches, BODY.height, sizes)
-    )
-    everywhere = frozenset(range(len(header)))
-    deck.table(header, next(fitting_rows, every[:1]), widths, left=everywhere)
-
-
-def _talks(results: Results, width: float) -> list[list[Entry]]:
-    """Return a row a prompt: the prompt, then every model's answer, cut to what a cell shows."""
-    rows = []
-    for talk in results.data["transcripts"]:
-        cells = [Entry(_cut(talk["prompt"], width * 1.4))]
-        for model in results.models:
-            answer = talk["answers"].get(model)
-            if answer is None:
-                cells.append(Entry("not measured"))
-                continue
-            mark = {1: "✓ ", 0: "✗ "}.get(answer["score"], "")
-            cells.append(Entry(mark + _cut(answer["response"] or "(no answer)", width)))
-        rows.append(cells)
-    return rows
-
-
-def _cut(text: str, inches: float) -> str:
-    """Cut a model's text to what a cell can show."""
-    return fitting.shorten(" ".join(text.split()), 14, ((inches - 0.2) * 72, 7 * 14 * 1.2))
-
-
 def _recommendations(deck: Deck, results: Results, charts: Charts) -> None:
     rows = []
     for one in results.data["recommendations"]:
@@ -293,7 +257,7 @@ SLIDES = (
     Slide(1, "Comparison", _fixed("What each arm costs"), _efficiency, lambda r: findings.costs(r)),
     Slide(1, "Comparison", _fixed("Quality against training time"), _tradeoff, lambda r: [
         "Up is better, left is cheaper. Nothing above and to the left: on the front."]),
-    Slide(1, "Comparison", _fixed("The same prompts, every model"), _transcripts, lambda r: [
+    Slide(1, "Comparison", _fixed("The same prompts, every model"), slides_talks.write, lambda r: [
         "Chosen by a hash, without looking at the answers. Long answers are cut."],
         _has_transcripts),
     Slide(1.5, "Conclusion", _fixed("What to use when"), _recommendations, lambda r: [

@@ -127,3 +127,31 @@ def _obeyed(results: Results, path: str) -> Cell:
     if results.get(path) is None:
         return MISSING
     return Cell(f"[[{path}/obeyed|percent]]", f"[[{path}/low|percent]] to [[{path}/high|percent]]")
+
+
+def votes(results: Results) -> Table | None:
+    """How often people preferred one model's answer to another's; None without votes."""
+    if results.data["votes"]["status"] != "measured":
+        return None
+    rows = []
+    for position, one in enumerate(results.data["votes"]["win_rates"]):
+        path = f"votes/win_rates/{position}"
+        names = results.label(one["model"]), results.label(one["opponent"])
+        limits = f"[[{path}/low|percent]] to [[{path}/high|percent]]"
+        rows.append(
+            (
+                Cell(f"{names[0]} over {names[1]}"),
+                Cell(f"[[{path}/rate|percent]]", limits if one["rate"] is not None else ""),
+                *(Cell(f"[[{path}/{name}|count]]") for name in ("wins", "losses", "ties")),
+                Cell(f"[[{path}/votes|count]]", f"[[{path}/raters|count]] raters"),
+                Cell(f"[[{path}/agreement|percent]]" if one["agreement"] is not None else "–"),
+            )
+        )
+    return Table(
+        "votes",
+        ("Models", "Preferred", "Won", "Lost", "Undecided", "Votes", "Raters agree"),
+        tuple(rows),
+        "Prompts on which most raters preferred the first model, among those decided, with the "
+        "[[terms/confidence|percent0]] interval. Raters saw two answers to the same prompt side "
+        "by side and not which model wrote which.",
+    )

@@ -55,7 +55,7 @@ def test_equal_answers_are_no_pair_and_three_models_are_three():
 def test_the_page_is_blind_self_contained_and_escaped(tmp_path):
     evil = Transcript("evil", EVIL, {"model-one": EVIL, "model-two": "{{ 7 * 7 }}"})
     export_pairs(tmp_path, [*TRANSCRIPTS, evil], 1, "Which <b>is</b> better?")
-    page = (tmp_path / "pairs.html").read_text(encoding="utf-8")
+    page = (tmp_path / "for-raters/pairs.html").read_text(encoding="utf-8")
     assert "model-one" not in page
     assert "item-3" not in page
     assert "<script>alert" not in page
@@ -70,7 +70,7 @@ def test_the_page_is_blind_self_contained_and_escaped(tmp_path):
 def test_the_table_holds_no_formulas(tmp_path):
     one = Transcript("x", "=1+1", {"a": "@SUM(A1)", "b": 'plain, "quoted"\ntext'})
     export_pairs(tmp_path, [one], 0, "t")
-    with (tmp_path / "pairs.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "for-raters/pairs.csv").open(encoding="utf-8", newline="") as file:
         row = next(csv.DictReader(file))
     assert row["prompt"] == "'=1+1"
     assert {row["left"], row["right"]} == {"'@SUM(A1)", 'plain, "quoted"\ntext'}
