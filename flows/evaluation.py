@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
-from tasks.evaluation import evaluate
-from tasks.step import call, within_budget, working
+from tasks.pieces import all_results
+from tasks.spread import make, make_here
+from tasks.step import working
 
 
 @flow(name="evaluation", flow_run_name="{config.name}: evaluation")
@@ -26,6 +25,6 @@ def evaluation(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
-        benchmarks = config.evaluation.benchmarks
-        for subject, benchmark in within_budget(study, product(study.subjects, benchmarks)):
-            call(evaluate, study, study.result(subject, benchmark), subject.name, benchmark)
+        anywhere, alone = all_results(study)
+        make(study, anywhere)
+        make_here(study, alone)

@@ -7,8 +7,10 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.generation.run import missing_spans
-from tasks.generation import draw_chunk, import_rows
-from tasks.step import call, count_samples, within_budget, working
+from tasks.generation import import_rows
+from tasks.pieces import samples
+from tasks.spread import make
+from tasks.step import call, working
 
 
 @flow(name="generation", flow_run_name="{config.name}: generation")
@@ -31,6 +33,4 @@ def generation(
             call(import_rows, study, study.draws)
             return
         spans = missing_spans(study, draws or config.generation.draws)
-        for first, last in within_budget(study, spans):
-            call(draw_chunk, study, study.chunk(first, last), first, last)
-            count_samples(study, last - first + 1)
+        make(study, [samples(study, *span) for span in spans])

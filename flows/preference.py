@@ -7,8 +7,10 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.preference.run import missing_spans
-from tasks.preference import build_pairs, draw_responses, finish_responses, score_rewards
-from tasks.step import budget_used_up, call, within_budget, working
+from tasks.pieces import responses
+from tasks.preference import build_pairs, finish_responses, score_rewards
+from tasks.spread import make
+from tasks.step import budget_used_up, call, working
 
 
 @flow(name="preference", flow_run_name="{config.name}: preference")
@@ -27,9 +29,7 @@ def preference(
     with working(config, workspace, credentials) as study:
         for responder in config.preference.responders:
             name = responder.name
-            for first, last in within_budget(study, missing_spans(study, name)):
-                chunk = study.response_chunk(responder, first, last)
-                call(draw_responses, study, chunk, name, first, last)
+            make(study, [responses(study, name, *span) for span in missing_spans(study, name)])
             if budget_used_up(study):
                 return
             call(finish_responses, study, study.responses(responder), name)

@@ -18,6 +18,7 @@ from flows.training import training
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.stages import Stage
 from tasks.models import check_models
+from tasks.spread import require_runner
 from tasks.step import budget_used_up, working
 
 STAGE_FLOWS = {
@@ -57,6 +58,7 @@ def study(
     """
     config = with_models(config, teacher, student, reward_model)
     with working(config, workspace, credentials) as opened:
+        require_runner(opened)
         check_models(opened.config, str(opened.root), until)
         for stage in opened.stages_until(until):
             STAGE_FLOWS[stage](config, str(opened.root))

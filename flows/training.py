@@ -6,9 +6,10 @@ from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
+from tasks.pieces import arms_by_turn
 from tasks.publishing import publish
-from tasks.step import call, within_budget, working
-from tasks.training import train_arm
+from tasks.spread import make
+from tasks.step import working
 
 
 @flow(name="training", flow_run_name="{config.name}: training")
@@ -25,6 +26,6 @@ def training(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
-        for subject in within_budget(study, study.subjects[1:]):
-            call(train_arm, study, study.trained(subject), subject.name)
+        for arms in arms_by_turn(study):
+            make(study, arms)
         publish(study, "training")

@@ -7,16 +7,21 @@ from typing import Any
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.evaluation import run
+from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import benchmark_key
 from tasks.step import opened, step, summary
 
 
 @step
 def evaluate(
-    config: StudyConfig, workspace: str, identity: str, name: str, benchmark: BenchmarkConfig
+    config: StudyConfig, workspace: str, identity: str, name: str, benchmark: str
 ) -> dict[str, Any]:
     """Measure one model on one benchmark."""
     study = opened(config, workspace)
-    title = f"{name} on {benchmark_key(benchmark)}"
-    manifest = run.evaluate(study, study.subject(name), benchmark, progress.start(title))
-    return summary(manifest)
+    subject, settings = study.subject(name), benchmark_named(study, benchmark)
+    return summary(run.evaluate(study, subject, settings, progress.start(f"{name} on {benchmark}")))
+
+
+def benchmark_named(study: Study, key: str) -> BenchmarkConfig:
+    """Find a benchmark of the study by its key."""
+    return next(one for one in study.config.evaluation.benchmarks if benchmark_key(one) == key)

@@ -15,16 +15,19 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "deployments" / "prefect.yaml"
 POOL = "tuner"
 SCHEDULED = "generation-scheduled"
+HELPER = "any"
+"""The name of the deployment that serves every study."""
 SESSION_MINUTES = 50
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "warning",
 }
-"""What the process of every run is given."""
+"""What the process of every run is given; eight retries wait about eight minutes for a server."""
 
 HEAD = f"""\
 # Every flow with the settings of every preset. Written by `tuner deploy --write`.
@@ -60,6 +63,7 @@ def render() -> str:
     parts += [_anchored(name) for name in presets.names()]
     parts.append("\ndeployments:\n")
     parts += [text for name in presets.names() for text in _of_preset(name)]
+    parts.append(_helper())
     return "".join(parts)
 
 
@@ -97,6 +101,18 @@ def _deployment(module: str, flow: str, preset: str, description: str) -> str:
         f"    tags: [{preset}, {flow}]\n"
         f"    description: {_quoted(f'{description}. Starts from preset {preset}.')}\n"
         f"    parameters: {{config: *{preset}}}\n"
+        "    work_pool: *pool\n"
+    )
+
+
+def _helper() -> str:
+    """Return the deployment whose runs help a study with runner.kind "workers"."""
+    return (
+        f"  - name: {HELPER}\n"
+        "    entrypoint: flows/helper.py:helper\n"
+        f"    version: {__version__!r}\n"
+        "    tags: [helper]\n"
+        '    description: "Started by runs with runner.kind workers, not by hand."\n'
         "    work_pool: *pool\n"
     )
 

@@ -61,10 +61,11 @@ def _chosen(studies: list[str], file: Path) -> list[dict[str, Any]]:
     if not file.is_file():
         raise ConfigurationError(f"{file} does not exist; run this from a checkout of the project")
     deployments: list[dict[str, Any]] = deployment_file.read(file)["deployments"]
-    known = sorted({one["name"] for one in deployments})
+    known = sorted({one["name"] for one in deployments} - {deployment_file.HELPER})
     if unknown := sorted(set(studies) - set(known)):
         raise ConfigurationError(f"unknown study {unknown[0]!r}; {file} has: {', '.join(known)}")
-    return [one for one in deployments if not studies or one["name"] in studies]
+    wanted = {*studies, deployment_file.HELPER}
+    return [one for one in deployments if not studies or one["name"] in wanted]
 
 
 def _prepare(client: SyncPrefectClient, notify: str | None) -> None:

@@ -1,0 +1,111 @@
+"""The pieces of a study that do not need each other, so that any machine may make any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import Task
+
+from synthetic_instruction_tuner.artifacts import Artifact
+from synthetic_instruction_tuner.preference.responses import find_responder
+from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.subject import Subject, benchmark_key
+from tasks.evaluation import benchmark_named, evaluate
+from tasks.generation import draw_chunk
+from tasks.preference import draw_responses
+from tasks.step import claim_name
+from tasks.training import train_arm
+
+MEASURES_THE_MACHINE = "speed"
+"""Benchmark that is compared between models, so that one machine makes all of it."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One artifact that can be made beside others.
+
+    Attributes:
+        kind: Its function in this module.
+        arguments: JSON values that tell it from others of its kind; the task's own arguments, too.
+        task: Makes it.
+        artifact: What it makes.
+        samples: What it takes from a session's budget of samples.
+        may_race: Whether two may make it at once: it keeps no unfinished work in the workspace.
+    """
+
+    kind: str
+    arguments: tuple[Any, ...]
+    task: Task[..., Any]
+    artifact: Artifact
+    samples: int = 0
+    may_race: bool = False
+
+    @property
+    def claim(self) -> str:
+        """The name of its claim; it holds the identity of what is made."""
+        return claim_name(self.artifact)
+
+
+def samples(study: Study, first: int, last: int) -> Piece:
+    """The samples first..last of the study's sequence."""
+    artifact, count = study.chunk(first, last), last - first + 1
+    return Piece("samples", (first, last), draw_chunk, artifact, count, may_race=True)
+
+
+def responses(study: Study, name: str, first: int, last: int) -> Piece:
+    """One responder's answers to the kept examples first..last."""
+    artifact = study.response_chunk(find_responder(study, name), first, last)
+    return Piece("responses", (name, first, last), draw_responses, artifact, may_race=True)
+
+
+def arm(study: Study, name: str) -> Piece:
+    """One trained arm."""
+    return Piece("arm", (name,), train_arm, study.trained(study.subject(name)))
+
+
+def result(study: Study, name: str, benchmark: str) -> Piece:
+    """One model on one benchmark."""
+    artifact = study.result(study.subject(name), benchmark_named(study, benchmark))
+    return Piece("result", (name, benchmark), evaluate, artifact)
+
+
+KINDS: dict[str, Callable[..., Piece]] = {
+    one.__name__: one for one in (samples, responses, arm, result)
+}
+
+
+def arms_by_turn(study: Study) -> list[list[Piece]]:
+    """Group the arms: those of a group start from the base or from arms of earlier groups."""
+    turns: dict[int, list[Piece]] = {}
+    for one in study.subjects[1:]:
+        turns.setdefault(_depth(study, one), []).append(arm(study, one.name))
+    return [turns[depth] for depth in sorted(turns)]
+
+
+def _depth(study: Study, subject: Subject) -> int:
+    start = study.starts_from(subject)
+    return 0 if start is None else 1 + _depth(study, start)
+
+
+def all_results(study: Study) -> tuple[list[Piece], list[Piece]]:
+    """Return the results that any machine may make, and those that one has to make alone."""
+    spread, alone = [], []
+    for one in study.subjects:
+        for benchmark in study.config.evaluation.benchmarks:
+            piece = result(study, one.name, benchmark_key(benchmark))
+            (alone if benchmark.name == MEASURES_THE_MACHINE else spread).append(piece)
+    return spread, alone
+
+
+def resolve(study: Study, named: Sequence[dict[str, Any]]) -> list[Piece]:
+    """Find the pieces that another machine named with `name_pieces`."""
+    return [KINDS[one["kind"]](study, *one["arguments"]) for one in named]
+
+
+def name_pieces(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
+    """Name pieces as JSON values: kind, arguments, claim."""
+    return [
+        {"kind": one.kind, "arguments": list(one.arguments), "claim": one.claim} for one in pieces
+    ]
