@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import SamplingConfig
-from synthetic_instruction_tuner.evaluation.journal import Journal
+from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.evaluation.students import Student
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.files import digest

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import write_bytes
+from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
-from synthetic_instruction_tuner.preference.journal import Journal
 from synthetic_instruction_tuner.preference.reward_formats import Encoded
 from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
@@ -137,12 +137,12 @@ def _finish(
     """
     facts: dict[str, Any] = {"responses": len(responses)}
     lines = journal.read()
-    seconds = sum(line.get("seconds", 0.0) for line in lines)
+    seconds = journal.seconds
     if lines:
         rewards = {key: value for line in lines for key, value in line.get("rewards", {}).items()}
         facts |= lines[-1]
         scored = (dataclasses.replace(one, reward=rewards[one.id]) for one in responses)
         text = "".join(to_json(one) + "\n" for one in scored)
         write_bytes(folder / REWARDS, text.encode())
-        journal.remove()
+        journal.close()
     return study.store.commit(study.rewards, facts, seconds)

@@ -132,7 +132,7 @@ def test_after_sigkill_and_a_torn_write_the_bytes_are_the_same(models, undisturb
     ended = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=os.environ, check=False)
     assert ended.returncode == -signal.SIGKILL
     journal = study.store.staging(study.rewards) / "journal.jsonl"
-    assert len(journal.read_bytes().splitlines()) == 2
+    assert len(journal.read_bytes().splitlines()) == 3  # a header and two batches
     journal.write_bytes(journal.read_bytes()[:-20])  # as if the last write had been torn
     resumed = score_rewards(study, Silent())
     assert resumed.files == undisturbed.files
@@ -152,7 +152,7 @@ def test_weights_that_give_nan_stop_the_stage_and_keep_what_is_scored(
     with pytest.raises(StageError, match=r"reward=nan to response .*dtype='float32'"):
         score_rewards(study, Silent())
     journal = study.store.staging(study.rewards) / "journal.jsonl"
-    assert len(journal.read_bytes().splitlines()) == 2
+    assert len(journal.read_bytes().splitlines()) == 3  # a header and two batches
 
 
 def test_missing_responses_are_named(models, tmp_path):

@@ -1,13 +1,9 @@
-"""The parts of scoring that need no model: plans, agreement, journal."""
-
-import json
-from pathlib import Path
+"""The parts of scoring that need no model: plans, agreement."""
 
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import agreement
-from synthetic_instruction_tuner.evaluation.journal import Journal
 from synthetic_instruction_tuner.evaluation.scoring import (
     Answer,
     Request,
@@ -102,55 +98,3 @@ def test_a_changed_argmax_or_greedy_flag_counts_however_close() -> None:
 def test_the_sample_is_spread_over_all_items() -> None:
     assert agreement.spread(3) == [0, 1, 2]
     assert agreement.spread(1600) == list(range(0, 1600, 100))
-
-
-def record(journal: Journal, name: str, value: object) -> None:
-    with journal.recording(name) as result:
-        result.append(value)
-
-
-def test_a_journal_gives_back_what_was_finished(tmp_path: Path) -> None:
-    path = tmp_path / "batches.jsonl"
-    first = Journal(path, "x")
-    record(first, "0", [[0, -0.1, True]])
-    record(first, "1", [[1, -1e-300, False]])
-    again = Journal(path, "x")
-    assert again.get("0") == [[0, -0.1, True]]
-    assert again.get("1") == [[1, -1e-300, False]]
-    assert again.get("2") is None
-    assert again.seconds == pytest.approx(first.seconds, abs=1e-5)
-    again.close()
-    assert not path.exists()
-
-
-def test_a_journal_of_something_else_is_not_used(tmp_path: Path) -> None:
-    record(Journal(tmp_path / "b", "x"), "0", 1)
-    assert Journal(tmp_path / "b", "y").get("0") is None
-    assert Journal(tmp_path / "b", "x").get("0") is None
-
-
-@pytest.mark.parametrize("lost", [1, 5, 20, 40])
-def test_a_torn_line_is_not_read_and_the_journal_goes_on(tmp_path: Path, lost: int) -> None:
-    path = tmp_path / "batches.jsonl"
-    journal = Journal(path, "x")
-    record(journal, "0", "kept")
-    record(journal, "1", "torn")
-    path.write_bytes(path.read_bytes()[:-lost])
-    again = Journal(path, "x")
-    assert (again.get("0"), again.get("1")) == ("kept", None)
-    record(again, "1", "new")
-    assert Journal(path, "x").get("1") == "new"
-    assert all(json.loads(line) for line in path.read_text().splitlines())
-
-
-def test_a_batch_that_fails_is_not_recorded(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "b", "x")
-    with pytest.raises(ZeroDivisionError), journal.recording("0") as result:
-        result.append(1 / 0)
-    assert Journal(tmp_path / "b", "x").get("0") is None
-
-
-def test_numbers_that_json_cannot_hold_are_refused(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "b", "x")
-    with pytest.raises(ValueError, match="not JSON compliant"), journal.recording("0") as result:
-        result.append(float("nan"))

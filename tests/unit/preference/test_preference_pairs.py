@@ -1,6 +1,7 @@
 """From scored responses to the data set, on a workspace in which no model has ever run."""
 
 import json
+import shutil
 
 import pytest
 
@@ -153,6 +154,7 @@ def test_a_planted_nan_is_found(tmp_path):
     study = study_with_rewards(tmp_path)
     artifact = study.rewards
     lines = (study.store.folder(artifact) / "rewards.jsonl").read_text()
+    shutil.rmtree(study.store.folder(artifact))
     with study.store.writing(artifact) as folder:
         (folder / "rewards.jsonl").write_text(lines.replace('"reward": 3.0', '"reward": NaN'))
     study.store.commit(artifact, {}, 0.0)
@@ -164,6 +166,7 @@ def test_a_missing_response_is_found(tmp_path):
     study = study_with_rewards(tmp_path)
     artifact = study.rewards
     lines = (study.store.folder(artifact) / "rewards.jsonl").read_text().splitlines(keepends=True)
+    shutil.rmtree(study.store.folder(artifact))
     with study.store.writing(artifact) as folder:
         (folder / "rewards.jsonl").write_text("".join(lines[:-1]))
     study.store.commit(artifact, {}, 0.0)
