@@ -2,7 +2,8 @@
 
 A shared drive has no locks worth the name. A claim is a file that is created exclusively, renewed
 while its holder lives, and taken over when the holder is dead (same machine) or its time is up.
-Machines compare times, so their clocks must agree to within a minute.
+Clocks of machines differ and jump: where the times do not fit, a claim is watched, and one that is
+still renewed is alive whatever it says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,14 @@ logger = logging.getLogger(__name__)
 SECONDS = 120.0
 """How long a claim outlives the machine of its holder."""
 RENEW_SECONDS = 20.0
+WATCH_SECONDS = 45.0
+"""How long a claim whose time cannot be trusted must stay unchanged: two renewals and more."""
+CLOCK_SECONDS = 60.0
+"""Difference between the clocks of two machines that is taken for granted."""
 LEFT_SECONDS = 3600.0
+"""Time after which what another machine left is old whatever its clock says."""
+
+_watched: dict[Path, tuple[float, float]] = {}
 
 Claim = dict[str, Any]
 """What a claim file says: token, pid, host, machine, since and until (seconds since 1970)."""
@@ -76,16 +84,34 @@ def take(path: Path, token: str) -> Claim | None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(_claim(token, time.time()), file)
+        _create(path, _claim(token, time.time()))
         return None
     except FileExistsError:
         holder = read(path)
     except OSError as error:
         raise WorkspaceError(f"cannot write to {path.parent}: {error.strerror}") from error
-    if not is_dead(holder):
+    if not is_gone(path, holder):
         return holder
     return _take_over(path, token, holder)
+
+
+def _create(path: Path, claim: Claim) -> None:
+    """Create a claim file whole, unless there is one: a link appears at once with its content.
+
+    Raises:
+        FileExistsError: If there is one.
+    """
+    whole = path.with_name(f"{path.name}.{claim['token']}")
+    write_json(whole, claim)
+    try:
+        os.link(whole, path)
+    except FileExistsError:
+        raise
+    except OSError:  # Drive and others know no links
+        with path.open("x", encoding="utf-8") as file:
+            json.dump(claim, file)
+    finally:
+        whole.unlink()
 
 
 def seize(path: Path, token: str) -> None:
@@ -110,10 +136,16 @@ def _take_over(path: Path, token: str, dead: Claim) -> Claim | None:
 
 
 @contextmanager
-def kept(path: Path, token: str) -> Iterator[None]:
-    """Renew a claim that was taken, and release it at the end unless it was lost."""
+def kept(path: Path, token: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
+    """Renew a claim that was taken, and release it at the end unless it was lost.
+
+    Args:
+        path: The claim file.
+        token: Its holder.
+        lost: Called, in another thread, once somebody else holds it.
+    """
     since, stopped = time.time(), threading.Event()
-    renewal = threading.Thread(target=_keep, args=(path, token, since, stopped), daemon=True)
+    renewal = threading.Thread(target=_keep, args=(path, token, since, stopped, lost), daemon=True)
     renewal.start()
     try:
         yield
@@ -124,11 +156,19 @@ def kept(path: Path, token: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _keep(path: Path, token: str, since: float, stopped: threading.Event) -> None:
+def _keep(
+    path: Path,
+    token: str,
+    since: float,
+    stopped: threading.Event,
+    lost: Callable[[], None] | None,
+) -> None:
     while not stopped.wait(RENEW_SECONDS):
         found = read(path)
         if found.get("token", token) != token:
             logger.warning("%s was taken over by %s", path.stem, describe(found))
+            if lost is not None:
+                lost()
             return
         try:
             write_json(path, _claim(token, since))
@@ -158,27 +198,65 @@ def read(path: Path) -> Claim:
 
 def is_dead(claim: Claim) -> bool:
     """Whether the holder is gone: its process, if it ran here, else its time."""
+    if claim.get("machine") == machine() and isinstance(claim.get("pid"), int):
+        return not alive(claim["pid"], claim.get("started"))
+    return _left(claim) < 0
+
+
+def is_in_doubt(claim: Claim) -> bool:
+    """Whether another machine's claim has a time that only differing clocks, or a death, explain."""
     if claim.get("machine") == machine():
-        return not alive(int(claim["pid"]))
-    return float(claim.get("until", 0.0)) < time.time()
+        return False
+    left = _left(claim)
+    return -LEFT_SECONDS <= left < 0 or left > SECONDS + CLOCK_SECONDS
 
 
-def alive(pid: int) -> bool:
-    """Whether a process of this machine is there and no zombie."""
+def is_gone(path: Path, claim: Claim) -> bool:
+    """Whether a claim may be taken over; one in doubt, if it stayed as it is under our eyes."""
+    if not is_in_doubt(claim):
+        _watched.pop(path, None)
+        return is_dead(claim)
+    until, first = _watched.get(path, (None, 0.0))
+    if until != claim.get("until"):
+        _watched[path] = claim.get("until", 0.0), time.monotonic()
+        return False
+    return time.monotonic() - first >= WATCH_SECONDS
+
+
+def _left(claim: Claim) -> float:
+    until = claim.get("until", 0.0)
+    return (until if isinstance(until, (int, float)) else 0.0) - time.time()
+
+
+def alive(pid: int, started: int | None = None) -> bool:
+    """Whether a process of this machine is there, no zombie, and the one that started then.
+
+    A container that is started again counts its processes from one again.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    status = Path(f"/proc/{pid}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+        pass
+    state, since = _process(pid)
+    return state != "Z" and (started is None or since is None or since == started)
+
+
+def _process(pid: int) -> tuple[str, int | None]:
+    """Read state and start (clock ticks since boot) of a process, where the system tells them."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return "", None
+    return fields[0], int(fields[19])
 
 
 def _claim(token: str, since: float) -> Claim:
     return {
         "token": token,
         "pid": os.getpid(),
+        "started": _process(os.getpid())[1],
         "host": platform.node(),
         "machine": machine(),
         "since": since,

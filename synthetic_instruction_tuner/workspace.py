@@ -6,12 +6,13 @@ leads holds the lease. Others may help it: they make artifacts, each under a cla
 
 from __future__ import annotations
 
+import _thread
 import json
 import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -122,13 +123,13 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
     token = uuid.uuid4().hex
     deadline = time.monotonic() + wait_seconds
     while (holder := claims.take(path, token)) is not None:
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline and not claims.is_in_doubt(holder):
             raise WorkspaceError(
                 f"workspace {root} is in use by {claims.describe(holder)}; stop it, or wait: its "
                 f"lease ends by itself at most {claims.SECONDS:.0f} s after it died"
             )
         time.sleep(min(2.0, max(0.1, deadline - time.monotonic())))
-    with _holding(path, token):
+    with _holding(path, token, _thread.interrupt_main):  # of two writers the older one stops
         yield token
 
 
@@ -194,10 +195,10 @@ def claim_file(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def _holding(path: Path, token: str) -> Iterator[None]:
+def _holding(path: Path, token: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
     _held[path] = token
     try:
-        with claims.kept(path, token):
+        with claims.kept(path, token, lost):
             yield
     finally:
         _held.pop(path, None)

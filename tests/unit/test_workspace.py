@@ -1,5 +1,6 @@
 """One study a workspace, one live writer, leases that end."""
 
+import errno
 import json
 import os
 import time
@@ -22,6 +23,7 @@ from synthetic_instruction_tuner.workspace import (
 )
 
 CONFIG = presets.load("sandbox-smoke")
+LONG_AGO = 2 * claims.LEFT_SECONDS
 
 
 def leave(path, **values):
@@ -85,10 +87,70 @@ def test_a_live_writer_elsewhere_is_named(tmp_path):
         pass
 
 
-def test_a_lease_whose_time_is_up_is_taken_over(tmp_path):
-    leave(tmp_path / LEASE_FILE, until=time.time() - 1)
+@pytest.mark.parametrize("late", [1, LONG_AGO, -10_000_000])
+def test_a_lease_whose_time_is_up_is_taken_over(tmp_path, monkeypatch, late):
+    """Up a moment ago, long ago, or never: the dead machine's clock was months ahead."""
+    monkeypatch.setattr(claims, "WATCH_SECONDS", 0.01)
+    leave(tmp_path / LEASE_FILE, until=time.time() - late)
     with lease(tmp_path):
         assert json.loads((tmp_path / LEASE_FILE).read_text())["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("ahead", [-600, 600])
+def test_a_holder_whose_clock_is_wrong_keeps_what_it_renews(tmp_path, monkeypatch, ahead):
+    path = claim_file(tmp_path, "x")
+    monkeypatch.setattr(claims, "WATCH_SECONDS", 30.0)
+    now = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(claims.time, "monotonic", lambda: next(now))
+    for renewal in range(20):
+        leave(path, until=time.time() + ahead + 20 * renewal)
+        assert claims.take(path, "mine") is not None
+    taken = [claims.take(path, "mine") for _ in range(3)]  # it renews no more
+    assert taken.count(None) == 1
+
+
+def test_a_lease_that_was_lost_ends_the_run(tmp_path, monkeypatch):
+    """A laptop that slept while another session took over."""
+    monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
+    with pytest.raises(KeyboardInterrupt), lease(tmp_path):
+        leave(tmp_path / LEASE_FILE, until=time.time() + 60)
+        for _ in range(500):
+            time.sleep(0.01)
+    assert claims.read(tmp_path / LEASE_FILE)["token"] == "other"
+
+
+def test_a_process_number_that_is_used_again_is_not_its_first_owner(tmp_path):
+    """A container that was killed and started again."""
+    leave(tmp_path / LEASE_FILE, pid=os.getpid(), machine=machine(), started=1, until=time.time())
+    with lease(tmp_path):
+        pass
+
+
+def test_a_claim_appears_whole(tmp_path, monkeypatch):
+    """A kill while a claim is written leaves no claim, not a torn one that holds for minutes."""
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(SystemError("killed")))
+    with pytest.raises(SystemError):
+        claims.take(tmp_path / "x.json", "mine")
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_where_there_are_no_links_a_claim_is_still_exclusive(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert claims.take(tmp_path / "x.json", "mine") is None
+    assert claims.take(tmp_path / "x.json", "yours")["token"] == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("values", [{"pid": "one"}, {"machine": machine()}, {"until": "soon"}])
+def test_a_claim_of_nonsense_is_no_crash(tmp_path, monkeypatch, values):
+    monkeypatch.setattr(claims, "WATCH_SECONDS", 0.01)
+    content = {"token": "other", "host": "elsewhere", "machine": "elsewhere/1", "until": 0} | values
+    (tmp_path / LEASE_FILE).write_text(json.dumps(content))
+    with lease(tmp_path):
+        pass
 
 
 def test_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path):
@@ -136,8 +198,9 @@ def test_one_piece_of_work_is_claimed_once_and_others_beside_it(tmp_path):
     assert not path.exists()
 
 
-def test_who_needs_a_claim_waits_for_its_holder(tmp_path):
+def test_who_needs_a_claim_waits_for_its_holder(tmp_path, monkeypatch):
     path = claim_file(tmp_path, "x")
+    monkeypatch.setattr(claims, "WATCH_SECONDS", 0.05)
     leave(path, until=time.time() + 0.2)
     with claim(tmp_path, "x", poll_seconds=0.01):
         assert json.loads(path.read_text())["pid"] == os.getpid()
@@ -156,7 +219,7 @@ def test_a_straggler_loses_its_claim_and_leaves_that_of_its_successor_alone(tmp_
 def test_of_many_takers_of_a_dead_claim_one_succeeds(tmp_path):
     path = claim_file(tmp_path, "x")
     for _ in range(20):
-        leave(path, until=time.time() - 1)
+        leave(path, until=time.time() - LONG_AGO)
         with ThreadPoolExecutor(8) as pool:
             taken = list(pool.map(lambda n: claims.take(path, f"taker{n}"), range(8)))
         assert taken.count(None) == 1
