@@ -306,7 +306,7 @@ def test_a_result_that_comes_later_renews_comparison_and_report(tmp_path):
 
 
 def test_an_adapter_under_another_name_is_an_error(tmp_path):
-    study = measured_study.build(tmp_path, tiny(), skip=["filtered"])
+    study = measured_study.build(tmp_path, tiny(), skip=["filtered", "sft"])
     measured_study.write_run(study, study.subject("sft"), subject="dpo")
     with pytest.raises(StageError, match="holds the run of dpo"):
         compare(study)

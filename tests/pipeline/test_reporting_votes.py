@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 
 import pytest
 from support import measured_study
@@ -85,7 +84,6 @@ def test_votes_on_answers_that_are_gone_count_for_nothing(study, monkeypatch):
     assert votes.describe(study, 0.05)["status"] == "measured"
     benchmark = study.config.evaluation.benchmarks[0]
     monkeypatch.setitem(measured_study.ABILITY["sft"], "verifiable", 0.9)
-    shutil.rmtree(study.root / "evaluation/results/sft")
     measured_study.write_result(study, study.subject("sft"), benchmark)
     assert votes.describe(study, 0.05) == {
         "status": "not measured",

@@ -7,6 +7,7 @@ what a report made from it must say.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def build(root: Path, config: StudyConfig | None = None, skip: Sequence[str] = (
 def write(
     study: Study, artifact: Artifact, facts: Mapping[str, Any], seconds: float, **files: Any
 ) -> Manifest:
-    """Commit an artifact whose files are JSON values, or JSON lines for lists."""
+    """Commit an artifact whose files are JSON values, or JSON lines; what was there goes."""
+    shutil.rmtree(study.store.folder(artifact), ignore_errors=True)
     with study.store.writing(artifact) as folder:
         for name, value in files.items():
             if isinstance(value, list):

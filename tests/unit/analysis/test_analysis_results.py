@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 
 import pytest
 from support import measured_study
@@ -124,6 +125,7 @@ def test_a_score_that_is_no_number_is_an_error(small):
     with small.store.writing(artifact) as staging:
         (staging / "items.jsonl").write_text(text)
         (staging / "result.json").write_text(result)
+    shutil.rmtree(folder)
     small.store.commit(artifact, {}, 1.0)
     with pytest.raises(StageError, match="acc=nan, not a number"):
         load_results(small)
