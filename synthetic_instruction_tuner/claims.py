@@ -204,7 +204,7 @@ def is_dead(claim: Claim) -> bool:
 
 
 def is_in_doubt(claim: Claim) -> bool:
-    """Whether another machine's claim has a time that only differing clocks, or a death, explain."""
+    """Whether only a death or differing clocks explain the time of another machine's claim."""
     if claim.get("machine") == machine():
         return False
     left = _left(claim)

@@ -112,10 +112,15 @@ def test_a_holder_whose_clock_is_wrong_keeps_what_it_renews(tmp_path, monkeypatc
 def test_a_lease_that_was_lost_ends_the_run(tmp_path, monkeypatch):
     """A laptop that slept while another session took over."""
     monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
-    with pytest.raises(KeyboardInterrupt), lease(tmp_path):
-        leave(tmp_path / LEASE_FILE, until=time.time() + 60)
-        for _ in range(500):
-            time.sleep(0.01)
+
+    def work():
+        with lease(tmp_path):
+            leave(tmp_path / LEASE_FILE, until=time.time() + 60)
+            for _ in range(500):
+                time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert claims.read(tmp_path / LEASE_FILE)["token"] == "other"
 
 
