@@ -1,18 +1,31 @@
 """This project's training against plain TRL defaults: same student, rows, batch, epochs, device.
 
-    python benchmarks/training.py --student FOLDER --data FOLDER [--rows N] [--epochs E]
+    python benchmarks/training.py [--student FOLDER] [--data FOLDER] [--json FILE]
 
-FOLDER of the data holds `examples.jsonl` and `pairs.jsonl` of a study (data/filtered,
-data/preference/pairs). Each side runs in a process of its own, one after the other. Printed are
-real tokens a second of the whole training loop, peak memory (GPU: allocated; CPU: resident), and
-the loss of the first and the last step. TRL keeps its own defaults for all that is not named by the
-task: gradient checkpointing, random order, reference computed at every step.
+Without a student, a Llama with random weights is made whose vocabulary is Llama 3's (128,256), so
+that the output layer weighs as much as it does there; without data, random words: supervised rows
+of log-normal length, and pairs that fill 1,024 tokens. FOLDER of data holds a study's
+`examples.jsonl` and `pairs.jsonl`. Each side runs in a process of its own, one after the other.
+
+Two clocks: wall time, and the processor time of the training process, which other work on a shared
+machine does not change. Both start after loading and end with the last update; the reference pass
+counts. Memory on a GPU is what tensors held at most ("allocated"). On a CPU it is the largest
+resident size, with every tensor above 1 MB in pages of its own that go back to the system when it
+is freed (MALLOC_MMAP_THRESHOLD_), so that it is not the allocator's; "added" leaves out what was
+there before the first update: libraries and weights.
+
+TRL keeps its defaults for all that the task does not name: gradient checkpointing, random order,
+padding to the longest of a random batch, the reference computed at every step. Both sides start
+from the same adapter, and where a batch is the whole data every step sees the same rows, so there
+the losses have to agree.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -20,54 +33,167 @@ import time
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import ModelConfig, StudyConfig
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines, write_lines
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.training.measure import Memory
 
-SIDES = ("trl", "ours")
 TASKS = {"sft": (Example, "examples.jsonl"), "dpo": (PreferencePair, "pairs.jsonl")}
+ROWS = {"sft": 48, "dpo": 4}
+EPOCHS = {"sft": 1, "dpo": 3}
+SIDES: dict[str, dict[str, dict[str, Any]]] = {
+    "sft": {"trl": {}, "ours": {}},
+    "dpo": {
+        "trl": {},
+        "ours, one pair a pass": {"micro_batch_size": 1, "gradient_checkpointing": True},
+        "ours, whole batch": {},
+    },
+}
+"""What is compared, and the settings of `training` on this project's side."""
+SHAPE = {
+    "vocab_size": 128256,
+    "hidden_size": 512,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 2048,
+    "tie_word_embeddings": True,
+}
+LEARNING_RATE = 2e-4
+SEED = 42
 
 
 def main() -> None:
-    """Run every task on both sides and print one table."""
+    """Run every task on all sides and print one table."""
     options = parse()
     if options.side:
-        result = {"trl": run_trl, "ours": run_ours}[options.side](options)
-        print("\n" + json.dumps(result))
+        run = run_trl if options.side == "trl" else run_ours
+        print("\n" + json.dumps(run(options)))
         return
-    print("| task | side | real tokens/s | peak MB | seconds | first loss | last loss |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    for task in TASKS:
-        for side in SIDES:
-            command = [sys.executable, __file__, *sys.argv[1:], "--side", side, "--task", task]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(done.stderr)
-            print(row(task, side, json.loads(done.stdout.splitlines()[-1])))
+    found = []
+    print("| task | side | steps | tokens | s | CPU s | tokens/CPU s | peak MB | added MB | loss |")
+    print("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |")
+    with tempfile.TemporaryDirectory() as root:
+        options.student = options.student or str(make_student(Path(root) / "student"))
+        options.data = options.data or make_data(Path(root) / "data")
+        for task in options.tasks:
+            for side in SIDES[task]:
+                found.append({"task": task, "side": side, **measure(options, task, side)})
+                print(row(found[-1]), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--student", required=True)
-    parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--student")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--max-length", type=int, default=1024)
     parser.add_argument("--dtype", default="auto")
-    parser.add_argument("--side", choices=SIDES)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--side")
     parser.add_argument("--task", choices=TASKS, default="sft")
     return parser.parse_args()
 
 
-def row(task: str, side: str, found: dict[str, float]) -> str:
+def measure(options: argparse.Namespace, task: str, side: str) -> dict[str, Any]:
+    """Run one side in a process of its own."""
+    given = {
+        "student": options.student,
+        "data": options.data,
+        "rows": options.rows or ROWS[task],
+        "epochs": options.epochs or EPOCHS[task],
+        "batch-size": options.batch_size,
+        "max-length": options.max_length,
+        "dtype": options.dtype,
+        "side": side,
+        "task": task,
+    }
+    command = [sys.executable, __file__]
+    for name, value in given.items():
+        command += [f"--{name}", str(value)]
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        sys.exit(done.stderr)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def row(found: dict[str, Any]) -> str:
     """Render one line of the table."""
-    return (
-        f"| {task} | {side} | {found['tokens'] / found['seconds']:.0f} | {found['peak'] / 1e6:.0f} "
-        f"| {found['seconds']:.1f} | {found['first']:.5f} | {found['last']:.5f} |"
+    losses = [f"{loss:.6f}" for loss in found["losses"]]
+    shown = losses if len(losses) <= 4 else [losses[0], "...", losses[-1]]
+    cells = (
+        found["task"],
+        found["side"],
+        len(losses),
+        found["tokens"],
+        f"{found['seconds']:.0f}",
+        f"{found['cpu_seconds']:.0f}",
+        f"{found['tokens'] / found['cpu_seconds']:.1f}",
+        f"{found['peak'] / 1e6:.0f}",
+        f"{(found['peak'] - found['before']) / 1e6:.0f}",
+        ", ".join(shown),
     )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def make_student(folder: Path) -> Path:
+    """Write a Llama with random weights, and the embedded student's tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from synthetic_instruction_tuner.models import loading
+
+    tokenizer = loading.load_tokenizer(ModelConfig(name="sandbox:student"))
+    tokenizer.save_pretrained(folder)
+    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    torch.manual_seed(SEED)
+    LlamaForCausalLM(LlamaConfig(**SHAPE, **ends)).save_pretrained(folder)
+    return folder
+
+
+def make_data(folder: Path) -> Path:
+    """Write random words: answers of log-normal length, and pairs of full length."""
+    draw = random.Random(SEED)
+
+    def words(count: float) -> str:
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        return " ".join("".join(draw.choices(letters, k=5)) for _ in range(max(1, int(count))))
+
+    examples = [
+        Example(
+            f"e{number}", words(15), words(draw.lognormvariate(3.7, 0.8)), "none", 1.0, "c", "train"
+        )
+        for number in range(ROWS["sft"])
+    ]
+    pairs = [
+        PreferencePair(
+            id=f"p{number}",
+            prompt=words(15),
+            chosen=words(1200),
+            rejected=words(1200),
+            chosen_reward=1.0,
+            rejected_reward=0.0,
+            margin=1.0,
+            chosen_responder="a",
+            rejected_responder="b",
+            domain="none",
+            split="train",
+        )
+        for number in range(ROWS["dpo"])
+    ]
+    folder.mkdir()
+    write_lines(folder / "examples.jsonl", examples)
+    write_lines(folder / "pairs.jsonl", pairs)
+    return folder
 
 
 def records(options: argparse.Namespace) -> list[Any]:
@@ -77,66 +203,70 @@ def records(options: argparse.Namespace) -> list[Any]:
     return rows[: options.rows]
 
 
-def run_ours(options: argparse.Namespace) -> dict[str, float]:
-    """Train an arm as a study does; the whole loop counts, the reference pass too."""
+def run_ours(options: argparse.Namespace) -> dict[str, Any]:
+    """Train an arm as a study does."""
     from synthetic_instruction_tuner.training.run import make_job
     from synthetic_instruction_tuner.training.session import train
+
+    clock = Clock()
+
+    def emit(event: str, **fields: Any) -> None:
+        if event == "phase" and fields["name"] in ("reference", "train"):
+            clock.start()
+        if event == "step" and fields["step"] == fields["total"]:
+            clock.stop()
 
     with tempfile.TemporaryDirectory() as root:
         study = make_study(options, Path(root))
         job = make_job(study, study.subjects[1])
-        marks: dict[str, float] = {}
-
-        def emit(event: str, **fields: Any) -> None:
-            if event == "phase":
-                marks[fields["name"]] = time.perf_counter()
-
         train(job, emit, lambda: False)
         run = json.loads((job.folder / "run.json").read_text())
-        reference = marks["train"] - marks["reference"] if "reference" in marks else 0.0
     phases = run["peak_memory_bytes"]
-    return {
+    return clock.result() | {
         "tokens": run["conditions"]["tokens"],
-        "seconds": run["train_seconds"] + reference,
-        "peak": peak(phases["train"]),
-        "first": run["curve"][0]["loss"],
-        "last": run["curve"][-1]["loss"],
+        "peak": max(peak(phases[name]) for name in phases if name != "load"),
+        "losses": [point["loss"] for point in run["curve"]],
     }
 
 
 def make_study(options: argparse.Namespace, root: Path) -> Study:
-    """Build a workspace whose data are there."""
+    """Build a workspace whose data are there; validation is one short row."""
     student = {"name": options.student, "dtype": options.dtype}
     arm = {
         "name": "arm",
         "method": {"sft": "lora", "dpo": "dpo"}[options.task],
         "epochs": options.epochs,
         "batch_size": options.batch_size,
-        "learning_rate": 2e-4,
+        "learning_rate": LEARNING_RATE,
         "dropout": 0.0,
+        "warmup_share": 0.0,
     }
+    training = {"student": student, "arms": [arm], "max_length": options.max_length}
     config = StudyConfig.model_validate(
         {
+            "seed": SEED,
             "generation": {"teacher": student},
             "filtering": {"decontaminate": False},
             "preference": {
                 "responders": [{"name": name, "model": student} for name in ("a", "b")],
                 "reward": student,
             },
-            "training": {"student": student, "arms": [arm], "max_length": options.max_length},
+            "training": training | SIDES[options.task][options.side],
         }
     )
     study = Study(config, root)
     rows = records(options)
-    held_out = [type(rows[0])(**{**vars(rows[0]), "split": "validation"})]
+    short = {"sft": {"response": "yes"}, "dpo": {"chosen": "yes", "rejected": "no"}}[options.task]
+    changed = {**short, "id": "held-out", "split": "validation"}
+    held_out = type(rows[0])(**{**vars(rows[0]), **changed})
     artifact = {"sft": study.filtered, "dpo": study.pairs}[options.task]
     with study.store.writing(artifact) as folder:
-        write_lines(folder / TASKS[options.task][1], [*rows, *held_out])
+        write_lines(folder / TASKS[options.task][1], [*rows, held_out])
     study.store.commit(artifact, {}, 0.0)
     return study
 
 
-def run_trl(options: argparse.Namespace) -> dict[str, float]:
+def run_trl(options: argparse.Namespace) -> dict[str, Any]:
     """Train with the TRL trainer as its documentation shows it."""
     import torch
     from datasets import Dataset
@@ -148,46 +278,55 @@ def run_trl(options: argparse.Namespace) -> dict[str, float]:
     half = "bf16" if gpu and torch.cuda.get_device_capability() >= (8, 0) else "fp16"
     precision = {half: True} if gpu else {"use_cpu": True, "bf16": False}
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[half] if gpu else torch.float32
-    tokenizer = AutoTokenizer.from_pretrained(options.student)
-    model = AutoModelForCausalLM.from_pretrained(options.student, dtype=dtype)
     settings, trainer = {"sft": (SFTConfig, SFTTrainer), "dpo": (DPOConfig, DPOTrainer)}[
         options.task
     ]
+    adapter = LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, target_modules="all-linear")
     made = trainer(
-        model=model,
+        model=AutoModelForCausalLM.from_pretrained(options.student, dtype=dtype),
         args=settings(
             output_dir=tempfile.mkdtemp(),
             num_train_epochs=options.epochs,
             per_device_train_batch_size=options.batch_size,
-            learning_rate=2e-4,
+            learning_rate=LEARNING_RATE,
             lr_scheduler_type="cosine",
             max_length=options.max_length,
             logging_steps=1,
             save_strategy="no",
             report_to="none",
-            seed=42,
+            seed=SEED,
             **precision,
         ),
         train_dataset=Dataset.from_list([conversation(one) for one in records(options)]),
-        processing_class=tokenizer,
-        peft_config=LoraConfig(
-            task_type="CAUSAL_LM", r=8, lora_alpha=16, target_modules="all-linear"
-        ),
+        processing_class=AutoTokenizer.from_pretrained(options.student),
+        peft_config=adapter,
     )
-    memory, start = Memory(), time.perf_counter()
+    _same_start(made.model, options.student, adapter)
+    memory, clock = Memory(), Clock()
+    clock.start()
     with memory.phase("train"):
         made.train()
-        if gpu:
-            torch.cuda.synchronize()
-    losses = [one["loss"] for one in made.state.log_history if "loss" in one]
-    tokens = max(one["num_tokens"] for one in made.state.log_history if "num_tokens" in one)
-    return {
-        "tokens": tokens,
-        "seconds": time.perf_counter() - start,
+        clock.stop()
+    history = [one for one in made.state.log_history if "loss" in one]
+    return clock.result() | {
+        "tokens": max(one["num_tokens"] for one in history),
         "peak": peak(memory.peaks["train"]),
-        "first": losses[0],
-        "last": losses[-1],
+        "losses": [one["loss"] for one in history],
     }
+
+
+def _same_start(model: Any, student: str, adapter: Any) -> None:
+    """Give TRL's model the adapter weights that this project's side starts from."""
+    import torch
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+    from transformers import AutoModelForCausalLM
+
+    from synthetic_instruction_tuner.training.order import stream
+
+    base = AutoModelForCausalLM.from_pretrained(student)
+    torch.manual_seed(stream("adapter", SEED))
+    fresh = get_peft_model(base, adapter)
+    set_peft_model_state_dict(model, get_peft_model_state_dict(fresh))
 
 
 def conversation(one: Any) -> dict[str, Any]:
@@ -204,6 +343,46 @@ def conversation(one: Any) -> dict[str, Any]:
         "chosen": turn("assistant", one.chosen),
         "rejected": turn("assistant", one.rejected),
     }
+
+
+class Clock:
+    """Wall and processor time between the first start and the stop, and memory at the start."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Start, if it has not been started."""
+        if not self._found:
+            self._found = {"before": held(), "wall": now(), "cpu": time.process_time()}
+
+    def stop(self) -> None:
+        """Stop; a GPU is waited for."""
+        self._found["seconds"] = now() - self._found["wall"]
+        self._found["cpu_seconds"] = time.process_time() - self._found["cpu"]
+
+    def result(self) -> dict[str, float]:
+        """Return seconds, cpu_seconds, and the bytes held before."""
+        return {name: self._found[name] for name in ("seconds", "cpu_seconds", "before")}
+
+
+def now() -> float:
+    """Return the wall clock after all work on a GPU is done."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def held() -> int:
+    """Return the bytes held now: tensors on a GPU, the process on a CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.memory_allocated()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def peak(kinds: dict[str, int]) -> int:

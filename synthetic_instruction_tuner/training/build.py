@@ -130,6 +130,7 @@ def build_trainer(
         "report_to": "none",
         "disable_tqdm": True,
         "seed": job.seed,
+        "average_tokens_across_devices": False,  # the loop weights every pass itself
         "use_cpu": device == "cpu",
         "gradient_checkpointing": bool(job.training.gradient_checkpointing),
         "remove_unused_columns": False,

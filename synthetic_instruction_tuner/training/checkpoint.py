@@ -52,10 +52,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     from safetensors.torch import save_file
 
-    final = folder / f"step-{checkpoint.state['step']:07d}"
-    temporary = folder / f".{final.name}.{os.getpid()}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    final = path_of(folder, checkpoint.state["step"])
+    temporary = _temporary(final)
     save_file(checkpoint.weights, temporary / "weights.safetensors")
     save_file(checkpoint.optimizer, temporary / "optimizer.safetensors")
     write_json(temporary / "state.json", checkpoint.state)
@@ -63,11 +61,47 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     for path in files:
         sync(path)
     write_json(temporary / MANIFEST, {path.name: sha256_of(path) for path in files})
+    return _publish(temporary, final)
+
+
+def copy(path: Path, folder: Path) -> None:
+    """Copy a checkpoint to another folder, crash-safe; the manifest goes last.
+
+    The checkpoint may be removed meanwhile because newer ones came; then nothing is copied.
+    """
+    final = folder / path.name
+    if find_damage(final) is None:
+        return
+    temporary = _temporary(final)
+    try:
+        for file in sorted(path.iterdir(), key=lambda one: one.name == MANIFEST):
+            shutil.copyfile(file, temporary / file.name)
+            sync(temporary / file.name)
+    except FileNotFoundError:
+        shutil.rmtree(temporary)
+        return
+    _publish(temporary, final)
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return where the checkpoint of a step lies."""
+    return folder / f"step-{step:07d}"
+
+
+def _temporary(final: Path) -> Path:
+    temporary = final.with_name(f".{final.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    return temporary
+
+
+def _publish(temporary: Path, final: Path) -> Path:
+    """Rename a complete checkpoint to its name and remove all but the newest two."""
     if final.exists():
         shutil.rmtree(final)
     os.replace(temporary, final)
-    sync(folder)
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+    sync(final.parent)
+    for old in sorted(final.parent.glob("step-*"))[:-KEEP]:
         shutil.rmtree(old)
     return final
 
@@ -79,7 +113,7 @@ def newest(folder: Path) -> Checkpoint | None:
     for path in sorted(folder.glob("step-*"), reverse=True):
         damage = find_damage(path)
         if damage is None:
-            return _read(path)
+            return read(path)
         os.replace(path, path.with_name(f"damaged-{path.name}-{os.getpid()}"))
         logger.warning("checkpoint %s is not used: %s", path, damage)
     return None
@@ -100,7 +134,8 @@ def find_damage(path: Path) -> str | None:
     return None
 
 
-def _read(path: Path) -> Checkpoint:
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint that was found whole."""
     from safetensors.torch import load_file
 
     return Checkpoint(

@@ -28,6 +28,7 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
         raise ConfigurationError(
             f"arm {arm.name!r}: method {method!r} needs training.gradient_checkpointing=false"
         )
+    _check_processes(arm, training)
     if (
         start is not None
         and start.trains_base
@@ -43,4 +44,21 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
             f"arm {arm.name!r}: start_from={start.name!r} is of method "
             f"{getattr(start, 'method', '')!r}, whose file is not enough to go on training from; "
             "start from a LoRA-like, prompt_tuning or full arm, or leave start_from out"
+        )
+
+
+def _check_processes(arm: MethodConfig, training: TrainingConfig) -> None:
+    if training.processes > arm.batch_size:
+        raise ConfigurationError(
+            f"arm {arm.name!r}: training.processes={training.processes} share a batch of "
+            f"batch_size={arm.batch_size} rows; use at most as many processes"
+        )
+    if training.processes == 1 or training.strategy == "ddp":
+        return
+    student = training.student
+    if student.quantization != "none" or student.dtype == "float16":
+        raise ConfigurationError(
+            f"arm {arm.name!r}: training.strategy='fsdp' spreads unquantised weights in float32 or "
+            f"bfloat16, not quantization={student.quantization!r} with dtype={student.dtype!r}; "
+            "use strategy='ddp'"
         )

@@ -28,26 +28,54 @@ GRACE_SECONDS = 60.0
 """How long a process may take for its last checkpoint before it is killed."""
 
 
-def command(job_file: Path) -> list[str]:
-    """Return the command line of a training process."""
-    return [sys.executable, "-m", WORKER, str(job_file)]
+def command(job_file: Path, processes: int) -> list[str]:
+    """Return the command line of a training process, or of `accelerate launch` for several.
+
+    What accelerate would otherwise ask its own settings file for is said here.
+    """
+    worker = ["-m", WORKER, str(job_file)]
+    if processes == 1:
+        return [sys.executable, *worker]
+    options = {
+        "num_processes": processes,
+        "num_machines": 1,
+        "main_process_port": 0,  # any free one
+        "mixed_precision": "no",  # the worker chooses
+        "dynamo_backend": "no",
+    }
+    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    return launcher + [f"--{name}={value}" for name, value in options.items()] + worker
 
 
 def run(job: Job) -> Generator[dict[str, Any], None, None]:
     """Train in a process of its own and yield its events as they come.
 
-    Closing the iterator, or an exception in its consumer, ends the process with a checkpoint.
+    Closing the iterator, or an exception in its consumer, ends the process with a checkpoint. One
+    process that runs out of memory goes on with smaller forward passes itself; several are started
+    again for that.
 
     Raises:
         TunerError: Says why the training failed; the class is the one raised in the process.
     """
+    while True:
+        failure = yield from _session(job)
+        if failure is None:
+            return
+        rows = failure["micro_batch_size"]
+        smaller = {"micro_batch_size": rows // 2}
+        yield {"event": "notice", "text": f"out of memory: micro-batch {rows} -> {rows // 2}"}
+        job = job.model_copy(update={"training": job.training.model_copy(update=smaller)})
+
+
+def _session(job: Job) -> Generator[dict[str, Any], None, dict[str, Any] | None]:
+    """Run the process or processes once; return the failure if they have to be started again."""
     job.work.mkdir(parents=True, exist_ok=True)
     job_file = job.work / "job.json"
     job_file.write_text(job.model_dump_json(indent=2), encoding="utf-8")
     log = job.work / "worker.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            command(job_file),
+            command(job_file, job.training.processes),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -58,14 +86,17 @@ def run(job: Job) -> Generator[dict[str, Any], None, None]:
     try:
         for event in _events(process):
             if event["event"] == "error":
-                failure = event
+                failure = failure or event  # the first; others fail because of it
             else:
                 yield event
         process.wait()
     finally:
         _end(process)
+    if failure.get("kind") == "memory":
+        return failure
     if process.returncode != 0:
         raise _explain(job, process.returncode, failure, log)
+    return None
 
 
 def _environment(job: Job) -> dict[str, str]:

@@ -9,19 +9,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.training import checkpoint
-from synthetic_instruction_tuner.training.checkpoint import Checkpoint
+from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.data import Row, Rows
 from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.keeper import Keeper
 from synthetic_instruction_tuner.training.measure import Memory, Stopwatch, merge
-from synthetic_instruction_tuner.training.memory_errors import free_memory, is_out_of_memory
+from synthetic_instruction_tuner.training.memory_errors import (
+    GroupOutOfMemory,
+    free_memory,
+    is_out_of_memory,
+)
 from synthetic_instruction_tuner.training.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
+from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.scoring import Scores, score
 from synthetic_instruction_tuner.training.state import Emit, Interrupted, State
 
@@ -41,6 +46,7 @@ class Loop:
         memory: Peak memory so far.
         emit: Receives events: step, evaluation, checkpoint, notice.
         stop: Returns whether the process was asked to end.
+        group: The processes that share the batches.
     """
 
     def __init__(
@@ -53,9 +59,13 @@ class Loop:
         memory: Memory,
         emit: Emit,
         stop: Callable[[], bool],
+        group: Group,
     ) -> None:
         import torch
 
+        self.group, self.accelerator = group, trainer.accelerator
+        if group.size > 1 and job.training.strategy == "fsdp":
+            parallel.shard(trainer.model)
         self.job, self.trainer, self.rows = job, trainer, rows
         self.objective, self.reference = objective, reference
         self.memory, self.emit, self.stop = memory, emit, stop
@@ -71,8 +81,10 @@ class Loop:
             weight_decay=job.arm.weight_decay,
             fused=True,
         )
-        self.accelerator = trainer.accelerator
-        self.model, self.optimizer = self.accelerator.prepare(trainer.model, optimizer)
+        sharded = parallel.is_sharded(self.parameters.values())
+        self.model = self.accelerator.prepare_model(trainer.model, evaluation_mode=sharded)
+        self.optimizer = self.accelerator.prepare_optimizer(optimizer)
+        self.keeper = Keeper(job, self.parameters, self.optimizer, self.accelerator.scaler, group)
         self.state = State(micro_batch_size=job.training.micro_batch_size or job.arm.batch_size)
         self.watch = Stopwatch()
         self._earlier = 0.0
@@ -94,7 +106,10 @@ class Loop:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                self._halve(error)
+                self._require_several_rows(error)
+                if self.group.size > 1:
+                    raise GroupOutOfMemory(self.state.micro_batch_size) from error
+                self._halve()
 
     def _advance(self) -> None:
         while True:
@@ -125,10 +140,9 @@ class Loop:
     def _checkpoint_is_due(self) -> bool:
         minutes = (time.monotonic() - self._saved) / 60
         settings = self.job.training
-        return (
-            self.state.step % settings.checkpoint_steps == 0
-            or minutes >= settings.checkpoint_minutes
-        )
+        if self.state.step % settings.checkpoint_steps == 0:
+            return True
+        return self.group.any(minutes >= settings.checkpoint_minutes)
 
     def _update(self) -> None:
         import torch
@@ -139,7 +153,8 @@ class Loop:
         multiplier = rate(step, self.order.steps, arm.warmup_share, arm.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = arm.learning_rate * multiplier
-        torch.manual_seed(stream("step", self.job.seed, step))
+        own = (self.group.rank,) if self.group.rank else ()
+        torch.manual_seed(stream("step", self.job.seed, step, *own))
         with self.watch.running():
             loss, figures = self._backward(batch)
             norm = self.accelerator.clip_grad_norm_(self.parameters.values(), arm.max_grad_norm)
@@ -151,17 +166,35 @@ class Loop:
         self._log({"loss": loss, **figures}, arm.learning_rate * multiplier)
 
     def _backward(self, batch: Sequence[Row]) -> tuple[float, Metrics]:
-        total = self.objective.weight(batch)
-        loss, figures = 0.0, dict[str, float]()
-        for part in micro_batches(batch, self.state.micro_batch_size):
-            tensors = self._tensors(part)
+        """Gather the gradients of a batch; return its mean loss and figures, over all processes.
+
+        Each process takes every n-th row. All do as many passes, since they exchange gradients in
+        each; one that has no rows left repeats one with weight 0.
+        """
+        total, size = self.objective.weight(batch), self.group.size
+        parts = micro_batches(batch[self.group.rank :: size], self.state.micro_batch_size)
+        passes = math.ceil(math.ceil(len(batch) / size) / self.state.micro_batch_size)
+        sums: Metrics = {"loss": 0.0}
+        for number in range(passes):
+            part, counts = (parts[number], 1) if number < len(parts) else (batch[:1], 0)
             weight = self.objective.weight(part)
-            share, means = self.objective.loss(self.trainer, self.model, tensors, weight, total)
-            self.accelerator.backward(share)
-            loss += float(share.detach())
+            with self._exchanging(number == passes - 1):
+                share, means = self.objective.loss(
+                    self.trainer, self.model, self._tensors(part), weight, total
+                )
+                self.accelerator.backward(share * (size * counts))  # gradients are averaged
+            sums["loss"] += float(share.detach()) * counts
             for name, mean in means.items():
-                figures[name] = figures.get(name, 0.0) + mean * weight / total
-        return loss, figures
+                sums[name] = sums.get(name, 0.0) + mean * counts * weight / total
+        figures = dict(zip(sums, self.group.total(list(sums.values())), strict=True))
+        return figures.pop("loss"), figures
+
+    def _exchanging(self, last: bool) -> AbstractContextManager[Any]:
+        """Hold gradients back until the last pass of a batch, where each process has a model."""
+        if last or not hasattr(self.model, "no_sync"):
+            return nullcontext()
+        waiting: AbstractContextManager[Any] = self.model.no_sync()
+        return waiting
 
     def _tensors(self, rows: Sequence[Row]) -> dict[str, Any]:
         examples = self.objective.examples(rows, self.reference)
@@ -188,14 +221,7 @@ class Loop:
         self.state.pending.append(point)
         every = max(1, math.ceil(self.order.steps / CURVE_POINTS))
         if self.state.step % every == 0 or self.state.step == self.order.steps:
-            pending, self.state.pending = self.state.pending, []
-            means = {
-                key: math.fsum(one[key] for one in pending) / len(pending) for key in pending[0]
-            }
-            epoch = self.state.step / self.order.steps_per_epoch
-            self.state.curve.append(
-                {"step": self.state.step, "epoch": epoch, "learning_rate": learning_rate, **means}
-            )
+            self.state.draw_point(self.state.step / self.order.steps_per_epoch, learning_rate)
         self.emit("step", step=self.state.step, total=self.order.steps, loss=point["loss"])
 
     def _evaluate(self) -> None:
@@ -217,10 +243,10 @@ class Loop:
         """Return the log-probability of every response of the rows under the current weights."""
         least = 32 if self.accelerator.device.type == "cpu" else 8
         size = max(self.state.micro_batch_size, least)
-        return score(self.model, rows, size, self._tensors, self._leave_if_asked)
+        return score(self.model, rows, size, self._tensors, self._leave_if_asked, self.group)
 
     def _leave_if_asked(self) -> None:
-        if self.stop():
+        if self.group.any(self.stop()):
             self._save()
             raise Interrupted
 
@@ -229,68 +255,39 @@ class Loop:
         self.state.session_seconds = self.session_seconds()
         self._saved = time.monotonic()
         self.memory.sample()
-        self.state.peaks = self.memory.peaks
-        scaler = self.accelerator.scaler
-        if scaler is not None:
-            self.state.scaler = scaler.state_dict()
-        weights = {name: one.detach().cpu().contiguous() for name, one in self.parameters.items()}
-        held = Checkpoint(weights, self._optimizer_tensors(), self._state_json())
-        checkpoint.write(self.job.checkpoints, held)
+        self.state.peaks = self.memory.peaks = parallel.highest(self.memory.peaks, self.group)
+        self.keeper.save(self.state)
         self.emit("checkpoint", step=self.state.step, total=self.order.steps)
 
     def session_seconds(self) -> float:
         """Return the wall time of all sessions, as far as checkpoints kept it."""
         return self._earlier + time.monotonic() - self._session
 
-    def _state_json(self) -> dict[str, Any]:
-        return {"identity": self.job.identity, **asdict(self.state)}
-
-    def _optimizer_tensors(self) -> dict[str, Any]:
-        held = self.optimizer.state
-        return {
-            f"{key}/{name}": value.detach().cpu().contiguous()
-            for name, parameter in self.parameters.items()
-            for key, value in held.get(parameter, {}).items()
-        }
-
     def _resume(self) -> bool:
         """Go on from the newest valid checkpoint; return whether there is one."""
-        import torch
-
-        held = checkpoint.newest(self.job.checkpoints)
-        if held is None or held.state.pop("identity") != self.job.identity:
+        state = self.keeper.restore()
+        if state is None:
             return False
-        self.state = State(**held.state)
-        self.state.resumed += 1
+        state.micro_batch_size = min(state.micro_batch_size, self.state.micro_batch_size)
+        state.resumed += 1
+        self.state = state
         self.memory.peaks = merge(self.memory.peaks, self.state.peaks)
         self.watch.seconds = self.state.seconds
         self._earlier, self._session = self.state.session_seconds, time.monotonic()
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(held.weights[name])
-        self._put_optimizer_tensors(held.optimizer)
-        if self.accelerator.scaler is not None and self.state.scaler:
-            self.accelerator.scaler.load_state_dict(self.state.scaler)
         self.emit("resumed", step=self.state.step, total=self.order.steps)
         return True
 
-    def _put_optimizer_tensors(self, tensors: dict[str, Any]) -> None:
-        inner = getattr(self.optimizer, "optimizer", self.optimizer)
-        inner.state.clear()
-        for key, value in tensors.items():
-            kind, name = key.split("/", 1)
-            parameter = self.parameters[name]
-            inner.state[parameter][kind] = value.to(parameter.device)
-
-    def _halve(self, error: Exception) -> None:
-        """Go on from the last checkpoint with half as many rows a forward pass."""
-        before = self.state.micro_batch_size
-        if before == 1:
+    def _require_several_rows(self, error: Exception) -> None:
+        if self.state.micro_batch_size == 1:
             raise StageError(
                 f"arm {self.job.subject!r}: one row of up to {max(self.order.lengths)} tokens does "
                 "not fit the memory; lower training.max_length, set "
                 "training.gradient_checkpointing=true or training.student.quantization='nf4'"
             ) from error
+
+    def _halve(self) -> None:
+        """Go on from the last checkpoint with half as many rows a forward pass."""
+        before = self.state.micro_batch_size
         self.optimizer.zero_grad()
         free_memory()
         self._resume()

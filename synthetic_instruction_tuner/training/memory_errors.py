@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 
+class GroupOutOfMemory(Exception):
+    """Memory ran out in one of several processes; the others wait for it, so all are started anew.
+
+    Attributes:
+        micro_batch_size: Rows a forward pass that were too many.
+    """
+
+    def __init__(self, micro_batch_size: int) -> None:
+        super().__init__(f"out of memory with {micro_batch_size} rows a forward pass")
+        self.micro_batch_size = micro_batch_size
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that memory ran out, on a GPU or on the host."""
     import torch

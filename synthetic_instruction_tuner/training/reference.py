@@ -8,7 +8,6 @@ rate alone share them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from synthetic_instruction_tuner.files import digest, sha256_of, write_json
@@ -35,27 +34,34 @@ def key(job: Job, rows: Rows, template: str, compute: str) -> str:
     )
 
 
-def load_or_compute(folder: Path, name: str, compute: Callable[[], Reference]) -> Reference:
-    """Return the stored values, or compute and store them.
+def store(folder: Path, name: str, values: Reference) -> None:
+    """Write values to the cache; the manifest comes last.
 
     Args:
         folder: The workspace's cache.
         name: Key of these values.
-        compute: The pass over all pairs.
+        values: Log-probabilities of the chosen and the rejected response by row.
     """
     path = folder / f"{name}.json"
-    held = _read(path)
+    write_json(path, values)
+    write_json(path.with_suffix(".manifest"), {path.name: sha256_of(path)})
+
+
+def load(folder: Path, name: str) -> Reference:
+    """Read values that are there.
+
+    Raises:
+        OSError: If they cannot be read back.
+    """
+    held = read(folder, name)
     if held is None:
-        write_json(path, compute())
-        write_json(path.with_suffix(".manifest"), {path.name: sha256_of(path)})
-        held = _read(path)
-    if held is None:
-        raise OSError(f"{path} could not be read back after it was written")
+        raise OSError(f"{folder / name}.json could not be read back after it was written")
     return held
 
 
-def _read(path: Path) -> Reference | None:
-    """Read values back if they are what was written."""
+def read(folder: Path, name: str) -> Reference | None:
+    """Read values back if they are what was written; None if they are not there or damaged."""
+    path = folder / f"{name}.json"
     try:
         manifest = json.loads(path.with_suffix(".manifest").read_text(encoding="utf-8"))
         if manifest[path.name] != sha256_of(path):

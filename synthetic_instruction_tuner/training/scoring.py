@@ -8,6 +8,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.training.data import Row
 from synthetic_instruction_tuner.training.order import micro_batches
+from synthetic_instruction_tuner.training.parallel import Group
 
 Scores = list[tuple[float, ...]]
 
@@ -18,8 +19,9 @@ def score(
     size: int,
     tensors: Callable[[Sequence[Row]], dict[str, Any]],
     between: Callable[[], None],
+    group: Group,
 ) -> Scores:
-    """Return the log-probability of every response of every row.
+    """Return the log-probability of every response of every row, in every process.
 
     Args:
         model: Model with TRL's fused output layer.
@@ -27,19 +29,26 @@ def score(
         size: Rows a forward pass.
         tensors: Collates rows onto the model's device.
         between: Called before each forward pass; may raise to end the pass.
+        group: The processes; each scores every n-th part, and all do as many passes.
     """
     import torch
 
     width = len(rows[0].responses)
     order = sorted(range(len(rows)), key=lambda index: -rows[index].length)
-    scores: dict[int, tuple[float, ...]] = {}
+    parts = micro_batches(order, size)
+    flat = [0.0] * (len(rows) * width)
     with _evaluating(model), torch.no_grad():
-        for part in micro_batches(order, size):
+        for start in range(0, len(parts), group.size):
             between()
+            own = start + group.rank
+            part = parts[min(own, len(parts) - 1)]
             batch = tensors([rows[index] for index in part])
             values = _log_probabilities(model, batch).view(width, len(part)).T.tolist()
-            scores |= dict(zip(part, (tuple(one) for one in values), strict=True))
-    return [scores[index] for index in range(len(rows))]
+            for index, one in zip(part, values, strict=True):
+                if own < len(parts):
+                    flat[index * width : (index + 1) * width] = one
+    flat = group.total(flat)
+    return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
 
 
 def _log_probabilities(model: Any, batch: dict[str, Any]) -> Any:

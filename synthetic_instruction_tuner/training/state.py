@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -44,3 +45,10 @@ class State:
     resumed: int = 0
     micro_batch_size: int = 1
     scaler: dict[str, float] = field(default_factory=dict)
+
+    def draw_point(self, epoch: float, learning_rate: float) -> None:
+        """Add the means since the last point to the curve."""
+        pending, self.pending = self.pending, []
+        means = {key: math.fsum(one[key] for one in pending) / len(pending) for key in pending[0]}
+        place = {"step": self.step, "epoch": epoch, "learning_rate": learning_rate}
+        self.curve.append(place | means)

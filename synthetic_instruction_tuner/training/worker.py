@@ -1,6 +1,7 @@
 """The training process: one arm from its job file to its adapter; speaks in JSON lines.
 
     python -m synthetic_instruction_tuner.training.worker JOB.json
+    accelerate launch --num_processes N -m synthetic_instruction_tuner.training.worker JOB.json
 
 Events go to standard output, everything libraries print to standard error. When standard input
 ends (the parent died) or SIGTERM arrives, the process writes a checkpoint and leaves.
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.job import Job
 
 INTERRUPTED = 143
@@ -28,13 +30,15 @@ FAILED = 1
 class Events:
     """Writes JSON lines to the real standard output; what else is printed goes to stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, main: bool = True) -> None:
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
         os.dup2(2, 1)
-        self._lock = threading.Lock()
+        self._lock, self._main = threading.Lock(), main
 
     def __call__(self, event: str, **fields: Any) -> None:
-        """Write one event."""
+        """Write one event; of several processes the main one speaks, and any that fails."""
+        if not self._main and event != "error":
+            return
         with self._lock:
             try:
                 self._out.write(json.dumps({"event": event, **fields}) + "\n")
@@ -83,9 +87,14 @@ def quiet_environment() -> None:
 
 def main(path: str) -> int:
     """Train the arm of a job file and return the exit status."""
-    emit, stop = Events(), StopRequest()
+    if parallel.is_launched():
+        parallel.end_with_parent()
+    emit, stop = Events(os.environ.get("RANK", "0") == "0"), StopRequest()
     quiet_environment()
-    from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
+    from synthetic_instruction_tuner.training.memory_errors import (
+        GroupOutOfMemory,
+        is_out_of_memory,
+    )
     from synthetic_instruction_tuner.training.session import train
     from synthetic_instruction_tuner.training.state import Interrupted
 
@@ -94,6 +103,9 @@ def main(path: str) -> int:
     except Interrupted:
         emit("interrupted")
         return INTERRUPTED
+    except GroupOutOfMemory as error:
+        emit("error", kind="memory", message=str(error), micro_batch_size=error.micro_batch_size)
+        return FAILED
     except Exception as error:
         traceback.print_exc()
         kind = type(error).__name__ if isinstance(error, TunerError) else "StageError"
@@ -113,6 +125,8 @@ def describe(error: BaseException, is_out_of_memory: Any) -> str:
             f"out of memory ({error}); lower training.max_length or training.micro_batch_size, or "
             "set training.gradient_checkpointing=true"
         )
+    if parallel.is_launched() and "Connection closed by peer" in str(error):
+        return f"another process of this arm died ({error})"
     return f"{type(error).__name__}: {error}"
 
 
