@@ -105,7 +105,7 @@ class GenerationConfig(Settings):
     max_draws: int = Field(default=6000, ge=1)
     """Most samples drawn while `filtering.target` is not reached."""
     chunk_size: int = Field(default=100, ge=1)
-    """Samples a chunk: one task, one file; what a killed session loses at most."""
+    """Samples a chunk: one task, one file. A killed session draws its unfinished samples again."""
     batch_size: int = Field(default=32, ge=1)
     """Samples drawn side by side; halved when memory runs out. Does not change the data."""
 
@@ -285,7 +285,7 @@ class BenchmarkConfig(Settings):
 
     name: str = Field(min_length=1)
     """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
-    "instructions", "retention", "agent", "speed", or any other lm-eval task."""
+    "instructions", "retention", "agent", "dbbench", "speed", or any other lm-eval task."""
     num_fewshot: int | None = Field(default=None, ge=0)
     """Solved examples before each item; None: the task's own default."""
     items: int | None = Field(default=None, ge=1)
@@ -353,8 +353,8 @@ class RunnerConfig(Settings):
     """Where the pieces of a study that do not need each other are made; never changes the data."""
 
     kind: Literal["local", "workers", "ray"] = "local"
-    """local: by the run itself, one after the other; workers: by it and by every free worker of the
-    pool (needs `tuner deploy`); ray: by a Ray cluster (needs prefect-ray)."""
+    """local: the run itself, one after the other; workers: the run and every free worker of the
+    pool (needs `tuner deploy`); ray: a Ray cluster (needs prefect-ray)."""
     parallel: int = Field(default=2, ge=1, le=1000)
     """Pieces under way at once, at most."""
     stages: tuple[Literal["generation", "preference", "training", "evaluation"], ...] = (

@@ -17,10 +17,12 @@ from synthetic_instruction_tuner.generation.store import (
     chunk_manifests,
     reusable_samples,
 )
+from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import (
     Completion,
     Engine,
     Request,
+    generate_kept,
     open_engine,
     stream_seed,
 )
@@ -29,6 +31,8 @@ from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
+JOURNAL = "turns.jsonl"
+"""Turns of an unfinished chunk that are finished: a killed session draws the others only."""
 SKIPPED = "skipped"
 """Finish of a response that was not drawn because its instruction was cut or empty."""
 
@@ -54,11 +58,14 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
     engine = open_engine(settings.teacher, settings.engine, settings.completions)
     template = chat_template(engine.tokenizer, settings.teacher.family, engine.end_ids)
     _check_same_teacher(study, template.fingerprint, engine.revision)
-    started = time.monotonic()
+    journal = Journal(
+        study.store.staging(artifact) / JOURNAL, f"{template.fingerprint} {engine.revision}"
+    )
+    started = time.monotonic() - journal.seconds
     talks = [Conversation(draw) for draw in planned_draws(study, first, last)]
     reused = _reuse(talks, reusable_samples(study), settings)
-    Drawing(engine, template, settings, progress).run(talks)
-    seconds = time.monotonic() - started
+    Drawing(engine, template, settings, progress, journal).run(talks)
+    seconds = time.monotonic() - started  # with those of sessions that were killed
     samples = [talk.sample() for talk in talks]
     with study.store.writing(artifact) as staging:
         write_lines(staging / SAMPLES, samples)
@@ -84,7 +91,7 @@ class Conversation:
         finishes: How each message ended ("stop", "length", "skipped").
         tokens: Tokens of each message.
         raw: The first instruction as decoded, special tokens shown.
-        drawn_tokens: Tokens drawn in this session, without what was reused.
+        drawn_tokens: Tokens drawn for this chunk, without what earlier limits left.
     """
 
     draw: Draw
@@ -134,6 +141,7 @@ class Drawing:
     template: ChatTemplate
     settings: GenerationConfig
     progress: Progress
+    journal: Journal
 
     def run(self, talks: Sequence[Conversation]) -> None:
         """Draw turn by turn, all conversations side by side."""
@@ -144,7 +152,9 @@ class Drawing:
             going = [talk for talk in talks if len(talk.turns) == phase and talk.is_open]
             requests = [self._request(talk, role, phase // 2, prompts) for talk in going]
             watch = _Phase(self.progress, len(talks), phase, phases)
-            drawn = self.engine.generate(requests, self.settings.batch_size, watch)
+            names = [f"{talk.draw.id}/{phase}" for talk in going]
+            size = self.settings.batch_size
+            drawn = generate_kept(self.engine, requests, names, size, watch, self.journal)
             for talk, completion in zip(going, drawn, strict=True):
                 self._add(talk, role, completion)
             watch.finish()

@@ -10,13 +10,21 @@ from synthetic_instruction_tuner.artifacts import Manifest, find_damage, read_ma
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.models.engines import Request, open_engine, stream_seed
+from synthetic_instruction_tuner.journal import Journal
+from synthetic_instruction_tuner.models.engines import (
+    Request,
+    generate_kept,
+    open_engine,
+    stream_seed,
+)
 from synthetic_instruction_tuner.models.templates import chat_template
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Example, Response, read_lines, write_lines
 from synthetic_instruction_tuner.study import Study
 
 RESPONSES = "responses.jsonl"
+JOURNAL = "texts.jsonl"
+"""Responses of an unfinished chunk that are finished."""
 
 
 def missing_spans(study: Study, responder_name: str) -> list[tuple[int, int]]:
@@ -61,7 +69,9 @@ def draw_responses(
     found, templates = _drawn_before(study, responder, stream, examples)
     wanted = [one for one in examples if response_id(stream, one) not in found]
     if wanted:
-        drawn, template = _draw(study, responder, wanted, progress)
+        journal = Journal(study.store.staging(artifact) / JOURNAL)
+        started -= journal.seconds  # of sessions that were killed
+        drawn, template = _draw(study, responder, wanted, progress, journal)
         found |= {one.id: one for one in drawn}
         templates.add(template)
     rows = [found[response_id(stream, one)] for one in examples]
@@ -207,9 +217,16 @@ def _holds(row: Response, responder: ResponderConfig) -> bool:
 
 
 def _draw(
-    study: Study, responder: ResponderConfig, examples: Sequence[Example], progress: Progress
+    study: Study,
+    responder: ResponderConfig,
+    examples: Sequence[Example],
+    progress: Progress,
+    journal: Journal,
 ) -> tuple[list[Response], str]:
-    """Draw the responses to examples; return them and the fingerprint of the template."""
+    """Draw the responses to examples; return them and the fingerprint of the template.
+
+    What the journal holds was drawn before a kill, under the template that its names tell.
+    """
     engine = open_engine(responder.model)
     template = chat_template(engine.tokenizer, responder.model.family, engine.end_ids)
     stream = stream_of(study, responder)
@@ -223,7 +240,9 @@ def _draw(
         )
         for identity, one in zip(ids, examples, strict=True)
     ]
-    drawn = engine.generate(requests, study.config.preference.batch_size, progress)
+    names = [f"{identity}/{template.fingerprint}" for identity in ids]
+    size = study.config.preference.batch_size
+    drawn = generate_kept(engine, requests, names, size, progress, journal)
     responses = [
         Response(
             id=identity,

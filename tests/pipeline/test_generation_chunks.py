@@ -157,7 +157,7 @@ class Script:
         self.tokenizer, self.texts = tokenizer, texts
         self.requests = []
 
-    def generate(self, requests, batch_size, progress=None):
+    def generate(self, requests, batch_size, progress=None, finished=None):
         self.requests += requests
         stop = self.tokenizer.convert_tokens_to_ids("<|eot_id|>")
         recited = (
@@ -222,3 +222,64 @@ def test_killed_and_started_again_gives_the_same_bytes(teacher, reference, tmp_p
     assert drawn(study) == reference[0]
     assert lines(study) == reference[1]
     assert json.loads(lines(study)[0].splitlines()[0])["index"] == 0
+
+
+class Dies:
+    """Progress that ends the session at its n-th report."""
+
+    def __init__(self, reports):
+        self.left = reports
+
+    def update(self, done, total, note=""):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def asked_for(monkeypatch, study):
+    """Count the requests that the engine is given from now on."""
+    engine, counts = drawing.open_engine(study.config.generation.teacher), []
+    generate = engine.generate
+
+    def counted(requests, *args):
+        counts.append(len(requests))
+        return generate(requests, *args)
+
+    monkeypatch.setattr(engine, "generate", counted)
+    return counts
+
+
+@pytest.mark.parametrize("reports", [1, 2, 5, 9, 12])
+def test_what_a_killed_chunk_had_finished_is_not_drawn_again(
+    teacher, reference, tmp_path, monkeypatch, reports
+):
+    study = generation_study(tmp_path, teacher, domains=TWO, chunk_size=10)
+    with pytest.raises(KeyboardInterrupt):
+        draw_chunk(study, 0, 9, Dies(reports))
+    journal = study.store.staging(study.chunk(0, 9)) / drawing.JOURNAL
+    kept = len(journal.read_bytes().splitlines()) - 1  # without the header
+    assert kept >= min(reports, 10)
+    counts = asked_for(monkeypatch, study)
+    manifest = draw_chunk(study, 0, 9, Silent())
+    turns = sum(2 - (one.response_finish == "skipped") for one in reference[0])
+    assert sum(counts) == turns - kept
+    assert manifest.path("samples.jsonl").read_bytes() == b"".join(reference[1])
+    assert list(manifest.files) == ["samples.jsonl"]
+    assert manifest.facts["tokens"] == sum(
+        one.instruction_tokens + one.response_tokens for one in reference[0]
+    )
+
+
+@pytest.mark.parametrize("lost", [1, 30])
+def test_a_turn_torn_by_the_kill_is_drawn_again(teacher, reference, tmp_path, monkeypatch, lost):
+    study = generation_study(tmp_path, teacher, domains=TWO, chunk_size=10)
+    with pytest.raises(KeyboardInterrupt):
+        draw_chunk(study, 0, 9, Dies(8))
+    journal = study.store.staging(study.chunk(0, 9)) / drawing.JOURNAL
+    kept = len(journal.read_bytes().splitlines()) - 1
+    journal.write_bytes(journal.read_bytes()[:-lost])
+    counts = asked_for(monkeypatch, study)
+    manifest = draw_chunk(study, 0, 9, Silent())
+    turns = sum(2 - (one.response_finish == "skipped") for one in reference[0])
+    assert sum(counts) == turns - kept + 1
+    assert manifest.path("samples.jsonl").read_bytes() == b"".join(reference[1])

@@ -82,8 +82,8 @@ def test_other_chunk_sizes_take_over_what_is_there(model, reference, tmp_path, m
     monkeypatch.setattr(
         responses,
         "_draw",
-        lambda study, who, examples, progress: (
-            asked.update(one.id for one in examples) or draw(study, who, examples, progress)
+        lambda study, who, examples, *rest: (
+            asked.update(one.id for one in examples) or draw(study, who, examples, *rest)
         ),
     )
     assert content(drawn(other, "warm")) == reference["warm"]
@@ -137,3 +137,29 @@ def test_unknown_responder_and_unknown_rows(model, tmp_path):
         missing_spans(study, "hot")
     with pytest.raises(StageError, match=r"no kept examples 8\.\.11"):
         draw_responses(study, "cool", 8, 11, Silent())
+
+
+def test_what_a_killed_chunk_had_finished_is_not_drawn_again(
+    model, reference, tmp_path, monkeypatch
+):
+    study = preference_study(tmp_path, model, model, chunk_size=10)
+
+    class Dies:
+        def update(self, done, total, note=""):
+            if done >= 4:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        draw_responses(study, "warm", 0, 9, Dies())
+    journal = study.store.staging(
+        study.response_chunk(responses.find_responder(study, "warm"), 0, 9)
+    )
+    kept = len((journal / responses.JOURNAL).read_bytes().splitlines()) - 1
+    assert kept >= 4
+    engine = responses.open_engine(study.config.preference.responders[0].model)
+    generate, asked = engine.generate, []
+    monkeypatch.setattr(
+        engine, "generate", lambda rows, *args: asked.append(len(rows)) or generate(rows, *args)
+    )
+    assert content(drawn(study, "warm")) == reference["warm"]
+    assert asked == [10 - kept]

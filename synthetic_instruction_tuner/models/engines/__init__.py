@@ -12,6 +12,7 @@ from synthetic_instruction_tuner.models.engines.protocol import (
     Request,
     stream_seed,
 )
+from synthetic_instruction_tuner.models.engines.resuming import generate_kept
 
 EngineName = Literal["transformers", "vllm", "completions"]
 
@@ -74,4 +75,12 @@ def _make(model: ModelConfig, engine: EngineName, server: CompletionsConfig | No
     return TransformersEngine(*loading.load_causal(model))
 
 
-__all__ = ["Completion", "Engine", "Request", "close_engine", "open_engine", "stream_seed"]
+__all__ = [
+    "Completion",
+    "Engine",
+    "Request",
+    "close_engine",
+    "generate_kept",
+    "open_engine",
+    "stream_seed",
+]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models.engines.protocol import Completion, Request
+from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
 from synthetic_instruction_tuner.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -63,12 +63,16 @@ class CompletionsEngine:
         self._render: Callable[[Sequence[int]], Any] | None = None
 
     def generate(
-        self, requests: Sequence[Request], batch_size: int, progress: Progress | None = None
+        self,
+        requests: Sequence[Request],
+        batch_size: int,
+        progress: Progress | None = None,
+        finished: Finished | None = None,
     ) -> list[Completion]:
         """Continue every prompt; see `protocol.Engine`. `parallel` takes the place of the batch.
 
         Raises:
-            StageError: If the server gives up; chunks that are there stay there.
+            StageError: If the server gives up; what has finished was given to `finished`.
         """
         if not requests:
             return []
@@ -81,6 +85,8 @@ class CompletionsEngine:
             try:
                 for future in as_completed(waiting):
                     completion = done[waiting[future]] = future.result()
+                    if finished is not None:
+                        finished(waiting[future], completion)
                     tokens += len(completion.tokens)
                     rate = tokens / max(time.monotonic() - started, 1e-9)
                     (progress or Silent()).update(len(done), len(requests), f"{rate:.0f} tokens/s")

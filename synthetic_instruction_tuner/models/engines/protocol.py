@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from synthetic_instruction_tuner.config import SamplingConfig
 from synthetic_instruction_tuner.progress import Progress
@@ -43,6 +43,10 @@ class Completion:
     finish: Literal["stop", "length"]
 
 
+Finished: TypeAlias = Callable[[int, Completion], None]
+"""Takes the place of a request among the requests, and its completion."""
+
+
 class Engine(Protocol):
     """Draws completions; what a request yields does not depend on its neighbours or their order."""
 
@@ -58,7 +62,11 @@ class Engine(Protocol):
         """What it runs on, for measurements: "cpu", "Tesla T4", "server"."""
 
     def generate(
-        self, requests: Sequence[Request], batch_size: int, progress: Progress | None = None
+        self,
+        requests: Sequence[Request],
+        batch_size: int,
+        progress: Progress | None = None,
+        finished: Finished | None = None,
     ) -> list[Completion]:
         """Continue every prompt.
 
@@ -66,6 +74,7 @@ class Engine(Protocol):
             requests: What to draw, in any order.
             batch_size: Requests under way side by side at most.
             progress: Told how many requests are finished, with tokens a second as the note.
+            finished: Given each completion as soon as it ends.
 
         Returns:
             One completion a request, in the order of the requests.

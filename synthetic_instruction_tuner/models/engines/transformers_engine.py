@@ -7,11 +7,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines.forward import Forward
-from synthetic_instruction_tuner.models.engines.protocol import Completion, Request
+from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
 from synthetic_instruction_tuner.models.engines.running import Row, RunningBatch
 from synthetic_instruction_tuner.models.loading import end_ids
 from synthetic_instruction_tuner.progress import Progress, Silent
@@ -46,7 +47,11 @@ class TransformersEngine:
         return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
 
     def generate(
-        self, requests: Sequence[Request], batch_size: int, progress: Progress | None = None
+        self,
+        requests: Sequence[Request],
+        batch_size: int,
+        progress: Progress | None = None,
+        finished: Finished | None = None,
     ) -> list[Completion]:
         """Continue every prompt; see `protocol.Engine`.
 
@@ -60,7 +65,7 @@ class TransformersEngine:
         forward = Forward(self.model)
         limit = min(batch_size, self._limit or batch_size)
         batch, waiting = RunningBatch(forward, done), deque(rows)
-        speed = _Speed(progress or Silent())
+        speed, told = _Speed(progress or Silent()), 0
         with torch.inference_mode():
             while len(done) < len(rows):
                 problem = _turn(batch, waiting, limit)
@@ -69,6 +74,10 @@ class TransformersEngine:
                     batch = RunningBatch(forward, done, batch.drawn)
                     waiting = deque(row for row in rows if row.index not in done)
                     free_memory()
+                if finished is not None:
+                    for place in islice(done, told, None):
+                        finished(place, done[place])
+                    told = len(done)
                 speed.report(len(done), len(rows), batch.drawn)
         return [done[index] for index in range(len(rows))]
 

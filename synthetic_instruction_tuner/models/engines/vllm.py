@@ -12,7 +12,7 @@ from typing import Any
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models.engines.protocol import Completion, Request
+from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.progress import Progress, Silent
 
@@ -62,7 +62,11 @@ class VllmEngine:
         return str(torch.cuda.get_device_name())
 
     def generate(
-        self, requests: Sequence[Request], batch_size: int, progress: Progress | None = None
+        self,
+        requests: Sequence[Request],
+        batch_size: int,
+        progress: Progress | None = None,
+        finished: Finished | None = None,
     ) -> list[Completion]:
         """Continue every prompt; see `protocol.Engine`. vLLM chooses the batch itself.
 
