@@ -73,6 +73,11 @@ DESCRIPTIONS = {
         "acting with tools",
         "Plans, tool calls and corrections, executed and checked by a program.",
     ),
+    "dbbench": Description(
+        "Database tasks",
+        "acting with tools",
+        "AgentBench's questions and changes on tables, in SQL, checked by their end state.",
+    ),
 }
 """Benchmarks in words; any other lm-eval task is shown by its own name."""
 

@@ -4,37 +4,70 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import agents, generation
+from synthetic_instruction_tuner.evaluation.agents.database import read_dbbench
 from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
 from synthetic_instruction_tuner.evaluation.subsets import choose
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.files import digest, write_json
 from synthetic_instruction_tuner.records import ItemScore
+
+
+DATABASE = "dbbench/standard.jsonl"
+"""Where a data folder has database tasks in AgentBench's format, and the items artifact too."""
 
 
 def draw(count: int | None, seed: int) -> list[Prompt]:
     """Draw the suite, or a subset spread over its families."""
-    items = agents.generate_items(seed)
-    if count is not None and count < len(items):
-        strata: dict[str, list[agents.Item]] = {}
-        for item in items:
-            strata.setdefault(item.family, []).append(item)
-        chosen = choose({f: [one.id for one in found] for f, found in strata.items()}, count, seed)
-        items = [strata[family][place] for family, places in chosen.items() for place in places]
-    texts = agents.texts(items)
+    return _prompts("agent", _subset(agents.generate_items(seed), count, seed))
+
+
+def adopt_database(path: Path, folder: Path, count: int | None, seed: int) -> list[Prompt]:
+    """Take database tasks into the items artifact.
+
+    Tasks that SQLite cannot check are left out and listed, with their reason, in `left_out.json`.
+
+    Args:
+        path: Tasks in AgentBench's format.
+        folder: The items artifact.
+        count: Size of the subset; None: all.
+        seed: Seed of the subset.
+    """
+    target = folder / "rows" / DATABASE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(path.read_bytes())
+    found = read_dbbench(target)
+    if not found.items:
+        raise ConfigurationError(f"{path} holds no task that SQLite can check")
+    write_json(target.with_name("left_out.json"), [list(one) for one in found.left_out])
+    return _prompts("dbbench", _subset(found.items, count, seed))
+
+
+def _subset(items: list[agents.Item], count: int | None, seed: int) -> list[agents.Item]:
+    if count is None or count >= len(items):
+        return items
+    strata: dict[str, list[agents.Item]] = {}
+    for item in items:
+        strata.setdefault(item.family, []).append(item)
+    chosen = choose({f: [one.id for one in found] for f, found in strata.items()}, count, seed)
+    return [strata[family][place] for family, places in chosen.items() for place in places]
+
+
+def _prompts(benchmark: str, items: list[agents.Item]) -> list[Prompt]:
     return [
-        make("agent", item.family, text, {"item": item.id, "content": digest(item.as_row())})
-        for item, text in zip(items, texts, strict=True)
+        make(benchmark, item.family, text, {"item": item.id, "content": digest(item.as_row())})
+        for item, text in zip(items, agents.texts(items), strict=True)
     ]
 
 
 def run(trial: Trial) -> Outcome:
     """Run one model on the suite."""
     prompts = read_prompts(trial.items, trial.benchmark)
-    items = _items(prompts, trial.study.config.seed)
+    items = _items(prompts, _drawn(trial))
     size = trial.settings.batch_size * generation.CHUNK
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     templated = trial.settings.chat_template != "never"
@@ -56,13 +89,19 @@ def run(trial: Trial) -> Outcome:
     return Outcome(scored, scores, conditions, {"agents": agents.score(episodes)}, seconds)
 
 
-def _items(prompts: Sequence[Prompt], seed: int) -> list[agents.Item]:
+def _drawn(trial: Trial) -> list[agents.Item]:
+    if trial.benchmark.name == "dbbench":
+        return read_dbbench(trial.items.path(f"rows/{DATABASE}")).items
+    return agents.generate_items(trial.study.config.seed)
+
+
+def _items(prompts: Sequence[Prompt], found: Sequence[agents.Item]) -> list[agents.Item]:
     """Return the items behind the prompts.
 
     Raises:
         StageError: If the suite that this version draws is not the one that was prepared.
     """
-    drawn = {item.id: item for item in agents.generate_items(seed)}
+    drawn = {item.id: item for item in found}
     for one in prompts:
         item = drawn.get(one.data["item"])
         if item is None or digest(item.as_row()) != one.data["content"]:

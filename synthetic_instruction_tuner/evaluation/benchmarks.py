@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["lm_eval", "verifiable", "instructions", "retention", "agent", "speed"]
+Kind = Literal["lm_eval", "verifiable", "instructions", "retention", "agent", "database", "speed"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "instructions": Benchmark("instructions", "accuracy"),
     "retention": Benchmark("retention", "accuracy", chance="choices"),
     "agent": Benchmark("agent", "success"),
+    "dbbench": Benchmark("database", "success"),
     "speed": Benchmark("speed", "tokens_per_second"),
 }
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.evaluation import ifeval, rows
 from synthetic_instruction_tuner.evaluation import items as items_stage
-from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
 from synthetic_instruction_tuner.evaluation.scoring import Answer, Request
 from synthetic_instruction_tuner.files import digest
@@ -108,6 +108,8 @@ def load_task(entry: TaskItems, folder: Path, num_fewshot: int | None) -> Any:
     from lm_eval.api.task import ConfigurableTask
     from lm_eval.tasks._yaml_loader import load_yaml
 
+    if entry.definition.startswith(ifeval.DEFINITIONS):
+        ifeval.prepare()
     try:
         config = copy.deepcopy(load_yaml(items_stage.definitions() / entry.definition))
     except (OSError, ImportError, LookupError) as error:

@@ -17,7 +17,7 @@ from typing import Any
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import hub, prompts, rows, subsets
+from synthetic_instruction_tuner.evaluation import hub, ifeval, prompts, rows, subsets
 from synthetic_instruction_tuner.evaluation.benchmarks import (
     BENCHMARKS,
     Dataset,
@@ -64,7 +64,7 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
             counts[key] = sum(_count(one, folder) for one in tasks[key])
             texts |= _row_texts(benchmark, tasks[key], folder)
         else:
-            written = prompts.write_prompts(kind, benchmark, folder, config.seed)
+            written = prompts.write_prompts(kind, benchmark, folder, config.seed, source)
             counts[key] = len(written)
             texts |= {(benchmark.name, one.id): one.text for one in written}
     write_json(folder / TASKS, {k: [dataclasses.asdict(t) for t in v] for k, v in tasks.items()})
@@ -94,6 +94,8 @@ def _source(config: StudyConfig, folder: Path) -> Path | None:
 
 def _task_items(benchmark: BenchmarkConfig, source: Path | None, folder: Path) -> list[TaskItems]:
     entry = BENCHMARKS.get(benchmark.name)
+    if entry is not None and entry.definition.startswith(ifeval.DEFINITIONS):
+        ifeval.prepare()
     if entry is None or entry.dataset is None:
         return hub.export_task(benchmark.name, folder)
     if source is None:

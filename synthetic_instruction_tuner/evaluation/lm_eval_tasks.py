@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import generation, harness, items, judging, likelihoods
+from synthetic_instruction_tuner.evaluation import (
+    generation,
+    harness,
+    ifeval,
+    items,
+    judging,
+    likelihoods,
+)
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.harness import LoadedTask, Question
 from synthetic_instruction_tuner.evaluation.likelihoods import Group
@@ -145,6 +152,8 @@ def _item(
         }
     else:
         detail |= {"target": str(target), "response": _plain(found[0])}
+    if "inst_level_strict_acc" in values:
+        detail["obeyed"] = ifeval.obeyed(question.doc, values)
     return ItemScore(
         id=question.id,
         cluster=loaded.name if many else question.id,

@@ -38,7 +38,9 @@ def file_name(benchmark: BenchmarkConfig) -> str:
     return f"prompts/{benchmark_key(benchmark)}.jsonl"
 
 
-def write_prompts(kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int) -> list[Prompt]:
+def write_prompts(
+    kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
+) -> list[Prompt]:
     """Write the prompts of a benchmark that models answer freely.
 
     Args:
@@ -46,7 +48,12 @@ def write_prompts(kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int
         benchmark: The benchmark; its `items` is the number of prompts (None: the default).
         folder: Folder of the items artifact.
         seed: Seed of the draw.
+        data: Folder with the rows of benchmarks that have some.
     """
+    if kind == "database":
+        prompts = database(benchmark, folder, seed, data)
+        rows.write_rows(folder / file_name(benchmark), [one._asdict() for one in prompts])
+        return prompts
     source = SOURCES.get(kind)
     if source is None:
         return []
@@ -109,6 +116,21 @@ def agent(count: int | None, seed: int) -> list[Prompt]:
     from synthetic_instruction_tuner.evaluation import agent_suite
 
     return agent_suite.draw(count, seed)
+
+
+def database(
+    benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
+) -> list[Prompt]:
+    """Take database tasks in AgentBench's format from the data folder."""
+    from synthetic_instruction_tuner.evaluation import agent_suite
+
+    path = None if data is None else data / agent_suite.DATABASE
+    if path is None or not path.is_file():
+        raise ConfigurationError(
+            f"benchmark {benchmark.name!r} needs {agent_suite.DATABASE} in evaluation.data_dir "
+            f"({data}): data/dbbench/standard.jsonl of https://github.com/THUDM/AgentBench"
+        )
+    return agent_suite.adopt_database(path, folder, benchmark.items, seed)
 
 
 SOURCES: Mapping[str, Callable[[int | None, int], list[Prompt]]] = {

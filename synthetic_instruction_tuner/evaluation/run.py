@@ -32,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "instructions": "instructions.scoring",
     "retention": "retention",
     "agent": "agent_suite",
+    "database": "agent_suite",
     "speed": "speed",
 }
 """Module of this package whose `run` scores a kind of benchmark."""
