@@ -19,6 +19,20 @@ class WorkspaceError(ConfigurationError):
     """The workspace cannot be used: not writable, or it belongs to another study."""
 
 
+class StorageError(WorkspaceError):
+    """The disk failed under the work (full, read-only, gone); what is done is kept.
+
+    Attributes:
+        passing: Whether trying again may help by itself.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
 class MissingModelError(ConfigurationError):
     """A model cannot be loaded: unknown name, gated without a token, or no connection."""
 

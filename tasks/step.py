@@ -19,9 +19,10 @@ from prefect.context import TaskRunContext
 
 from blocks import HubCredentials, Workspace
 from blocks.results import FOLDER, JsonResults, WorkspaceResults, register
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.errors import StorageError, TunerError
 from synthetic_instruction_tuner.files import slug
 from synthetic_instruction_tuner.session import Session, units_per_hour
 from synthetic_instruction_tuner.study import Study
@@ -43,6 +44,8 @@ def worth_retrying(one: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
     """Tell passing faults (a drive that hiccups) from errors that a retry only repeats."""
     try:
         state.result()
+    except StorageError as error:
+        return error.passing
     except TunerError:
         return False
     except Exception:
@@ -56,7 +59,7 @@ def step(function: Callable[..., Any]) -> Task[..., Any]:
     @wraps(function)
     def claiming(config: StudyConfig, workspace: str, identity: str, *arguments: Any) -> Any:
         watch()
-        with claim(Path(workspace), identity):
+        with disk.named(Path(workspace)), claim(Path(workspace), identity):
             return function(config, workspace, identity, *arguments)
 
     return task(

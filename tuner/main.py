@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import typer
 
-from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner import __version__, disk
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import TunerError
 from tuner import commands
@@ -64,6 +65,12 @@ def main() -> None:
     except TunerError as error:
         typer.echo(f"tuner: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        told = disk.explain(error, Path("the workspace"))
+        if told is None:
+            raise
+        typer.echo(f"tuner: {told}", err=True)
+        sys.exit(told.exit_code)
     except KeyboardInterrupt:
         typer.echo("tuner: stopped; the same command goes on from here", err=True)
         sys.exit(130)

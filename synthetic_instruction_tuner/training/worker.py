@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.job import Job
@@ -99,7 +100,8 @@ def main(path: str) -> int:
     from synthetic_instruction_tuner.training.state import Interrupted
 
     try:
-        train(Job.model_validate_json(Path(path).read_text(encoding="utf-8")), emit, stop)
+        with disk.named(Path(path).parent):
+            train(Job.model_validate_json(Path(path).read_text(encoding="utf-8")), emit, stop)
     except Interrupted:
         emit("interrupted")
         return INTERRUPTED
@@ -118,8 +120,6 @@ def main(path: str) -> int:
 
 def describe(error: BaseException, is_out_of_memory: Any) -> str:
     """Say what an unexpected error means and what to do."""
-    if isinstance(error, OSError) and error.errno == 28:
-        return f"the disk is full: {error}; free some space and run again, it goes on from there"
     if is_out_of_memory(error):
         return (
             f"out of memory ({error}); lower training.max_length or training.micro_batch_size, or "

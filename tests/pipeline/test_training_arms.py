@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from support import training_models
 
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training import checkpoint, worker
+from synthetic_instruction_tuner.training import checkpoint
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.objective import Supervised
 from synthetic_instruction_tuner.training.run import make_job
@@ -197,5 +198,5 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(
         patch.setattr(checkpoint, "write_json", full)
         with pytest.raises(OSError, match="No space left") as caught:
             quietly(job)
-    assert worker.describe(caught.value, lambda error: False).startswith("the disk is full")
+    assert "free some space" in str(disk.explain(caught.value, tmp_path))
     assert quietly(job)["resumed"] == 1
