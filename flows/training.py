@@ -6,9 +6,8 @@ from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
-from tasks.pieces import arms_by_turn
+from tasks.arms import train_arms
 from tasks.publishing import publish
-from tasks.spread import make
 from tasks.step import working
 
 
@@ -18,7 +17,7 @@ def training(
     workspace: Workspace | str | None = None,
     credentials: HubCredentials | None = None,
 ) -> None:
-    """Adapt the student with every arm of the study.
+    """Adapt the student with every arm of the study; one that fails leaves the others alive.
 
     Args:
         config: The study.
@@ -26,6 +25,5 @@ def training(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
-        for arms in arms_by_turn(study):
-            make(study, arms)
+        train_arms(study)
         publish(study, "training")
