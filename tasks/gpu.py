@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
+import httpx
 from prefect.concurrency.sync import concurrency
+
+logger = logging.getLogger(__name__)
 
 LIMIT = "gpu"
 """Global concurrency limit of the Prefect server; `tuner deploy` makes it, with one slot."""
@@ -15,18 +19,40 @@ STAGES = frozenset({"generation", "preference", "training", "evaluation"})
 LEASE_SECONDS = 90.0
 """How long a slot outlives the machine that held it."""
 
+_held = False
+
 
 @contextmanager
-def one_gpu(stage: str) -> Iterator[None]:
+def one_gpu(*stages: str) -> Iterator[None]:
     """Hold the GPU's slot; where there is no GPU, or no such limit, nothing is held.
 
+    A process takes it once: held around many pieces of work, those go on while the server is away.
     A training run must not die because one renewal of its slot failed, so that is no error.
     """
-    if stage not in STAGES or not has_gpu():
+    global _held
+    if _held or STAGES.isdisjoint(stages) or not has_gpu():
         yield
         return
-    with concurrency(LIMIT, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False):
+    slot = concurrency(LIMIT, lease_duration=LEASE_SECONDS, raise_on_lease_renewal_failure=False)
+    slot.__enter__()
+    _held = True
+    try:
         yield
+    finally:
+        _held = False
+        _give_back(slot)
+
+
+def _give_back(slot: AbstractContextManager[None]) -> None:
+    """Give the slot back; work that is done does not fail because the server is away just now."""
+    try:
+        slot.__exit__(None, None, None)
+    except httpx.HTTPError as error:
+        logger.warning(
+            "the GPU's slot could not be given back (%s); the server frees it within %.0f s",
+            error,
+            LEASE_SECONDS,
+        )
 
 
 def has_gpu() -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from synthetic_instruction_tuner.study import Study
 from tasks import helpers, rays
+from tasks.gpu import one_gpu
 from tasks.pieces import Piece
 from tasks.step import call, count_samples, within_budget
 
@@ -21,10 +22,12 @@ def make(study: Study, pieces: Sequence[Piece]) -> None:
 
 
 def make_here(study: Study, pieces: Sequence[Piece]) -> None:
-    """Make pieces one after the other in this process."""
-    for piece in within_budget(study, pieces):
-        call(piece.task, study, piece.artifact, *piece.arguments)
-        count_samples(study, piece.samples)
+    """Make pieces one after the other in this process; the GPU is kept between them."""
+    missing = {one.artifact.stage for one in pieces if study.store.find(one.artifact) is None}
+    with one_gpu(*missing):
+        for piece in within_budget(study, pieces):
+            call(piece.task, study, piece.artifact, *piece.arguments)
+            count_samples(study, piece.samples)
 
 
 def require_runner(study: Study) -> None:

@@ -92,9 +92,10 @@ class Reader:
 
     def _workers(self) -> list[str] | None:
         try:
-            known = self.client.read_workers_for_work_pool(POOL)
+            self.client.read_work_pool(POOL)
         except ObjectNotFound:
             return None
+        known = self.client.read_workers_for_work_pool(POOL)
         return sorted(one.name for one in known if one.status == WorkerStatus.ONLINE)
 
     def _gpu(self) -> tuple[float, int] | None:

@@ -182,7 +182,7 @@ def test_tasks_take_turns_on_a_gpu_and_only_there(monkeypatch):
     with gpu.one_gpu("training"):
         pass
     monkeypatch.setattr(gpu, "has_gpu", lambda: True)
-    with gpu.one_gpu("filtering"), gpu.one_gpu("training"):
+    with gpu.one_gpu("filtering"), gpu.one_gpu("training"), gpu.one_gpu("training"):
         pass
     assert held == [("gpu", False)]
 

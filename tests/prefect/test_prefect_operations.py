@@ -1,0 +1,204 @@
+"""What goes wrong in operation, against a real server: nothing is lost, and it is said clearly."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling, Late, Suspended
+from support.prefect_server import OwnServer, wait_for
+from typer.testing import CliRunner
+
+from flows.generation import generation
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.generation.run import draw_chunk
+from synthetic_instruction_tuner.progress import Silent
+from synthetic_instruction_tuner.study import Study
+from tasks.gpu import LIMIT
+from tuner import deployment_file, server
+from tuner.main import app
+
+CONFIG = presets.load(
+    "sandbox-smoke", ["name=ops", "generation.draws=240", "generation.chunk_size=24"]
+)
+CHUNKS = 10
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A server with a key, and machines with a GPU: `nvidia-smi` is all that is asked for one."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "home").mkdir()
+    (folder / "bin").mkdir()
+    (folder / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
+    (folder / "bin" / "nvidia-smi").chmod(0o755)
+    made = OwnServer(folder / "home")
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{folder / 'bin'}:{path}"
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        os.environ["PATH"] = path
+
+
+@pytest.fixture
+def client(own):
+    with own.settings(), get_client(sync_client=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deployment(client, tmp_path):
+    server.make_pool(client)
+    server.make_gpu_limit(client)
+    return client.create_deployment(
+        flow_id=client.create_flow(generation),
+        name="ops",
+        entrypoint="flows/generation.py:generation",
+        pull_steps=[{"tasks.location.enter_code": {}}],
+        work_pool_name=deployment_file.POOL,
+        job_variables={"env": deployment_file.ENVIRONMENT},
+        parameters={"config": CONFIG.model_dump(mode="json"), "workspace": str(tmp_path / "ops")},
+    )
+
+
+def chunks(root):
+    return sorted(root.glob("data/raw/chunks/*-*/samples.jsonl"))
+
+
+def wait_for_chunks(root, count, process):
+    deadline = time.monotonic() + 120
+    while len(chunks(root)) < count:
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def assert_undisturbed(root, folder):
+    """Every chunk is there, with the bytes of a run that nothing happened to."""
+    study = Study(CONFIG, folder)
+    for first in range(0, 240, 24):
+        draw_chunk(study, first, first + 23, Silent())
+    assert len(chunks(root)) == CHUNKS
+    assert [one.read_bytes() for one in chunks(root)] == [
+        one.read_bytes() for one in chunks(folder)
+    ]
+
+
+def status_text():
+    return CliRunner().invoke(app, ["status", "--remote"], catch_exceptions=False).output
+
+
+@pytest.mark.parametrize("command", [["deploy"], ["worker"], ["status", "--remote"]])
+@pytest.mark.parametrize("key", ["tuner:wrong", None])
+def test_a_wrong_key_is_named(own, command, key):
+    with own.settings(key):
+        result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(result.exception) == (
+        f"the Prefect server at {own.api} refuses the key; "
+        "check PREFECT_API_AUTH_STRING (self-hosted) or PREFECT_API_KEY (Cloud)"
+    )
+
+
+def test_a_missing_pool_is_named(client):
+    with suppress(ObjectNotFound):
+        client.delete_work_pool(deployment_file.POOL)
+    result = CliRunner().invoke(app, ["worker"])
+    assert str(result.exception) == "the server has no work pool 'tuner'; run `tuner deploy` first"
+    assert "Problem  the server has no work pool 'tuner': run `tuner deploy`" in status_text()
+
+
+def test_a_run_that_no_worker_takes_says_so_and_stays(own, client, deployment):
+    run = client.create_flow_run_from_deployment(deployment)
+    client.set_flow_run_state(run.id, Late(scheduled_time=run.expected_start_time), force=True)
+    found = json.loads(CliRunner().invoke(app, ["status", "--remote", "--json"]).output)
+    assert found["workers"] == []
+    assert found["gpu"] == [0, 1]
+    assert [one["name"] for one in found["studies"]] == ["ops"]
+    assert [(one["state"], one["waits_for"]) for one in found["studies"][0]["runs"]] == [
+        ("Late", "a worker")
+    ]
+    text = status_text()
+    assert "no worker is online in work pool 'tuner': 1 late run will wait until one starts" in text
+    assert f"{own.ui}/runs/flow-run/{run.id}" in text
+    assert "No run or schedule of study 'other' is known." in (
+        CliRunner().invoke(app, ["status", "--remote", "--study", "other"]).output
+    )
+    client.delete_flow_run(run.id)
+
+
+def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
+    own, client, deployment, tmp_path
+):
+    given = CONFIG.model_dump(mode="json")
+    given["generation"] |= {"draws": 720, "max_draws": 720}
+    roots = {}
+    for name in ("a", "b"):
+        told = {"config": given, "workspace": str(tmp_path / name)}
+        run = client.create_flow_run_from_deployment(deployment, parameters=told)
+        roots[run.id] = tmp_path / name
+    with own.worker(tmp_path, "--limit", "2"):
+        first = wait_for(lambda _: [run for run, root in roots.items() if chunks(root)])[0]
+        (second,) = roots.keys() - {first}
+        assert "GPU slot 1 of 1 in use" in status_text()
+        assert chunks(roots[second]) == []  # one GPU is one GPU
+        client.set_flow_run_state(first, Cancelling())
+        wait_for(lambda client: client.read_flow_run(first).state_name == "Cancelled")
+        kept = chunks(roots[first])
+        assert 1 <= len(kept) < 30
+        wait_for(lambda _: chunks(roots[second]))
+        client.set_flow_run_state(second, Suspended(timeout_seconds=300), force=True)  # as the UI
+        wait_for(
+            lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
+        )
+        left = len(chunks(roots[second]))
+        assert 1 <= left < 30
+        assert client.read_flow_run(second).state_name == "Suspended"
+        client.resume_flow_run(second)
+        wait_for(lambda client: client.read_flow_run(second).state.is_final())
+    assert client.read_flow_run(second).state_name == "Completed"
+    assert len(chunks(roots[second])) == 30
+    assert [one.read_bytes() for one in kept] == [
+        one.read_bytes() for one in chunks(roots[second])[: len(kept)]
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
+    root = tmp_path / "ops"
+    run = client.create_flow_run_from_deployment(deployment)
+    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__FLOW_RUN_ID=str(run.id))
+    command = [sys.executable, "-m", "prefect.engine"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
+    wait_for_chunks(root, 1, process)
+    own.stop()
+    there = len(chunks(root))
+    wait_for_chunks(root, there + 1, process)  # the work goes on
+    time.sleep(seconds)
+    own.start()
+    assert process.wait(300) == 0, (tmp_path / "log").read_text()
+    assert client.read_flow_run(run.id).state_name == "Completed"
+    states = [one.state_name for one in wait_for(lambda client: tasks_of(client, run.id, CHUNKS))]
+    assert states == ["Completed"] * CHUNKS
+    assert_undisturbed(root, tmp_path / "undisturbed")
+    assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
+
+
+def tasks_of(client, run, count):
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    found = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [run]}))
+    ended = [one for one in found if one.state and one.state.is_final()]
+    return ended if len(ended) == count else None
