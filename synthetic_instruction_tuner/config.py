@@ -146,6 +146,11 @@ class DuplicatesConfig(Settings):
     """Word-set Jaccard similarity from which the worse of two rows is rejected."""
     link_similarity: float = Field(default=0.6, gt=0, le=1)
     """Similarity from which kept rows are linked: a chain of links never spans both splits."""
+    embedding: ModelConfig | None = None
+    """Sentence encoder for near-duplicates in other words among the rows that pass everything else
+    ("sentence-transformers/all-MiniLM-L6-v2"); None: words alone."""
+    embedding_similarity: float = Field(default=0.95, gt=0, le=1)
+    """Cosine similarity of embeddings from which the worse of two rows is rejected."""
 
     @model_validator(mode="after")
     def _links_are_looser(self) -> DuplicatesConfig:

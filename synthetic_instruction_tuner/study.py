@@ -109,6 +109,8 @@ class Study:
     def _filtered(self, decontaminate: bool) -> Artifact:
         settings = self.config.filtering
         config = settings.model_dump(mode="json") | {"decontaminate": decontaminate}
+        encoder = settings.duplicates.embedding
+        config["duplicates"]["embedding"] = reference.content(encoder) if encoder else None
         config |= {"seed": self.config.seed}
         if self.config.generation.source is None:
             config |= self.config.generation.content("draws", "max_draws")

@@ -2,11 +2,12 @@
 
 The funnel, in order; a row counts for the first step that turns it away:
 
-    exact_duplicate -> near_duplicate -> the rules -> contamination -> surplus
+    exact_duplicate -> near_duplicate -> the rules -> contamination -> same_meaning -> surplus
 
 Duplicates are found among all rows, even those that a rule turns away, so that a teacher which
 repeats itself is seen for what it is. A row that passes everything else is never dropped for one
-that does not: it ranks before it.
+that does not: it ranks before it. Rows that ask the same in other words are looked for only where
+an encoder is configured, and only among rows that pass the rest.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import duplicates, splits
 from synthetic_instruction_tuner.filtering.contamination import Item, ItemIndex, Leak
 from synthetic_instruction_tuner.filtering.duplicates import Duplicate
+from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
+from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
 from synthetic_instruction_tuner.filtering.rule import Verdict, Violation, all_rules, judge
 from synthetic_instruction_tuner.records import Example, Rejection, Sample
 
 STAGE = "filtering"
 EXACT, LEAKED, NEAR, SURPLUS = "exact_duplicate", "contamination", "near_duplicate", "surplus"
+SAME_MEANING = "same_meaning"
 SMALLEST = 5
 """Fewer kept rows than this cannot be split into anything to train and validate on."""
 
@@ -52,7 +56,7 @@ class Decision:
 
 def funnel_steps() -> tuple[str, ...]:
     """Return the steps of the funnel in order."""
-    return (EXACT, NEAR, *all_rules(), LEAKED, SURPLUS)
+    return (EXACT, NEAR, *all_rules(), LEAKED, SAME_MEANING, SURPLUS)
 
 
 def decide(
@@ -61,6 +65,8 @@ def decide(
     items: Sequence[Item],
     seed: int,
     advance: Callable[[int], None] = lambda done: None,
+    memory: PairMemory | None = None,
+    embed: Embed | None = None,
 ) -> Decision:
     """Filter rows and split what stays.
 
@@ -71,6 +77,8 @@ def decide(
         items: Benchmark items that no row may contain.
         seed: Seed of the split.
         advance: Called with the number of rows judged so far.
+        memory: Similar pairs that were found before; they save time and change nothing.
+        embed: Embeds texts, to find rows that ask the same in other words.
 
     Returns:
         Every row exactly once, kept or rejected.
@@ -81,7 +89,9 @@ def decide(
     failing = dict(Counter(one.rule for one in rejections.values()))
     scores = [quality(row) for row in rows]
     ranking = sorted(range(len(rows)), key=lambda at: (at in rejections, -scores[at], rows[at].id))
-    clusters = _reject_duplicates(rows, ranking, config.duplicates, rejections)
+    clusters = _reject_duplicates(rows, ranking, config.duplicates, rejections, memory)
+    if embed is not None:
+        _reject_same_meaning(rows, ranking, config.duplicates, rejections, embed)
     survivors = [at for at in range(len(rows)) if at not in rejections]
     for at in survivors[config.target :]:
         rejections[at] = _rejection(rows[at], SURPLUS, Violation(len(survivors), config.target))
@@ -131,16 +141,36 @@ def _reject_duplicates(
     ranking: Sequence[int],
     settings: DuplicatesConfig,
     rejections: dict[int, Rejection],
+    memory: PairMemory | None,
 ) -> Sequence[int]:
     """Reject copies and near-duplicates; return the number of every row's cluster."""
     texts = [_asked(row) for row in rows]
     copies = duplicates.exact_duplicates(texts, ranking)
-    near = duplicates.near_duplicates(texts, ranking, settings.similarity, settings.link_similarity)
+    near = duplicates.near_duplicates(
+        texts, ranking, settings.similarity, settings.link_similarity, memory
+    )
     for at, found in near.duplicates.items():
         rejections[at] = _duplicate(rows, at, NEAR, found, settings.similarity)
     for at, found in copies.items():
         rejections[at] = _duplicate(rows, at, EXACT, found, 1.0)
     return near.clusters
+
+
+def _reject_same_meaning(
+    rows: Sequence[Sample],
+    ranking: Sequence[int],
+    settings: DuplicatesConfig,
+    rejections: dict[int, Rejection],
+    embed: Embed,
+) -> None:
+    """Reject rows whose embedding is close to that of a better row."""
+    left = [at for at in ranking if at not in rejections]
+    least = settings.embedding_similarity
+    pairs = close_pairs(embed([_asked(rows[at]) for at in left]), least)
+    found = duplicates.surviving(range(len(left)), range(len(left)), pairs, least)
+    for place, one in found.items():
+        named = Duplicate(left[one.survivor], one.similarity)
+        rejections[left[place]] = _duplicate(rows, left[place], SAME_MEANING, named, least)
 
 
 def _examples(

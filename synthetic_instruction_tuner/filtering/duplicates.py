@@ -10,12 +10,12 @@ one long template would be left with a single row of it.)
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from synthetic_instruction_tuner.filtering.similarity import Pairs, similar_pairs
-from synthetic_instruction_tuner.filtering.text import comparison_words, plain
+from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
+from synthetic_instruction_tuner.filtering.similarity import Pairs, word_sets
+from synthetic_instruction_tuner.filtering.text import plain
 
 
 class Duplicate(NamedTuple):
@@ -57,7 +57,11 @@ def exact_duplicates(texts: Sequence[str], ranking: Sequence[int]) -> dict[int, 
 
 
 def near_duplicates(
-    texts: Sequence[str], ranking: Sequence[int], similarity: float, link: float
+    texts: Sequence[str],
+    ranking: Sequence[int],
+    similarity: float,
+    link: float,
+    memory: PairMemory | None = None,
 ) -> Grouping:
     """Find near-duplicates and clusters of linked texts by word-set Jaccard similarity.
 
@@ -66,52 +70,93 @@ def near_duplicates(
         ranking: All positions, best row first.
         similarity: Similarity from which the worse row goes.
         link: Similarity from which rows belong to one cluster; at most `similarity`.
+        memory: Pairs that were found before.
     """
-    same = _same_words(texts, ranking)
-    unique = sorted(set(same))
-    pairs = similar_pairs([texts[position] for position in unique], min(link, similarity))
-    neighbours = _neighbours(pairs, unique, similarity)
-    kept: dict[int, Duplicate] = {}
+    import numpy as np
+
+    sets = word_sets(texts)
+    same = _same_words(sets.digests, ranking)
+    unique = np.unique(np.array(same, dtype=np.int64))
+    pairs = (memory or PairMemory()).similar_pairs(sets, min(link, similarity), unique)
+    places = dict(zip(unique.tolist(), range(len(unique)), strict=True))
+    groups = [places[position] for position in same]
+    found = surviving(ranking, groups, pairs, similarity)
+    return Grouping(found, linked(groups, pairs))
+
+
+def surviving(
+    ranking: Sequence[int], groups: Sequence[int], pairs: Pairs, least: float
+) -> dict[int, Duplicate]:
+    """Let rows stay, best first, unless they are like one that stays already.
+
+    Args:
+        ranking: All positions, best row first.
+        groups: For each position, the group of equal rows that it belongs to.
+        pairs: Similar groups.
+        least: Similarity from which the worse row goes.
+
+    Returns:
+        The rows that go, each with its most similar survivor, of equals the best-ranked.
+    """
+    near = _Neighbours(pairs, max(groups, default=-1) + 1, least)
+    kept: dict[int, int] = {}  # by group, in the order of the ranking
+    order: dict[int, int] = {}
     duplicates: dict[int, Duplicate] = {}
-    place = {position: number for number, position in enumerate(ranking)}
-    for position in ranking:
-        near = [one for one in neighbours[same[position]] if one.survivor in kept]
-        if same[position] in kept:
-            near.append(Duplicate(same[position], 1.0))
-        if near:
-            duplicates[position] = max(near, key=lambda one: (one.similarity, -place[one.survivor]))
+    for place, position in enumerate(ranking):
+        group = groups[position]
+        found = [(value, -order[one], kept[one]) for one, value in near.of(group) if one in kept]
+        if group in kept:
+            found.append((1.0, -order[group], kept[group]))
+        if found:
+            value, _, survivor = max(found)
+            duplicates[position] = Duplicate(survivor, value)
         else:
-            kept[position] = Duplicate(position, 1.0)
-    return Grouping(duplicates, _clusters(pairs, unique, same))
+            kept[group], order[group] = position, place
+    return duplicates
 
 
-def _same_words(texts: Sequence[str], ranking: Iterable[int]) -> list[int]:
-    """Return for each text the best-ranked one with the same set of words."""
-    best: dict[frozenset[str], int] = {}
-    found = [0] * len(texts)
-    for position in ranking:
-        found[position] = best.setdefault(frozenset(comparison_words(texts[position])), position)
-    return found
-
-
-def _neighbours(pairs: Pairs, unique: Sequence[int], least: float) -> dict[int, list[Duplicate]]:
-    neighbours: dict[int, list[Duplicate]] = defaultdict(list)
-    for left, right, value in zip(*(column.tolist() for column in pairs), strict=True):
-        if value >= least:
-            one, two = unique[left], unique[right]
-            neighbours[one].append(Duplicate(two, value))
-            neighbours[two].append(Duplicate(one, value))
-    return neighbours
-
-
-def _clusters(pairs: Pairs, unique: Sequence[int], same: Sequence[int]) -> list[int]:
+def linked(groups: Sequence[int], pairs: Pairs) -> list[int]:
     """Number the connected components of the links (union-find, done by scipy)."""
     import numpy as np
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
+    count = max(groups, default=-1) + 1
+    if not count:
+        return []
     ones = np.ones(len(pairs.left), dtype=np.int8)
-    graph = csr_matrix((ones, (pairs.left, pairs.right)), shape=(len(unique), len(unique)))
+    graph = csr_matrix((ones, (pairs.left, pairs.right)), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
-    by_position = dict(zip(unique, labels.tolist(), strict=True))
-    return [by_position[position] for position in same]
+    return [int(labels[group]) for group in groups]
+
+
+def _same_words(digests: Sequence[bytes], ranking: Iterable[int]) -> list[int]:
+    """Return for each text the best-ranked one with the same set of words."""
+    best: dict[bytes, int] = {}
+    found = [0] * len(digests)
+    for position in ranking:
+        found[position] = best.setdefault(digests[position], position)
+    return found
+
+
+class _Neighbours:
+    """The similar groups of every group, one array behind the other."""
+
+    def __init__(self, pairs: Pairs, count: int, least: float) -> None:
+        import numpy as np
+
+        keep = pairs.similarity >= least
+        left, right = pairs.left[keep], pairs.right[keep]
+        groups = np.concatenate((left, right))
+        order = np.argsort(groups, kind="stable")
+        self._others = np.concatenate((right, left))[order]
+        self._values = np.tile(pairs.similarity[keep], 2)[order]
+        self._ends = np.searchsorted(groups[order], np.arange(count + 1)).tolist()
+
+    def of(self, group: int) -> Iterable[tuple[int, float]]:
+        """Return the similar groups of one, with their similarities."""
+        start, stop = self._ends[group], self._ends[group + 1]
+        if start == stop:
+            return ()
+        others, values = self._others[start:stop].tolist(), self._values[start:stop].tolist()
+        return zip(others, values, strict=True)

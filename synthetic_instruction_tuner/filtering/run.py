@@ -13,6 +13,8 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import dataset, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
+from synthetic_instruction_tuner.filtering.embeddings import embedder
+from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.generation.store import REJECTED, read_samples
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
@@ -21,6 +23,8 @@ from synthetic_instruction_tuner.study import Study
 logger = logging.getLogger(__name__)
 
 TEXTS = "texts.jsonl"
+CACHE = ".cache"
+"""Folder of what only saves time; it may be deleted at any moment."""
 RESERVE = 1.1
 """Draws beyond what the yield so far calls for, so that one more round is seldom needed."""
 
@@ -103,9 +107,15 @@ def _warn_if_provisional(study: Study, artifact: Artifact) -> None:
 def decide_for(study: Study, samples: list[Sample], progress: Progress) -> Decision:
     """Decide over a study's samples with its settings and benchmark items."""
     config, total = study.config, len(samples)
-    items = read_items(study)
+    encoder = config.filtering.duplicates.embedding
     return decide(
-        samples, config.filtering, items, config.seed, lambda done: progress.update(done, total)
+        samples,
+        config.filtering,
+        read_items(study),
+        config.seed,
+        advance=lambda done: progress.update(done, total),
+        memory=PairMemory(study.root / CACHE),
+        embed=embedder(encoder) if encoder else None,
     )
 
 

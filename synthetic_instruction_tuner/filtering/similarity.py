@@ -13,6 +13,8 @@ Xiao et al. (PPJoin, WWW 2008), done as products of sparse matrices. Nothing is 
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints: TypeAlias = NDArray[np.int64]
+    Flags: TypeAlias = NDArray[np.bool_]
 
 BLOCK_PRODUCTS = 8_000_000
 """Multiplications a block: bounds the memory of a block to about 200 MB."""
@@ -44,9 +47,37 @@ class Pairs(NamedTuple):
     similarity: NDArray[np.float64]
 
 
+class WordSets(NamedTuple):
+    """The word sets of some texts, as numbers.
+
+    Attributes:
+        words: Word numbers of all texts, one text behind the other.
+        ends: Where each text ends in `words`.
+        vocabulary: How many words there are.
+        digests: 16 bytes that name the set of words of each text, in any program.
+    """
+
+    words: array[int]
+    ends: array[int]
+    vocabulary: int
+    digests: list[bytes]
+
+
 def jaccard(left: set[str], right: set[str]) -> float:
     """Return the share of words that two sets have in common; 1.0 for two empty sets."""
     return len(left & right) / len(left | right) if left or right else 1.0
+
+
+def word_sets(texts: Iterable[str]) -> WordSets:
+    """Reduce texts to their sets of words."""
+    numbers: dict[str, int] = {}
+    words, ends, digests = array("i"), array("q"), []
+    for text in texts:
+        found = sorted(comparison_words(text))
+        words.extend(numbers.setdefault(word, len(numbers)) for word in found)
+        ends.append(len(words))
+        digests.append(hashlib.blake2b(" ".join(found).encode(), digest_size=16).digest())
+    return WordSets(words, ends, len(numbers), digests)
 
 
 def similar_pairs(texts: Iterable[str], threshold: float) -> Pairs:
@@ -61,57 +92,80 @@ def similar_pairs(texts: Iterable[str], threshold: float) -> Pairs:
     """
     import numpy as np
 
-    matrix = _ordered_sets(texts)
+    sets = word_sets(texts)
+    everything = np.arange(len(sets.ends))
+    return join(sets, threshold, everything, np.ones(len(everything), dtype=bool))
+
+
+def join(sets: WordSets, threshold: float, chosen: Ints, fresh: Flags) -> Pairs:
+    """Find the similar pairs among chosen texts of which at least one is fresh.
+
+    Args:
+        sets: The word sets.
+        threshold: Least similarity.
+        chosen: Positions of the texts that take part; pairs name places in this list.
+        fresh: For each chosen text, whether its pairs are wanted; pairs of two others are left out.
+    """
+    import numpy as np
+
+    matrix = _ordered_matrix(sets)[chosen]
     by_size = np.argsort(np.diff(matrix.indptr), kind="stable")
-    matrix = matrix[by_size]
-    found = list(_joined(matrix, threshold))
+    found = list(_joined(matrix[by_size], threshold, fresh[by_size]))
     if not found:
         empty = np.empty(0, dtype=np.int64)
         return Pairs(empty, empty.copy(), np.empty(0))
     first, second, similarity = (np.concatenate(part) for part in zip(*found, strict=True))
     first, second = by_size[first], by_size[second]
-    left, right = np.minimum(first, second), np.maximum(first, second)
+    return in_order(np.minimum(first, second), np.maximum(first, second), similarity)
+
+
+def in_order(left: Ints, right: Ints, similarity: Any) -> Pairs:
+    """Sort pairs by (left, right)."""
+    import numpy as np
+
     order = np.lexsort((right, left))
     return Pairs(left[order], right[order], similarity[order])
 
 
-def _ordered_sets(texts: Iterable[str]) -> Any:
+def _ordered_matrix(sets: WordSets) -> Any:
     """Return texts x words as a sparse 0/1 matrix, words numbered from rare to frequent."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    numbers: dict[str, int] = {}
-    words, ends = [], [0]
-    for text in texts:
-        row = [numbers.setdefault(word, len(numbers)) for word in comparison_words(text)]
-        words.append(np.array(row, dtype=np.int32))
-        ends.append(ends[-1] + len(row))
-    flat = np.concatenate(words) if words else np.empty(0, dtype=np.int32)
-    frequency = np.bincount(flat, minlength=len(numbers))
-    rank = np.empty(len(numbers), dtype=np.int32)
-    rank[np.argsort(frequency, kind="stable")] = np.arange(len(numbers), dtype=np.int32)
-    shape = (len(words), max(len(numbers), 1))
-    ones = np.ones(len(flat), dtype=np.int32)
-    matrix = csr_matrix((ones, rank[flat], np.array(ends, dtype=np.int64)), shape=shape)
+    flat = np.array(sets.words, dtype=np.int32)
+    frequency = np.bincount(flat, minlength=sets.vocabulary)
+    rank = np.empty(sets.vocabulary, dtype=np.int32)
+    rank[np.argsort(frequency, kind="stable")] = np.arange(sets.vocabulary, dtype=np.int32)
+    ends = np.concatenate(([0], np.array(sets.ends, dtype=np.int64)))
+    shape = (len(sets.ends), max(sets.vocabulary, 1))
+    matrix = csr_matrix((np.ones(len(flat), dtype=np.int32), rank[flat], ends), shape=shape)
     matrix.sort_indices()
     return matrix
 
 
-def _joined(matrix: Any, threshold: float) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield the similar pairs of rows of a matrix whose rows are sorted by size, block by block."""
+def _joined(matrix: Any, threshold: float, fresh: Flags) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the similar pairs of rows of a matrix whose rows are sorted by size, block by block.
+
+    A pair of fresh rows is found from the later one, a pair with an old row from the fresh one.
+    """
     import numpy as np
 
     sizes = np.diff(matrix.indptr)
     least = np.ceil(threshold * sizes - SLACK).astype(np.int64)
     prefixes = _prefixes(matrix, np.where(sizes > 0, sizes - least + 1, 0))
-    for start, stop in _blocks(prefixes):
-        low = np.searchsorted(sizes, max(least[start], 1))
-        counts = (prefixes[start:stop] @ prefixes[low:stop].T).tocoo()
-        first, second = counts.row + start, counts.col + low
-        total = sizes[first] + sizes[second]
-        shared = np.ceil(threshold / (1 + threshold) * total - SLACK)
-        keep = (second < first) & (counts.data >= shared - least[first] + 1)
-        keep &= sizes[second] >= least[first]
+    rows, all_fresh = np.flatnonzero(fresh), bool(fresh.all())
+    for start, stop in _blocks(prefixes, rows):
+        block = rows[start:stop]
+        low = int(np.searchsorted(sizes, max(least[block[0]], 1)))
+        end = sizes[block[-1]]  # a larger set than this one needs more words than it has
+        high = block[-1] + 1 if all_fresh else int(np.searchsorted(least, end, side="right"))
+        counts = (prefixes[block] @ prefixes[low:high].T).tocoo()
+        first, second = block[counts.row], counts.col + low
+        shared = np.ceil(threshold / (1 + threshold) * (sizes[first] + sizes[second]) - SLACK)
+        larger = np.maximum(first, second)
+        keep = (second < first) | ~fresh[second]
+        keep &= counts.data >= shared - least[larger] + 1
+        keep &= sizes[np.minimum(first, second)] >= least[larger]
         yield from _verified(matrix, sizes, first[keep], second[keep], threshold)
 
 
@@ -126,14 +180,15 @@ def _prefixes(matrix: Any, lengths: Ints) -> Any:
     return csr_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)
 
 
-def _blocks(prefixes: Any) -> Iterator[tuple[int, int]]:
-    """Cut the rows so that no block takes more products than `BLOCK_PRODUCTS` (or is one row)."""
+def _blocks(prefixes: Any, rows: Ints) -> Iterator[tuple[int, int]]:
+    """Cut rows so that no block takes more products than `BLOCK_PRODUCTS` (or is one row)."""
     import numpy as np
 
     frequency = np.bincount(prefixes.indices, minlength=prefixes.shape[1])
-    ends = np.concatenate(([0], np.cumsum(frequency[prefixes.indices])))[prefixes.indptr]
+    sums = np.concatenate(([0], np.cumsum(frequency[prefixes.indices])))
+    ends = np.concatenate(([0], np.cumsum(np.diff(sums[prefixes.indptr])[rows])))
     start = 0
-    while start < prefixes.shape[0]:
+    while start < len(rows):
         stop = int(np.searchsorted(ends, ends[start] + BLOCK_PRODUCTS, side="right")) - 1
         stop = max(stop, start + 1)
         yield start, stop

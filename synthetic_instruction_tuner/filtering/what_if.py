@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from synthetic_instruction_tuner.config import FilteringConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.filtering.decision import Decision, decide
+from synthetic_instruction_tuner.filtering.embeddings import embedder
 from synthetic_instruction_tuner.filtering.rule import all_rules
 from synthetic_instruction_tuner.filtering.run import read_items
 from synthetic_instruction_tuner.generation.store import read_samples
@@ -65,7 +66,9 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
     for done, (name, config) in enumerate(variants, start=1):
         endless = config.model_copy(update={"target": len(samples) or 1})
         items = known if config.decontaminate else []
-        decision = decide(samples, endless, items, study.config.seed)
+        encoder = config.duplicates.embedding
+        embed = embedder(encoder) if encoder else None
+        decision = decide(samples, endless, items, study.config.seed, embed=embed)
         passing = {one.id for one in decision.kept}
         before = passing if done == 1 else before
         table.append(_variant(name, decision, passing, before))

@@ -53,6 +53,19 @@ def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
     return _load(AutoModelForSequenceClassification, model, device, HEADS), tokenizer
 
 
+def load_encoder(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
+    """Load a model without a head, for its hidden states, in evaluation mode with its tokenizer.
+
+    Raises:
+        MissingModelError: If it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoModel
+
+    tokenizer = load_tokenizer(model)
+    tokenizer.padding_side = "right"  # encoders count positions from the left
+    return _load(AutoModel, model, device), tokenizer
+
+
 def load_tokenizer(model: ModelConfig) -> Any:
     """Load a tokenizer; it pads on the left, with the end token if it has no padding token.
 
