@@ -1,121 +1,57 @@
 """Our scores are lm-evaluation-harness' own scores, for the base and every kind of adapter."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
-import lm_eval
 import pytest
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from support import evaluation_bench as bench
+from support import plain_lm_eval as plain
 
-from synthetic_instruction_tuner.evaluation import harness, run, students
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.evaluation import run, students
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import benchmark_key
 
-STOCK = Path(lm_eval.__file__).parent / "tasks"
-SUBJECTS = ("base", "sft", "prompt_tuning")
+ARMS = (*bench.ARMS, {"name": "dpo", "method": "dpo", "start_from": "sft"})
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     root = tmp_path_factory.mktemp("scores")
-    made = bench.make_study(
-        root / "ws", bench.make_student(root / "m"), bench.write_data(root / "d")
-    )
+    student, data = bench.make_student(root / "m"), bench.write_data(root / "d")
+    made = bench.make_study(root / "ws", student, data, ARMS)
     run.prepare_items(made, Silent())
     return made
 
 
-def overlay(name: str, stock: str, files: dict[str, Path]) -> str:
-    """A task for plain lm-eval: the stock definition, its data set replaced by files."""
-    splits = {"training_split": None, "validation_split": None, "test_split": None}
-    splits |= {f"{'validation' if s == 'validation' else 'test'}_split": s for s in list(files)[:1]}
-    if "dev" in files:
-        splits["fewshot_split"] = "dev"
-    content = {
-        "include": str(STOCK / stock),
-        "task": name,
-        "tag": None,
-        "dataset_path": "json",
-        "dataset_name": None,
-        "dataset_kwargs": {"data_files": {split: str(path) for split, path in files.items()}},
-        **splits,
-    }
-    return json.dumps(content)
-
-
 @pytest.fixture(scope="module")
 def plain_tasks(study: Study) -> TaskManager:
-    """Plain lm-eval's task index with five tasks on the same files."""
-    data = Path(study.config.evaluation.data_dir or "")
-    folder = study.root.parent / "tasks"
-    folder.mkdir()
-    definitions = {
-        "t_hellaswag": (
-            "hellaswag/hellaswag.yaml",
-            {"validation": data / "hellaswag/validation.jsonl"},
-        ),
-        "t_arc": ("arc/arc_easy.yaml", {"test": data / "arc_easy/test.jsonl"}),
-        "t_mc1": (
-            "truthfulqa/truthfulqa_mc1.yaml",
-            {"validation": data / "truthfulqa/validation.jsonl"},
-        ),
-        "t_mc2": (
-            "truthfulqa/truthfulqa_mc2.yaml",
-            {"validation": data / "truthfulqa/validation.jsonl"},
-        ),
-    }
-    for subject in ("anatomy", "astronomy"):
-        files = {split: data / f"mmlu/{subject}/{split}.jsonl" for split in ("test", "dev")}
-        definitions[f"t_{subject}"] = (f"mmlu/default/mmlu_{subject}.yaml", files)
-    for name, (stock, files) in definitions.items():
-        (folder / f"{name}.yaml").write_text(overlay(name, stock, files))
-    (folder / "group.yaml").write_text(
-        json.dumps(
-            {
-                "group": "t_mmlu",
-                "task": ["t_anatomy", "t_astronomy"],
-                "aggregate_metric_list": [{"metric": "acc", "weight_by_size": True}],
-            }
-        )
-    )
-    return TaskManager(include_path=str(folder), include_defaults=False)
+    return plain.index(Path(study.config.evaluation.data_dir or ""), study.root.parent / "tasks")
 
 
-PLAIN = {
-    "mmlu-0shot": ("t_mmlu", 0),
-    "mmlu-5shot": ("t_mmlu", 5),
-    "hellaswag": ("t_hellaswag", None),
-    "arc_easy": ("t_arc", None),
-    "truthfulqa_mc1": ("t_mc1", None),
-    "truthfulqa_mc2": ("t_mc2", None),
-}
-
-
-@pytest.mark.parametrize("name", SUBJECTS)
+@pytest.mark.parametrize("name", ["base", "sft", "prompt_tuning", "dpo"])
 def test_scores_equal_plain_lm_eval(study: Study, plain_tasks: TaskManager, name: str) -> None:
-    subject = study.subject(name)
-    ours = {}
-    for one in study.config.evaluation.benchmarks:
-        found = run.evaluate(study, subject, one, Silent())
-        ours[benchmark_key(one)] = json.loads(found.path("result.json").read_text())
-    with students.under_test(study, subject) as student, harness.compiled_templates():
-        lm = HFLM(
-            pretrained=student.wrapped, tokenizer=student.tokenizer, batch_size=4,
-            max_length=2048 - study.virtual_tokens, backend="causal",
-        )  # fmt: skip
-        for key, (task, shots) in PLAIN.items():
-            plain = lm_eval.simple_evaluate(
-                model=lm, tasks=[task], task_manager=plain_tasks, num_fewshot=shots,
-                bootstrap_iters=0, log_samples=False,
-            )  # fmt: skip
-            expected = plain.get("groups", {}).get(task) or plain["results"][task]
-            for metric, value in ours[key]["scores"].items():
-                assert value == pytest.approx(expected[f"{metric},none"], abs=1e-6), (key, metric)
+    ours = plain.assert_equal_scores(study, name, plain_tasks)
+    assert set(ours) == set(plain.PLAIN)
     assert all(one["measurements"]["agreement"]["used"] == "fast" for one in ours.values())
+
+
+@pytest.mark.slow
+def test_scores_of_every_arm_of_the_embedded_study_equal_plain_lm_eval(tmp_path: Path) -> None:
+    root = tmp_path / "ws"
+    command = ("-m", "tuner.main", "run", "sandbox", "--until", "training", "--workspace", root)
+    subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True)
+    study = Study(presets.load("sandbox"), root)
+    rows = study.store.require(study.items).folder / "rows"
+    tasks = plain.index(rows, tmp_path / "tasks")
+    for subject in study.subjects:
+        ours = plain.assert_equal_scores(study, subject.name, tasks)
+        assert set(ours) == set(plain.PLAIN)
 
 
 def test_one_base_serves_all_models_and_all_terms_are_equal(study: Study) -> None:
