@@ -75,8 +75,11 @@ class Divergence:
             self._swap()
 
     def _swap(self) -> None:
+        """Exchange the values in place: FSDP does not see a parameter's data replaced."""
         for name, parameter in self._parameters.items():
-            parameter.data, self._start[name] = self._start[name], parameter.data
+            held = parameter.detach().clone()
+            parameter.copy_(self._start[name])
+            self._start[name] = held
 
 
 def _predictions(model: Any, ids: Any, count: int) -> Any:

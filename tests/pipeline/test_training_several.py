@@ -1,0 +1,185 @@
+"""One arm in two processes (gloo on the CPU): the same training as in one, and as hard to lose."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+from support import training_models
+
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.training import launch
+from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.run import make_job
+
+ARM = {
+    "name": "arm",
+    "method": "lora",
+    "batch_size": 4,
+    "epochs": 2,
+    "dropout": 0.0,
+    "learning_rate": 1e-2,
+}
+ROWS = 21  # 18 to train on: the last batch of an epoch has two, the other process gets none
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from peft import get_peft_model  # noqa: F401  imported here once, for all forked children
+    from trl import DPOTrainer, SFTTrainer  # noqa: F401
+
+    return training_models.save_student(tmp_path_factory.mktemp("student"))
+
+
+def job_of(student: Path, root: Path, processes: int, strategy: str = "ddp", **arm: object) -> Job:
+    study = training_models.study(
+        root, student, [ARM | arm], ROWS, processes=processes, strategy=strategy,
+        checkpoint_steps=2, micro_batch_size=1,
+    )  # fmt: skip
+    return make_job(study, study.subject("arm"))
+
+
+def train_together(job: Job, kill: tuple[int, int] | None = None) -> list[int | None]:
+    """Train in as many forked processes as the job asks for; `kill` names a rank and a step."""
+    context = multiprocessing.get_context("fork")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ranks = [
+        context.Process(target=_train, args=(job, rank, port, kill))
+        for rank in range(job.training.processes)
+    ]
+    for one in ranks:
+        one.start()
+    for one in ranks:
+        one.join(120)
+    return [one.exitcode for one in ranks]
+
+
+def _train(job: Job, rank: int, port: int, kill: tuple[int, int] | None) -> None:
+    from accelerate.state import AcceleratorState, PartialState
+
+    from synthetic_instruction_tuner.training.loop import Loop
+    from synthetic_instruction_tuner.training.session import train
+
+    PartialState._reset_state()  # what an earlier test of this process left
+    AcceleratorState._reset_state()
+    if job.training.processes > 1:
+        os.environ |= {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(job.training.processes),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+    update = Loop._update
+
+    def updated(self: Loop) -> None:
+        if (rank, self.state.step) == kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        update(self)
+
+    Loop._update = updated  # type: ignore[method-assign]
+    train(job, lambda event, **fields: None, lambda: False)
+
+
+def result(job: Job) -> dict:
+    run: dict = json.loads((job.folder / "run.json").read_text())
+    return run
+
+
+def weights(job: Job) -> bytes:
+    return (job.folder / "final" / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def alone(student: Path, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The arm in one process."""
+    job = job_of(student, tmp_path_factory.mktemp("alone"), 1)
+    assert train_together(job) == [0]
+    return result(job)
+
+
+def require_alike(found: dict, expected: dict) -> None:
+    for kind, figure in (("curve", "loss"), ("curve", "token_accuracy"), ("evaluations", "loss")):
+        values = [[point[figure] for point in run[kind]] for run in (found, expected)]
+        assert values[0] == pytest.approx(values[1], rel=1e-5, abs=1e-6), (kind, figure)
+    for figure in ("trained_parameters", "total_parameters", "shipped_parameters", "steps"):
+        assert found[figure] == expected[figure]
+    assert found["conditions"]["tokens"] == expected["conditions"]["tokens"]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_does(
+    student: Path, tmp_path: Path, alone: dict, strategy: str
+) -> None:
+    job = job_of(student, tmp_path, 2, strategy)
+    assert train_together(job) == [0, 0]
+    found = result(job)
+    require_alike(found, alone)
+    assert found["conditions"]["processes"] == 2
+    assert found["conditions"]["strategy"] == strategy
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_preferences_agree_too(student: Path, tmp_path: Path, strategy: str) -> None:
+    """The reference pass is shared, and the divergence from the start sees the whole weights."""
+    runs = []
+    for processes in (1, 2):
+        job = job_of(student, tmp_path / str(processes), processes, strategy, method="dpo")
+        assert train_together(job) == [0] * processes
+        runs.append(result(job))
+    for figure in ("loss", "margin", "chosen_drift", "kl"):
+        values = [[point[figure] for point in run["evaluations"]] for run in runs]
+        assert values[0] == pytest.approx(values[1], rel=1e-3, abs=1e-6), figure
+    assert runs[0]["evaluations"][-1]["kl"] > 0
+
+
+def test_a_killed_process_ends_the_others_and_all_go_on_bit_by_bit(
+    student: Path, tmp_path: Path, alone: dict
+) -> None:
+    whole = job_of(student, tmp_path / "whole", 2)
+    assert train_together(whole) == [0, 0]
+    job = job_of(student, tmp_path / "killed", 2)
+    ended = train_together(job, kill=(1, 5))
+    assert ended[1] == -signal.SIGKILL
+    assert ended[0] not in (0, None)
+    fewer = job.model_copy(update={"folder": tmp_path / "fewer"})
+    (tmp_path / "fewer").mkdir()
+    shutil.copytree(job.work, fewer.work)
+    assert train_together(job) == [0, 0]
+    assert result(job)["resumed"] == 1
+    assert result(job)["curve"] == result(whole)["curve"]
+    assert weights(job) == weights(whole)
+    training = fewer.training.model_copy(update={"processes": 1})
+    fewer = fewer.model_copy(update={"training": training})
+    assert train_together(fewer) == [0]
+    assert result(fewer)["resumed"] == 1
+    require_alike(result(fewer), alone)
+
+
+def test_accelerate_launch_starts_them_and_ends_them_together(
+    student: Path, tmp_path: Path
+) -> None:
+    job = job_of(student, tmp_path, 2)
+    seen = []
+    with pytest.raises(StageError, match="arm 'arm'"):
+        for event in launch.run(job):
+            seen.append(event["event"])
+            if event["event"] == "step" and event["step"] == 3:
+                ranks = children(launcher := children(os.getpid())[-1])
+                assert len(ranks) == 2
+                os.kill(ranks[1], signal.SIGKILL)
+    assert not Path(f"/proc/{launcher}").exists()
+    assert not [one for one in ranks if Path(f"/proc/{one}").exists()]
+    assert list(job.checkpoints.glob("step-*"))
+    assert seen.count("phase") == 2, "the main process alone speaks"
+
+
+def children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(one) for one in text.split()]
