@@ -5,16 +5,21 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling, Late, Suspended
+from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
 from support.prefect_server import OwnServer, wait_for
 from typer.testing import CliRunner
 
 from flows.generation import generation
+from flows.study import study
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.generation.run import draw_chunk
@@ -138,6 +143,52 @@ def test_a_run_that_no_worker_takes_says_so_and_stays(own, client, deployment):
     client.delete_flow_run(run.id)
 
 
+@pytest.fixture
+def received():
+    """Messages that a receiver on this machine gets."""
+    messages = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            messages.append(json.loads(body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        Thread(target=receiver.serve_forever, daemon=True).start()
+        messages.append(f"http://127.0.0.1:{receiver.server_port}")
+        yield messages
+        receiver.shutdown()
+
+
+def test_a_notification_block_hears_of_ended_runs(own, client, received):
+    shape = {"subject": "{{subject}}", "body": "{{body}}"}
+    webhook = CustomWebhookNotificationBlock(name="lab", url=received.pop(), json_data=shape)
+    webhook.save("lab", overwrite=True)
+    found = server.find_notifier(client, "custom-webhook/lab")
+    for _ in range(2):  # deploying again makes no second automation
+        server.make_automation(client, server.notification_automation(found))
+    for name, ended in (
+        ("well", Completed(message="llama is done up to report")),
+        ("ill", Failed(message="StageError: too few rows")),
+    ):
+        run = client.create_flow_run(study, name=name, parameters={"config": {"name": name}})
+        client.set_flow_run_state(run.id, Running(), force=True)
+        client.set_flow_run_state(run.id, ended, force=True)
+    wait_for(lambda _: len(received) >= 2)
+    assert {one["subject"] for one in received} == {"well: Completed", "ill: Failed"}
+    bodies = "\n".join(one["body"] for one in received)
+    assert "study well is Completed: llama is done up to report" in bodies
+    assert "study ill is Failed: StageError: too few rows" in bodies
+    assert f"{own.ui}/" in bodies
+    with pytest.raises(ConfigurationError, match="no such block; write it as type/name"):
+        server.find_notifier(client, "custom-webhook/nobody")
+
+
 def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
     own, client, deployment, tmp_path
 ):
@@ -178,22 +229,56 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
 def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
     root = tmp_path / "ops"
     run = client.create_flow_run_from_deployment(deployment)
-    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__FLOW_RUN_ID=str(run.id))
-    command = [sys.executable, "-m", "prefect.engine"]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
-    wait_for_chunks(root, 1, process)
-    own.stop()
-    there = len(chunks(root))
-    wait_for_chunks(root, there + 1, process)  # the work goes on
-    time.sleep(seconds)
-    own.start()
-    assert process.wait(300) == 0, (tmp_path / "log").read_text()
+    with engine(own, run.id, tmp_path) as process:
+        wait_for_chunks(root, 1, process)
+        own.stop()
+        there = len(chunks(root))
+        wait_for_chunks(root, there + 1, process)  # the work goes on
+        time.sleep(seconds)
+        own.start()
+        assert process.wait(300) == 0, (tmp_path / "engine.log").read_text()
     assert client.read_flow_run(run.id).state_name == "Completed"
     states = [one.state_name for one in wait_for(lambda client: tasks_of(client, run.id, CHUNKS))]
     assert states == ["Completed"] * CHUNKS
     assert_undisturbed(root, tmp_path / "undisturbed")
     assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
+
+
+@pytest.mark.slow  # two minutes: heartbeats come every 30 s at most, the GPU's lease has 90 s
+def test_a_dead_machine_is_noticed_and_its_gpu_given_back_also_after_a_restart(
+    own, client, deployment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(server, "SILENCE", timedelta(seconds=45))
+    server.make_automation(client, server.dead_run_automation())
+    root = tmp_path / "ops"
+    dead = client.create_flow_run_from_deployment(deployment)
+    with engine(own, dead.id, tmp_path) as process:
+        wait_for_chunks(root, 1, process)
+        process.kill()
+    assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 1
+    own.stop()
+    own.start()
+    wait_for(lambda client: client.read_flow_run(dead.id).state_name == "Crashed", 300)
+    assert "No sign of life" in client.read_flow_run(dead.id).state.message
+    wait_for(lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0)
+    run = client.create_flow_run_from_deployment(deployment)
+    with engine(own, run.id, tmp_path) as process:
+        assert process.wait(300) == 0
+    assert_undisturbed(root, tmp_path / "undisturbed")
+
+
+@contextmanager
+def engine(own, run, folder):
+    """A run in a process of its own, without a worker that would notice its end."""
+    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__FLOW_RUN_ID=str(run))
+    command = [sys.executable, "-m", "prefect.engine"]
+    with (folder / "engine.log").open("a") as log:
+        process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def tasks_of(client, run, count):
