@@ -6,6 +6,7 @@ from prefect import flow
 
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.evaluation.run import one_base
 from tasks.pieces import all_results
 from tasks.spread import make, make_here
 from tasks.step import working
@@ -24,7 +25,7 @@ def evaluation(
         workspace: Folder of the study; ./workspace/<name> if not given.
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
-    with working(config, workspace, credentials) as study:
+    with working(config, workspace, credentials) as study, one_base():
         anywhere, alone = all_results(study)
         make(study, anywhere)
         make_here(study, alone)

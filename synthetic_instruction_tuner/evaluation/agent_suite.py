@@ -16,7 +16,6 @@ from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.files import digest, write_json
 from synthetic_instruction_tuner.records import ItemScore
 
-
 DATABASE = "dbbench/standard.jsonl"
 """Where a data folder has database tasks in AgentBench's format, and the items artifact too."""
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import SamplingConfig
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.evaluation.students import Student
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines.protocol import Request
 from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
 

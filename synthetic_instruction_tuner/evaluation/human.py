@@ -162,7 +162,7 @@ def read_key(path: Path) -> dict[str, Sides]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {name: Sides(**row) for name, row in rows.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no key of an export: {error}") from error
 
 

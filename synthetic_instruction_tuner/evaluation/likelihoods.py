@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.evaluation import agreement, harness
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.evaluation.scoring import Answer, Batch, Request, Scorer, plan
 from synthetic_instruction_tuner.evaluation.trial import Trial
+from synthetic_instruction_tuner.journal import Journal
 
 
 class Group(NamedTuple):

@@ -52,6 +52,11 @@ class _Cache:
     prepared: dict[str, Prepared] = {}  # noqa: RUF012
 
 
+def forget() -> None:
+    """Forget the questions of the study asked last."""
+    _Cache.items, _Cache.prepared = "", {}
+
+
 def run(trial: Trial) -> Outcome:
     """Score one model on an lm-eval benchmark."""
     prepared = _prepare(trial)

@@ -7,13 +7,14 @@ import importlib
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError, UnreachableError
-from synthetic_instruction_tuner.evaluation import students
+from synthetic_instruction_tuner.evaluation import lm_eval_tasks, students
 from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.items import write_items
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
@@ -65,6 +66,16 @@ def prepare_items(study: Study, progress: Progress) -> Manifest:
     total = sum(facts["items"].values())
     progress.update(total, total, "items")
     return study.store.commit(study.items, facts, time.perf_counter() - started)
+
+
+@contextmanager
+def one_base() -> Iterator[None]:
+    """Keep base and questions in memory between the evaluations of a block, and no longer."""
+    try:
+        yield
+    finally:
+        students.release()
+        lm_eval_tasks.forget()
 
 
 def evaluate(

@@ -7,6 +7,7 @@ a real study, minutes to load.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,7 +98,14 @@ def loads() -> int:
 def release() -> None:
     """Forget the base, so that its memory can be used for something else."""
     with _Loaded.lock:
+        held = _Loaded.student is not None
         _Loaded.student, _Loaded.key = None, ""
+    if held:
+        import torch
+
+        gc.collect()  # models hold cycles; without it their memory waits for the next collection
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 class Weights(NamedTuple):

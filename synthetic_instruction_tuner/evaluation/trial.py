@@ -8,9 +8,9 @@ from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig, EvaluationConfig
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.evaluation.students import Student
 from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import ItemScore
 from synthetic_instruction_tuner.study import Study

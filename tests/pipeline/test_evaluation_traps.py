@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import weakref
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,15 @@ def test_no_lora_is_active_under_a_soft_prompt(study: Study) -> None:
         pass
     with students.under_test(study, study.subject("prompt_tuning")) as student:
         assert logits(student.wrapped, "one two", tokenizer).equal(expected)
+
+
+def test_base_and_questions_are_forgotten_after_the_evaluation(study: Study) -> None:
+    with run.one_base():
+        run.evaluate(study, study.subject("base"), MMLU, Silent())
+        loaded = weakref.ref(students._Loaded.student.model)
+        assert lm_eval_tasks._Cache.prepared
+    assert loaded() is None
+    assert not lm_eval_tasks._Cache.prepared
 
 
 def test_dropout_is_off_after_every_switch(study: Study) -> None:
