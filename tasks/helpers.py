@@ -151,9 +151,10 @@ class Helpers:
 
     def dismiss(self) -> None:
         """Cancel the runs that no worker has taken; the others end with their piece."""
-        with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
-            for one in self._read():
-                if one.state_type in (StateType.SCHEDULED, StateType.PENDING):
+        waiting = (StateType.SCHEDULED, StateType.PENDING)
+        with suppress(httpx.HTTPError):
+            for one in [run for run in self._read() if run.state_type in waiting]:
+                with get_client(sync_client=True) as client:
                     client.set_flow_run_state(one.id, Cancelled(message="No help needed any more"))
 
     def _start(self, left: Sequence[Piece]) -> None:
