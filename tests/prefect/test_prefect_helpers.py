@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import StateType
 
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.claims import SECONDS
+from synthetic_instruction_tuner.config import SessionConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError, WorkspaceError
 from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.session import Session
@@ -142,10 +143,7 @@ def test_a_leader_works_on_while_the_server_is_away(study, wanted, made, monkeyp
 
 
 def test_what_helpers_draw_counts_for_the_session_of_their_leader(study, wanted, made, runs):
-    config = CONFIG.model_copy(
-        update={"session": CONFIG.session.model_copy(update={"samples": 40})}
-    )
-    step._sessions[study.root] = Session(config.session)
+    step._sessions[study.root] = Session(SessionConfig(samples=40))
     helpers.lead(study, wanted)
     assert made == [(0, 19), (20, 39)]
 
@@ -208,9 +206,8 @@ def test_the_runner_of_the_study_says_where_its_pieces_are_made(
     assert went == [expected]
 
 
-def test_where_no_helper_can_be_started_the_study_does_not_begin(
-    prefect_server, study, monkeypatch
-):
+@pytest.mark.usefixtures("prefect_server")
+def test_where_no_helper_can_be_started_the_study_does_not_begin(study, monkeypatch):
     monkeypatch.setattr(helpers, "DEPLOYMENT", "helper/nosuch")
     with pytest.raises(ConfigurationError, match="run `tuner deploy`"):
         spread.require_runner(study)
@@ -228,8 +225,8 @@ def test_ray_is_asked_for_by_name(tmp_path, monkeypatch):
 def test_a_piece_in_the_hands_of_a_dead_process_is_made_by_the_next(study, wanted, made):
     child = os.fork()
     if child == 0:
-        helpers.try_claim(study.root, wanted[0].claim)
-        os._exit(0)
+        held = helpers.try_claim(study.root, wanted[0].claim)
+        os._exit(held is None)
     os.waitpid(child, 0)
     assert claim_file(study.root, wanted[0].claim).exists()
     with lease(study.root) as leader:
