@@ -10,7 +10,7 @@ from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import SessionConfig, StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.generation.forecast import forecast
+from synthetic_instruction_tuner.generation.cost import forecast
 from synthetic_instruction_tuner.generation.run import missing_spans
 from tasks.scheduling import pause_own_schedule, skip_overdue
 from tasks.step import budget_used_up, working

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest, find_damage, read_manifest
+from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.stages import STAGES, Stage
 from synthetic_instruction_tuner.study import Study
@@ -118,7 +119,7 @@ def _generation_status(study: Study) -> StageStatus:
         state=state,
         done=drawn,
         total=wanted,
-        detail=f"{drawn} samples in {len(spans)} chunks",
+        detail=cost.forecast(study) if drawn else "",
         last_activity=_newest([study.root / study.draws.folder]),
         rerun=rerun,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
 from synthetic_instruction_tuner.study import Study
@@ -104,16 +105,7 @@ def _generation(study: Study) -> dict[str, Any]:
     chunks = chunk_manifests(study)
     if not chunks:
         return {"status": "not measured"}
-    seconds = sum(one.seconds for one in chunks)
-    tokens = [one.facts.get("tokens") for one in chunks]
-    known = sum(one for one in tokens if one is not None) if None not in tokens else None
-    return {
-        "status": "measured",
-        "chunks": len(chunks),
-        "seconds": seconds,
-        "tokens": known,
-        "tokens_per_second": known / seconds if known and seconds else None,
-    }
+    return {"status": "measured", "chunks": len(chunks)} | cost.describe(study)
 
 
 def describe_preference(study: Study) -> dict[str, Any]:

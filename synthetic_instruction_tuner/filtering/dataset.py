@@ -12,6 +12,7 @@ from synthetic_instruction_tuner import formats
 from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.filtering.decision import Decision
 from synthetic_instruction_tuner.filtering.splits import TRAIN, VALIDATION
+from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
@@ -96,14 +97,23 @@ def teacher_name(study: Study) -> str | None:
 
 def _origin(study: Study) -> dict[str, Any]:
     teacher = teacher_name(study)
-    revision = {"generator revision": study.config.generation.teacher.revision} if teacher else {}
     return {
         "study": study.config.name,
         "generator": teacher or "unknown (imported rows)",
-        **revision,
+        **(_drawn_with(study) if teacher else {}),
         "seed": study.config.seed,
         "identity of the draws": study.draws.identity,
     }
+
+
+def _drawn_with(study: Study) -> dict[str, Any]:
+    """Return what the draws depend on beside the settings: commit and chat template."""
+    facts = [one.facts for one in chunk_manifests(study)]
+    commits = {str(one["revision"]) for one in facts if one.get("revision")}
+    templates = {str(one["template"]) for one in facts if one.get("template")}
+    named = {"generator revision": study.config.generation.teacher.revision}
+    named |= {"generator commit": " ".join(sorted(commits))} if commits else {}
+    return named | ({"template hash": " ".join(sorted(templates))} if templates else {})
 
 
 def _filtered_card(study: Study, decision: Decision, facts: Mapping[str, Any]) -> formats.Card:

@@ -11,6 +11,8 @@ from typing import Any
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import GenerationConfig, SamplingConfig
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering.rule import judge
+from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.identity import Draw, planned_draws
 from synthetic_instruction_tuner.generation.store import (
     SAMPLES,
@@ -78,8 +80,19 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         "template": template.fingerprint,
         "revision": engine.revision,
         "prefix": template.prefix_text(settings.domains[0].system_prompt),
+        "rules": cost.rules_digest(study),
+        "turned_away": _turned_away(study, samples),
     }
-    return study.store.commit(artifact, facts, seconds)
+    manifest = study.store.commit(artifact, facts, seconds)
+    turns = 2 * settings.turns * len(samples)
+    progress.update(turns, turns, cost.forecast(study))
+    return manifest
+
+
+def _turned_away(study: Study, samples: Sequence[Sample]) -> dict[str, int]:
+    """Count the samples that each filter rule turns away: the live yield of generation."""
+    verdicts = (judge(sample, study.config.filtering.rules) for sample in samples)
+    return dict(sorted(Counter(one.rule for one in verdicts if one).items()))
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -84,6 +84,12 @@ def chunk_manifests(study: Study) -> list[Manifest]:
         if manifest is not None and manifest.identity == study.chunk(*span).identity:
             found.append(manifest)
     return found
+
+
+def indices_of(chunks: Iterable[Manifest]) -> set[int]:
+    """Return the indices of the samples that some chunks hold."""
+    spans = [_SPAN.fullmatch(one.folder.name) for one in chunks]
+    return {index for one in spans if one for index in range(int(one[1]), int(one[2]) + 1)}
 
 
 def reusable_samples(study: Study) -> dict[str, Sample]:

@@ -25,6 +25,12 @@ def data(results: Results) -> Table:
         ("Generation speed, tokens/s", "dataset/generation/tokens_per_second", "count"),
         ("Generation time", "dataset/generation/seconds", "seconds"),
     ]
+    if results.get("dataset/generation/compute_units") is not None:
+        entries += [
+            ("Generation, GPU-hours", "dataset/generation/gpu_hours", "ratio"),
+            ("Generation, compute units", "dataset/generation/compute_units", "decimal"),
+            ("Generation, USD", "dataset/generation/money", "ratio"),
+        ]
     return _figures("data", entries)
 
 
