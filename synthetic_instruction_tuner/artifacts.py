@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import claims
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import StageError, WorkspaceError
 from synthetic_instruction_tuner.files import (
     digest,
     list_files,
@@ -112,8 +112,15 @@ class ArtifactStore:
         self.root = root
 
     def folder(self, artifact: Artifact) -> Path:
-        """Return where the committed artifact lies."""
-        return self.root / artifact.folder
+        """Return where the committed artifact lies.
+
+        Raises:
+            WorkspaceError: If a name in the settings would lead out of the workspace.
+        """
+        path = self.root / artifact.folder
+        if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.root)):
+            raise WorkspaceError(f"{artifact.name!r} would lie outside of workspace {self.root}")
+        return path
 
     def staging(self, artifact: Artifact) -> Path:
         """Return the artifact's folder of unfinished work, made if need be.
@@ -282,7 +289,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         )
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, AttributeError, NotADirectoryError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, NotADirectoryError):
         return None
 
 

@@ -187,7 +187,7 @@ def read(path: Path) -> Claim:
         content = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(content, dict):
             return content
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         pass
     try:
         written = path.stat().st_mtime

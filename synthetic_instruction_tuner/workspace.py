@@ -87,7 +87,7 @@ def read_study_file(root: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"{path} cannot be read ({error}); move it away to go on") from error
     if not isinstance(content, dict) or "name" not in content:
         raise WorkspaceError(f"{path} does not name a study; move it away to go on")

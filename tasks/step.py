@@ -136,7 +136,7 @@ def working(
     if credentials is not None:
         credentials.log_in()
     study = open_study(config, _root(config, workspace))
-    with lease(study.root):
+    with disk.named(study.root), lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
         if outermost:

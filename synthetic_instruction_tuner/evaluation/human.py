@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from itertools import combinations
@@ -178,19 +178,27 @@ def read_votes(paths: Iterable[Path], key: Mapping[str, Sides]) -> list[Vote]:
     """
     votes: dict[tuple[str, str], Vote] = {}
     for path in paths:
+        for where, row in _rows(path):
+            vote = _vote(row, key, where)
+            if vote is None:
+                continue
+            known = votes.setdefault((vote.rater, vote.pair), vote)
+            if known != vote:
+                raise ConfigurationError(f"{where}: {vote.rater} voted otherwise before")
+    return list(votes.values())
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+    """Read the rows of a table with votes, and say where each one stands."""
+    try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             if not {"pair", "vote", "rater"} <= set(rows.fieldnames or ()):
                 raise ConfigurationError(f"{path} lacks the columns pair, vote, rater")
             for row in rows:
-                vote = _vote(row, key, f"{path}:{rows.line_num}")
-                if vote is None:
-                    continue
-                known = votes.setdefault((vote.rater, vote.pair), vote)
-                if known != vote:
-                    where = f"{path}:{rows.line_num}"
-                    raise ConfigurationError(f"{where}: {vote.rater} voted otherwise before")
-    return list(votes.values())
+                yield f"{path}:{rows.line_num}", row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path} is no CSV of votes: {error}") from error
 
 
 def _vote(row: Mapping[str, str | None], key: Mapping[str, Sides], where: str) -> Vote | None:

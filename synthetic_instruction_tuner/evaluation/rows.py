@@ -154,13 +154,13 @@ def _raw_rows(path: Path) -> Iterator[Row]:
 
         yield from pyarrow.parquet.read_table(path).to_pylist()
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                yield json.loads(line)
-            except ValueError as error:
+                yield json.loads(line.decode())
+            except (ValueError, RecursionError) as error:
                 raise ConfigurationError(f"{path}: line {number} is not JSON: {error}") from error
 
 

@@ -39,7 +39,7 @@ def read_rows(source: Path) -> Iterator[Any]:
 def _json(path: Path) -> Iterator[Any]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"generation.source={str(path)!r} is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise ConfigurationError(
@@ -54,7 +54,7 @@ def _lines(path: Path) -> Iterator[Any]:
             continue
         try:
             yield json.loads(line.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             yield Unreadable(line.decode("utf-8", errors="replace")[:500], str(error))
 
 
@@ -74,8 +74,7 @@ def _parquet(path: Path) -> Iterator[Any]:
 
 def _folder(path: Path) -> Iterator[Any]:
     if (path / "dataset_dict.json").is_file():
-        splits = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
-        for split in splits:
+        for split in _splits(path / "dataset_dict.json"):
             yield from _saved_dataset(path / split)
         return
     if (path / "state.json").is_file():
@@ -88,6 +87,19 @@ def _folder(path: Path) -> Iterator[Any]:
         raise ConfigurationError(f"generation.source={str(path)!r} holds no rows: allowed {KINDS}")
     for file in files:
         yield from read_rows(file)
+
+
+def _splits(path: Path) -> list[str]:
+    """Read the names of the splits: folders beside the file, nowhere else."""
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path} does not name the splits: {error!r}") from error
+    if not isinstance(splits, list) or not all(
+        isinstance(one, str) and Path(one).name == one for one in splits
+    ):
+        raise ConfigurationError(f"{path} names splits={splits}; allowed: folders beside it")
+    return splits
 
 
 def _saved_dataset(path: Path) -> Iterator[Any]:

@@ -72,7 +72,7 @@ def _read(study: str) -> dict[str, Any]:
         )
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
     if not isinstance(values, dict):
         raise ConfigurationError(
@@ -88,7 +88,7 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
         raise ConfigurationError(f"--set {assignment!r}: write it as section.field=value")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"--set {assignment!r}: {text!r} is not YAML: {error}") from error
     target: Any = values
     *parents, last = key.strip().split(".")

@@ -123,8 +123,10 @@ def find_damage(path: Path) -> str | None:
     """Compare a checkpoint with its manifest; return what is wrong first, or None."""
     try:
         manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"its manifest cannot be read ({error})"
+    if not isinstance(manifest, dict) or not manifest:
+        return "its manifest names no files"
     for name, expected in manifest.items():
         file = path / name
         if not file.is_file():

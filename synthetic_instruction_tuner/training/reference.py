@@ -67,6 +67,6 @@ def read(folder: Path, name: str) -> Reference | None:
         if manifest[path.name] != sha256_of(path):
             return None
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
     return {row: (float(pair[0]), float(pair[1])) for row, pair in values.items()}

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.stages import STAGES
 from synthetic_instruction_tuner.status import outstanding, read_status
 from synthetic_instruction_tuner.study import Study
@@ -29,15 +30,16 @@ def run(
     """Run a study, or go on with it; whatever is done and whole is not done again."""
     started = time.monotonic()
     wanted = chosen(study, workspace, assignments)
-    opened = open_study(wanted.config, wanted.root)
-    todo = outstanding(opened, until.value)
-    if not todo:
-        console.print("Nothing to do: everything is there and whole.")
-    else:
-        with lease(opened.root), showing_progress():
-            console.print(_run_flow(opened, until.value))
-    left = outstanding(opened, until.value) if todo else []
-    _finish(opened, len(todo) - len(left), time.monotonic() - started, as_json)
+    with disk.named(wanted.root):
+        opened = open_study(wanted.config, wanted.root)
+        todo = outstanding(opened, until.value)
+        if not todo:
+            console.print("Nothing to do: everything is there and whole.")
+        else:
+            with lease(opened.root), showing_progress():
+                console.print(_run_flow(opened, until.value))
+        left = outstanding(opened, until.value) if todo else []
+        _finish(opened, len(todo) - len(left), time.monotonic() - started, as_json)
 
 
 def _run_flow(opened: Study, until: str) -> str:

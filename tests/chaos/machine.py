@@ -1,0 +1,465 @@
+"""Machines that never saw the study: each attempt has its own process, Prefect home and server.
+
+Importing everything takes many seconds, so this process imports it once and every process of every
+attempt (run, training, Prefect server) is forked from it. It must stay free of threads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from types import SimpleNamespace
+
+from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
+
+from synthetic_instruction_tuner.stages import STAGES
+
+PREPARED = 2
+"""Servers that are started ahead."""
+STEPS = "steps.jsonl"
+CHANCE = {
+    "items": 0.6,
+    "generation": 0.4,
+    "filtering": 0.75,
+    "preference": 0.4,
+    "training": 0.8,
+    "evaluation": 0.45,
+    "report": 0.7,
+}
+"""How likely an attempt ends in a step that it comes to, so that every stage has its share."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to an attempt, and when.
+
+    Attributes:
+        action: "die", "full" or "broken" (see `faults`), or "none".
+        rng: Decides in which step, and at which of its file operations.
+        usual: File operations of each step when nothing happens.
+    """
+
+    action: str = "none"
+    rng: random.Random = field(default_factory=random.Random)
+    usual: dict[str, int] = field(default_factory=dict)
+
+    def at_start(self) -> int:
+        """Return the operation before the first step at which it happens; 0 if not there."""
+        happens = self.action != "none" and self.rng.random() < 0.04
+        return self.rng.randint(1, 20) if happens else 0
+
+    def at_step(self, stage: str, name: str) -> int:
+        """Return the operation of this step at which it happens; 0 if not in this step."""
+        if self.action == "none" or self.rng.random() >= CHANCE[stage]:
+            return 0
+        return self.rng.randint(1, 1 + self.usual.get(name, 20))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended.
+
+    Attributes:
+        status: Exit status; -9 if it was killed.
+        stage: Stage that it was in.
+        operation: File operation at which it was hit, or "time".
+        operations: File operations of the attempt.
+        seconds: Working time by stage.
+        output: What it printed.
+        home: Where it noted what was flushed to the disk, and its steps.
+    """
+
+    status: int
+    stage: str
+    operation: str
+    operations: int
+    seconds: dict[str, float]
+    output: str
+    home: Path
+
+    def usual(self) -> dict[str, int]:
+        """Return the file operations of each step."""
+        return dict(json.loads(line) for line in (self.home / STEPS).read_text().splitlines())
+
+
+@dataclass
+class Server:
+    """A Prefect server with an empty database."""
+
+    process: int
+    url: str
+    home: Path
+
+
+@dataclass
+class Machines:
+    """Starts attempts one after the other.
+
+    Args:
+        folder: For homes, logs and databases.
+    """
+
+    folder: Path
+    board: Board = field(default_factory=Board)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._count = 0
+        self._servers: list[Server] = []
+        self._calls: dict[int, socket.socket] = {}
+        self._gone: dict[int, int] = {}
+        self._pattern = self._migrated()
+        preload()
+        self._door = socket.socket(socket.AF_UNIX)
+        self._door.bind(str(self.folder / "door"))
+        self._door.listen()
+        for _ in range(PREPARED):
+            self._prepare()
+
+    def _migrated(self) -> Path:
+        """Make an empty, migrated Prefect database to copy: what a new machine has after start."""
+        home = self.folder / "home"
+        command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
+        environment = os.environ | {"PREFECT_HOME": str(home)}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        return home
+
+    def _prepare(self) -> None:
+        self._count += 1
+        home = self.folder / f"machine-{self._count}"
+        shutil.copytree(self._pattern, home)
+        place = socket.socket()
+        place.bind(("127.0.0.1", 0))
+        place.listen()
+        url = f"http://127.0.0.1:{place.getsockname()[1]}/api"
+        process = self._fork(lambda: serve(home, place), home / "server.log")
+        place.close()
+        self._servers.append(Server(process, url, home))
+
+    def _fork(self, work: Callable[[], int], log: Path) -> int:
+        process = os.fork()
+        if process:
+            return process
+        try:
+            os.setsid()
+            output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            status = work()
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            status = 70
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status or 0)
+
+    def attempt(
+        self, arguments: list[str], workspace: Path, plan: Plan, seconds: float | None = None
+    ) -> Ending:
+        """Run `tuner` on a machine of its own.
+
+        Args:
+            arguments: Its command line.
+            workspace: The folder whose file operations count.
+            plan: What happens to it.
+            seconds: Kill it after this time.
+        """
+        server = self._servers.pop(0)
+        self._prepare()
+        wait_for(server.url)
+        self.board.clear()
+        self.board.put(AT, plan.at_start())
+        hooks = Hooks(self.board, workspace, plan.action, server.home)
+        log = server.home / "run.log"
+        run = self._fork(lambda: self._run(arguments, server, hooks, plan), log)
+        status, operation = self._attend(run, seconds, hooks)
+        self._sweep(server)
+        os.close(hooks._log)
+        return Ending(
+            status,
+            (*STAGES, "start")[self.board.get(STAGE) - 1],
+            operation,
+            self.board.get(COUNT),
+            {name: self.board.seconds(place) for place, name in enumerate(STAGES, 1)},
+            log.read_text(errors="replace"),
+            server.home,
+        )
+
+    def _run(self, arguments: list[str], server: Server, hooks: Hooks, plan: Plan) -> int:
+        self.board.put(RUN, os.getpid())
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _watch[:] = [Watch(self.board, plan, server.home / STEPS)]
+        return run_tuner(arguments, server, hooks, str(self.folder / "door"))
+
+    def _attend(self, run: int, seconds: float | None, hooks: Hooks) -> tuple[int, str]:
+        """Serve the run's wishes for training processes until it ends."""
+        deadline = time.monotonic() + (seconds or 600)
+        operation = ""
+        while run not in self._gone:
+            self._reap()
+            if select.select([self._door], [], [], 0.02)[0]:
+                self._start_worker(hooks)
+            if time.monotonic() > deadline and run not in self._gone:
+                operation = "time" if seconds else "hung"
+                for process in (run, self.board.get(WORKER)):
+                    if process:
+                        os.kill(process, signal.SIGKILL)
+                deadline = float("inf")
+        self.board.end()
+        return self._gone.pop(run), operation or self.board.name()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                process, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not process:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if process == self.board.get(WORKER):
+                self.board.put(WORKER, 0)
+            if process in self._calls:
+                call = self._calls.pop(process)
+                with suppress(OSError):
+                    call.sendall(f"{code}\n".encode())
+                call.close()
+            else:
+                self._gone[process] = code
+
+    def _start_worker(self, hooks: Hooks) -> None:
+        call, _ = self._door.accept()
+        text, streams, _, _ = socket.recv_fds(call, 1 << 16, 3)
+        wish = json.loads(text)
+        process = os.fork()
+        if not process:
+            os.setsid()
+            for target, stream in enumerate(streams):
+                os.dup2(stream, target)
+            for stream in streams:
+                os.close(stream)
+            os.environ.update(wish["environment"])
+            hooks.install()
+            from synthetic_instruction_tuner.training import worker
+
+            status = worker.main(wish["command"][-1])
+            os._exit(status)
+        self.board.put(WORKER, process)
+        for stream in streams:
+            os.close(stream)
+        self._calls[process] = call
+        call.sendall(f"{process}\n".encode())
+
+    def _sweep(self, server: Server) -> None:
+        """Kill what is left of the machine."""
+        for process in (server.process, *self._calls):
+            with suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+        while server.process not in self._gone or self._calls:
+            self._reap()
+            time.sleep(0.005)
+        self._gone.clear()
+
+    def close(self) -> None:
+        """End the servers that are prepared."""
+        for server in self._servers:
+            os.killpg(server.process, signal.SIGKILL)
+            os.waitpid(server.process, 0)
+        self._door.close()
+
+
+class Training:
+    """What `launch.run` takes for a `subprocess.Popen`: a training process forked elsewhere."""
+
+    door = ""
+
+    def __init__(self, command, stdin, stdout, stderr, env, start_new_session) -> None:
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        self.stdin, self.stdout = os.fdopen(ours_in, "wb"), os.fdopen(ours_out, "rb")
+        self.returncode: int | None = None
+        self._call = socket.socket(socket.AF_UNIX)
+        self._call.connect(self.door)
+        wish = json.dumps({"command": command, "environment": dict(env)}).encode()
+        socket.send_fds(self._call, [wish], [theirs_in, theirs_out, stderr.fileno()])
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._answers = self._call.makefile("r")
+        self.pid = int(self._answers.readline())
+
+    def poll(self) -> int | None:
+        """Return the exit status if it has ended."""
+        if self.returncode is None and select.select([self._call], [], [], 0)[0]:
+            self.returncode = int(self._answers.readline())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end."""
+        if self.returncode is None:
+            if not select.select([self._call], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("training", timeout or 0)
+            self.returncode = int(self._answers.readline())
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+
+def preload() -> None:
+    """Import, once, what every process needs; the steps learn to report to the board."""
+    import lm_eval.evaluator
+    import matplotlib.pyplot
+    import peft
+    import plotly.graph_objects
+    import prefect
+    import prefect.server.api.server
+    import torch
+    import transformers
+    import trl
+    import uvicorn
+
+    import tasks.step
+
+    tasks.step.task = watched_task(tasks.step.task)  # type: ignore[assignment]
+    import flows.study
+    import tuner.main
+
+    _ = (
+        lm_eval,
+        matplotlib,
+        peft,
+        plotly,
+        prefect,
+        torch,
+        transformers,
+        trl,
+        uvicorn,
+        flows,
+        tuner,
+    )
+    torch.set_num_threads(1)
+
+
+def serve(home: Path, place: socket.socket) -> int:
+    """Be a Prefect server on a database that only this machine knows."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    with settings(home):
+        config = uvicorn.Config(create_app(), log_level="error")
+        uvicorn.Server(config).run(sockets=[place])
+    return 0
+
+
+def settings(home: Path, url: str | None = None):
+    """Set Prefect as a fresh process with this home would be."""
+    from prefect.settings import (
+        PREFECT_API_DATABASE_CONNECTION_URL,
+        PREFECT_API_URL,
+        PREFECT_HOME,
+        temporary_settings,
+    )
+
+    os.environ["PREFECT_HOME"] = str(home)
+    os.environ["HF_HOME"] = str(home / "hub")
+    changed = {
+        PREFECT_HOME: home,
+        PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{home}/prefect.db",
+    }
+    return temporary_settings(changed | ({PREFECT_API_URL: url} if url else {}))
+
+
+def wait_for(url: str) -> None:
+    """Wait until a server answers."""
+    for _ in range(1200):
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"no Prefect server answers at {url}")
+
+
+def run_tuner(arguments: list[str], server: Server, hooks: Hooks, door: str) -> int:
+    """Be `tuner` on this machine."""
+    from synthetic_instruction_tuner.reporting import pdf
+    from synthetic_instruction_tuner.training import launch
+    from tuner.main import main
+
+    Training.door = door
+    launch.subprocess = SimpleNamespace(  # type: ignore[assignment]
+        Popen=Training, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired
+    )
+    pdf.BROWSERS = ()  # a browser takes longer than all the rest of the report
+    hooks.install()
+    sys.argv = ["tuner", *arguments]
+    with settings(server.home, server.url):
+        try:
+            main()
+        except SystemExit as leaving:
+            return int(leaving.code or 0)
+    return 0
+
+
+class Watch:
+    """Notes stage, time and file operations of every step, and lets things happen in it.
+
+    Args:
+        board: Shared numbers.
+        plan: What happens.
+        log: Where steps are noted.
+    """
+
+    def __init__(self, board: Board, plan: Plan, log: Path) -> None:
+        self._board, self._plan, self._log = board, plan, log
+
+    @contextmanager
+    def step(self, stage: str, name: str) -> Iterator[None]:
+        """Stand around a step."""
+        board = self._board
+        board.begin(1 + STAGES.index(stage))
+        before = board.get(COUNT)
+        if not board.get(AT) and (later := self._plan.at_step(stage, name)):
+            board.put(AT, before + later)
+        try:
+            yield
+        finally:
+            board.end()
+            with self._log.open("a") as file:
+                file.write(json.dumps([name, board.get(COUNT) - before]) + "\n")
+
+
+_watch: list[Watch] = []
+
+
+def watched_task(make: Callable[..., object]) -> Callable[..., object]:
+    """Make tasks that tell the watch of this process when they really run; retries do not wait."""
+
+    def task(function: Callable[..., object], **options: object) -> object:
+        stage = function.__module__.rpartition(".")[2]
+
+        @wraps(function)
+        def told(config: object, workspace: str, identity: str, *arguments: object) -> object:
+            with _watch[0].step(stage, identity):
+                return function(config, workspace, identity, *arguments)
+
+        return make(told, **(options | {"retry_delay_seconds": 0}))
+
+    return task

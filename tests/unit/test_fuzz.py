@@ -1,0 +1,233 @@
+"""Whatever is read from outside, or from a disk that rots, ends in a value or in a TunerError.
+
+`CHAOS_EXAMPLES=20000 pytest tests/unit/test_fuzz.py` searches longer; `make chaos` does so.
+"""
+
+import json
+import os
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from synthetic_instruction_tuner import claims, presets
+from synthetic_instruction_tuner.artifacts import find_damage, read_manifest
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.evaluation import rows as benchmark_rows
+from synthetic_instruction_tuner.evaluation.agents import parsing
+from synthetic_instruction_tuner.evaluation.agents.database import query
+from synthetic_instruction_tuner.evaluation.agents.tool import ToolError
+from synthetic_instruction_tuner.evaluation.human import Sides, read_key, read_votes
+from synthetic_instruction_tuner.evaluation.instructions import constraints
+from synthetic_instruction_tuner.evaluation.instructions.scoring import obeys
+from synthetic_instruction_tuner.generation.importing import _import_row
+from synthetic_instruction_tuner.generation.sources import read_rows
+from synthetic_instruction_tuner.journal import Journal
+from synthetic_instruction_tuner.models import families
+from synthetic_instruction_tuner.models.templates import pin_date
+from synthetic_instruction_tuner.records import Rejection, Sample, read_lines, to_json
+from synthetic_instruction_tuner.training import checkpoint, reference
+from synthetic_instruction_tuner.workspace import read_study_file
+
+EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "25"))
+fuzzed = settings(
+    max_examples=EXAMPLES,
+    derandomize="CHAOS_EXAMPLES" not in os.environ,
+    database=None,
+    deadline=2000,
+    suppress_health_check=list(HealthCheck),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+DEEP = '{"a":' * 100_000
+TOOLS = [{"name": "move", "parameters": {"type": "object", "properties": {"to": {}}}}]
+
+
+def shaped(*names):
+    """JSON objects with fields that the reader knows, holding anything."""
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
+
+
+def content(*names):
+    """Bytes of a file: noise, JSON, JSON of the right shape, and nesting without an end."""
+    known = shaped(*names).map(lambda value: json.dumps(value).encode())
+    return st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()) | known
+
+
+@fuzzed
+@given(st.sampled_from([".json", ".jsonl"]), content("instruction", "output", "messages"))
+def test_own_rows(tmp_path_factory, suffix, written):
+    path = tmp_path_factory.mktemp("own") / f"rows{suffix}"
+    path.write_bytes(written)
+    try:
+        rows = list(read_rows(path))
+    except TunerError:
+        return
+    for row in rows:
+        result = _import_row("id", 0, row)
+        assert isinstance(result, Sample | Rejection)
+        to_json(result).encode()
+
+
+@fuzzed
+@given(shaped("instruction", "output", "input", "system", "messages", "conversations", "domain"))
+def test_one_own_row(row):
+    to_json(_import_row("id", 0, row)).encode()
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_nesting_without_an_end(tmp_path, suffix):
+    path = tmp_path / f"rows{suffix}"
+    path.write_text(DEEP)
+    with suppress(TunerError):
+        assert [isinstance(_import_row("id", 0, one), Rejection) for one in read_rows(path)]
+
+
+@fuzzed
+@given(st.text(max_size=80))
+def test_assignments(text):
+    for assignment in (text, f"training.arms.0.{text}", f"seed={text}", f"title={text}"):
+        with suppress(TunerError):
+            assert isinstance(presets.load("sandbox-smoke", [assignment]), StudyConfig)
+
+
+@fuzzed
+@given(st.text(max_size=80) | shaped("name", "training", "evaluation", "seed").map(json.dumps))
+def test_study_files(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
+    with suppress(TunerError):
+        assert isinstance(presets.load(str(path)), StudyConfig)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &a [*a]", "[" * 5000, "a: !!python/object/apply:os.getcwd []"]
+)
+def test_hostile_yaml(tmp_path, text):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(TunerError):
+        presets.load(str(path))
+
+
+CALL = st.sampled_from(
+    ['{"tool": "move"', '"arguments": {', "}", "]", "<tool_call>", "```json", "1."]
+)
+REPLIES = st.text(max_size=200) | st.lists(CALL | st.text(max_size=5), max_size=40).map("".join)
+
+
+@fuzzed
+@given(REPLIES)
+def test_replies_of_agents(text):
+    parsing.read_calls(text, TOOLS)
+    parsing.read_plan(text, TOOLS)
+    parsing.read_answer(text)
+    parsing.read_steps(text)
+    parsing.read_object(text)
+
+
+@pytest.mark.parametrize(
+    "piece", ["{", "[", '{"a":', "<tool_call>", "Step 1:", "answer ", "\\", "*"]
+)
+def test_long_replies_take_no_longer(piece):
+    test_replies_of_agents.hypothesis.inner_test(piece * 20_000)
+
+
+@fuzzed
+@given(st.text(max_size=200))
+def test_queries_of_agents(text):
+    tables = {"t": {"columns": ["a"], "types": ["INT"], "rows": [[1]]}}
+    for one in (text, f"SELECT {text}", f"UPDATE t SET a = {text}"):
+        with suppress(ToolError):
+            query(tables, one)
+
+
+@fuzzed
+@given(st.text(max_size=300), st.randoms(use_true_random=False))
+def test_constraints(text, rng):
+    for name, one in constraints.CONSTRAINTS.items():
+        drawn = {"request": text[:9]} if name == "repeats_request" else one.draw(rng)
+        obeys({"name": name, "settings": drawn}, text)
+
+
+@fuzzed
+@given(st.text(max_size=200), st.none() | st.text(max_size=8))
+def test_chat_templates(template, name):
+    pin_date(template)
+    with suppress(TunerError):
+        families.find_family(name, template)
+
+
+@fuzzed
+@given(content("schema", "stage", "name", "identity", "facts", "files", "seconds", "created"))
+def test_manifests(tmp_path_factory, written):
+    folder = tmp_path_factory.mktemp("artifact")
+    (folder / "manifest.json").write_bytes(written)
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        find_damage(manifest)
+    assert checkpoint.find_damage(folder)
+
+
+@fuzzed
+@given(JSON, st.dictionaries(st.text(max_size=9), JSON, max_size=3))
+def test_manifests_of_the_right_shape(tmp_path_factory, facts, files):
+    folder = tmp_path_factory.mktemp("artifact")
+    whole = {"schema": 1, "stage": "s", "name": "n", "identity": "i", "created": "c", "seconds": 1}
+    (folder / "manifest.json").write_text(json.dumps(whole | {"facts": facts, "files": files}))
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        find_damage(manifest)
+
+
+@fuzzed
+@given(content("fingerprint"), st.integers(0, 200), st.integers(0, 7))
+def test_journals(tmp_path_factory, noise, place, bit):
+    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    written = Journal(path, "x")
+    for number in range(3):
+        written.put(f"batch {number}", [number, "\u2028\x85"], 0.5)
+    content = bytearray(path.read_bytes() + noise)
+    content[place % len(content)] ^= 1 << bit
+    path.write_bytes(content)
+    read = Journal(path, "x")
+    for number in range(3):
+        assert read.get(f"batch {number}") in (None, [number, "\u2028\x85"])
+    assert Journal(path, "x").read() == read.read()
+
+
+@fuzzed
+@given(content("token", "pid", "host", "machine", "until", "since", "started"))
+def test_claims(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("claim") / "x.json"
+    path.write_bytes(written)
+    holder = claims.take(path, "mine")
+    if holder is not None:
+        claims.describe(holder)
+        claims.is_dead(holder)
+
+
+@fuzzed
+@given(content("name", "config", "id", "index", "pair", "left", "right"))
+def test_other_files(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("files") / "study.json"
+    path.write_bytes(written)
+    key = {"1": Sides("item", "a", "b")}
+    for read in (
+        lambda: read_study_file(path.parent),
+        lambda: list(read_lines(path, Sample)),
+        lambda: benchmark_rows.read_rows(path, "mmlu"),
+        lambda: read_key(path),
+        lambda: read_votes([path], key),
+    ):
+        with suppress(TunerError):
+            read()
+    (path.parent / "study.manifest").write_bytes(written)
+    assert reference.read(path.parent, "study") is None
