@@ -288,7 +288,7 @@ class TrainingConfig(Settings):
 class BenchmarkConfig(Settings):
     """One benchmark and how much of it."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
     """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
     "instructions", "retention", "agent", "dbbench", "speed", or any other lm-eval task."""
     num_fewshot: int | None = Field(default=None, ge=0)

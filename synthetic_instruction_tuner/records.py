@@ -163,11 +163,11 @@ def read_lines(path: Path, kind: type[Record]) -> Iterator[Record]:
     Raises:
         StageError: If a line is not a record of this kind; names file and line.
     """
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
-                yield from_json(line, kind)
-            except (ValueError, TypeError) as error:
+                yield from_json(line.decode(), kind)
+            except (ValueError, RecursionError, TypeError) as error:
                 raise StageError(f"{path}:{number} is not a {kind.__name__}: {error}") from error
 
 
