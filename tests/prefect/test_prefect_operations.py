@@ -15,7 +15,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
-from support.prefect_server import OwnServer, wait_for
+from support.prefect_server import KEY, OwnServer, wait_for
 from typer.testing import CliRunner
 
 from flows.generation import generation
@@ -45,7 +45,7 @@ def own(tmp_path_factory):
     (folder / "bin").mkdir()
     (folder / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
     (folder / "bin" / "nvidia-smi").chmod(0o755)
-    made = OwnServer(folder / "home")
+    made = OwnServer(folder / "home", KEY)
     path = os.environ["PATH"]
     os.environ["PATH"] = f"{folder / 'bin'}:{path}"
     try:

@@ -30,8 +30,8 @@ def free_port():
 class OwnServer:
     """Keeps its address and database when it is stopped and started again."""
 
-    def __init__(self, home):
-        self.home = home
+    def __init__(self, home, key=None):
+        self.home, self.key = home, key
         self.port = free_port()
         self.ui = f"http://127.0.0.1:{self.port}"
         self.api = f"{self.ui}/api"
@@ -39,15 +39,16 @@ class OwnServer:
 
     def environment(self, **more):
         """What a shell would have exported, for server, workers and the command line."""
+        names = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
+        keys = dict.fromkeys(names, self.key) if self.key else {}
         return os.environ | {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": self.api,
-            "PREFECT_API_AUTH_STRING": KEY,
-            "PREFECT_SERVER_API_AUTH_STRING": KEY,
             "PREFECT_SERVER_UI_API_URL": self.api,
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
             "PREFECT_LOGGING_LEVEL": "INFO",
             "OMP_NUM_THREADS": "1",
+            **keys,
             **more,
         }
 
@@ -73,8 +74,9 @@ class OwnServer:
         end(self.process)
 
     @contextmanager
-    def settings(self, key=KEY):
-        """What a process that talks to this server is told; another key is a wrong one."""
+    def settings(self, *keys):
+        """What a process that talks to this server is told, perhaps with a wrong key."""
+        key = keys[0] if keys else self.key
         told = {PREFECT_API_URL: self.api, PREFECT_UI_URL: self.ui, PREFECT_API_AUTH_STRING: key}
         with temporary_settings(told):
             yield
