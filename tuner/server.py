@@ -84,6 +84,18 @@ def make_gpu_limit(client: SyncPrefectClient) -> None:
         client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=LIMIT, limit=1))
 
 
+def slots_in_memory(client: SyncPrefectClient) -> bool:
+    """Whether a restart of this server would lose track of who holds the GPU's slot.
+
+    Then a slot that is held at that moment is never given back. Prefect Cloud does not say.
+    """
+    try:
+        settings = client.request("GET", "/admin/settings").json()
+    except httpx.HTTPStatusError:
+        return False
+    return str(settings["server"]["concurrency"]["lease_storage"]).endswith(".memory")
+
+
 def dead_run_automation() -> AutomationCore:
     """Turn runs that fell silent into Crashed: what a Colab VM leaves behind when it goes."""
     heartbeat = "prefect.flow-run.heartbeat"

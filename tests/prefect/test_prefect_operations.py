@@ -10,6 +10,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import httpx
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
@@ -141,6 +142,13 @@ def test_a_run_that_no_worker_takes_says_so_and_stays(own, client, deployment):
         CliRunner().invoke(app, ["status", "--remote", "--study", "other"]).output
     )
     client.delete_flow_run(run.id)
+
+
+def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
+    assert not server.slots_in_memory(client)  # this one keeps leases in files
+    told = {"server": {"concurrency": {"lease_storage": "prefect.lease_storage.memory"}}}
+    monkeypatch.setattr(client, "request", lambda *_: httpx.Response(200, json=told))
+    assert server.slots_in_memory(client)
 
 
 @pytest.fixture

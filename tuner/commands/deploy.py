@@ -14,6 +14,10 @@ from tuner import deployment_file
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+SLOTS = """\
+Note: if this server restarts while a run holds the GPU's slot, the slot stays taken. Start it with
+PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=prefect.server.concurrency.lease_storage.filesystem"""
+
 
 def deploy(
     studies: Annotated[
@@ -52,6 +56,8 @@ def deploy(
         server.register_deployments(names, file)
         after = server.read_schedules(client, names)
         server.settle_schedules(client, before, after, wanted)
+        if server.slots_in_memory(client):
+            typer.echo(SLOTS)
     typer.echo(f"{len(names)} deployments of work pool {deployment_file.POOL!r} are ready.")
     typer.echo("Schedules that are new are paused: switch them on in the UI.")
     typer.echo("Start a worker: bash deployments/worker.sh")
