@@ -45,6 +45,15 @@ def current(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> M
     return manifest
 
 
+def renewed(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> Manifest | None:
+    """Return the artifact if it is current; else set it aside, so that it can be made again."""
+    manifest = current(study, artifact, made_from)
+    if manifest is None and study.store.find(artifact) is not None:
+        folder = study.store.folder(artifact)
+        study.store.set_aside(folder, "it was made from other results than are there now")
+    return manifest
+
+
 def describe_study(study: Study) -> dict[str, Any]:
     """Return what identifies the study and its models."""
     config = study.config
@@ -57,7 +66,7 @@ def describe_study(study: Study) -> dict[str, Any]:
         "teacher": config.generation.teacher.name,
         "student": config.training.student.name,
         "reward": config.preference.reward.name if study.uses_preference else None,
-        "responders": [one.model.name for one in config.preference.responders]
+        "responders": [study.responder_model(one).name for one in config.preference.responders]
         if study.uses_preference
         else [],
         "embedded": config.training.student.name.startswith("sandbox:"),

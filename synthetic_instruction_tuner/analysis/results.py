@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.evaluation.students import adapter_digest
 from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore, read_lines
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import Subject, benchmark_key
+
+logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-6
 """Largest difference between a reported mean and the mean of its items (float summation order)."""
@@ -45,21 +49,47 @@ Results = Mapping[str, Mapping[str, Measured]]
 def load_results(study: Study) -> dict[str, dict[str, Measured]]:
     """Read every result the workspace holds, whole and unaltered.
 
+    A result that was measured with another adapter than the one that is there now is left out.
+
     Raises:
         StageError: If a file contradicts itself, or two models were measured on unequal terms.
     """
     results: dict[str, dict[str, Measured]] = {}
+    adapters = {one.name: _adapter(study, one) for one in study.subjects}
     for benchmark in study.config.evaluation.benchmarks:
-        found = {one.name: _load(study, one, benchmark) for one in study.subjects}
+        found = {one.name: _load(study, one, benchmark, adapters) for one in study.subjects}
         key = benchmark_key(benchmark)
         results[key] = {name: one for name, one in found.items() if one is not None}
         require_equal_terms(key, results[key])
     return results
 
 
-def _load(study: Study, subject: Subject, benchmark: BenchmarkConfig) -> Measured | None:
+def _adapter(study: Study, subject: Subject) -> str | None:
+    """Return the hash of the adapter that is there; None for the base, or without a trained arm."""
+    one: Subject | None = subject
+    while one is not None and one.arm is not None:  # an arm may stand on another
+        if study.store.find(study.trained(one)) is None:
+            return None
+        one = study.starts_from(one)
+    return adapter_digest(study, subject)
+
+
+def _load(
+    study: Study,
+    subject: Subject,
+    benchmark: BenchmarkConfig,
+    adapters: Mapping[str, str | None],
+) -> Measured | None:
     manifest = study.store.find(study.result(subject, benchmark))
     if manifest is None:
+        return None
+    there = adapters[subject.name]
+    if there is not None and manifest.facts.get("adapter") != there:
+        logger.warning(
+            "%s was measured with another adapter than %s has now; it counts as not measured",
+            manifest.folder,
+            subject.name,
+        )
         return None
     result = read_result(manifest.path("result.json"))
     if "items.jsonl" not in manifest.files:
@@ -78,9 +108,13 @@ def read_result(path: Path) -> BenchmarkResult:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name for field in dataclasses.fields(BenchmarkResult)}
-        return BenchmarkResult(**{name: values[name] for name in known})
+        result = BenchmarkResult(**{name: values[name] for name in known})
     except (ValueError, TypeError, KeyError) as error:
         raise StageError(f"{path} is not a benchmark result: {error!r}") from error
+    for name, value in {**result.scores, "chance": result.chance or 0.0}.items():
+        if not math.isfinite(value):
+            raise StageError(f"{path}: {name}={value} is not a number")
+    return result
 
 
 def _validate(folder: Path, measured: Measured, subject: str, benchmark: str) -> None:
@@ -94,9 +128,9 @@ def _validate(folder: Path, measured: Measured, subject: str, benchmark: str) ->
     if len(items) != result.items or len({item.id for item in items}) != result.items:
         raise StageError(f"{folder}: result.json counts {result.items} items, the log differs")
     for item in items:
-        value = item.scores.get(result.metric)
-        if value is None or not math.isfinite(value):
-            raise StageError(f"{folder}: item {item.id} has {result.metric}={value}, not a number")
+        for name, value in {result.metric: None, **item.scores}.items():
+            if value is None or not math.isfinite(value):
+                raise StageError(f"{folder}: item {item.id} has {name}={value}, not a number")
     reported = result.scores.get(result.metric)
     if items and (reported is None or abs(reported - mean(measured.values)) > TOLERANCE):
         raise StageError(

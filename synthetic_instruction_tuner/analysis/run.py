@@ -18,10 +18,10 @@ from synthetic_instruction_tuner.analysis.differences import compare_all, tally
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
 from synthetic_instruction_tuner.analysis.pareto import fronts
 from synthetic_instruction_tuner.analysis.provenance import (
-    current,
     describe_inputs,
     describe_study,
     find_warnings,
+    renewed,
 )
 from synthetic_instruction_tuner.analysis.recommendations import recommend
 from synthetic_instruction_tuner.analysis.results import Results, load_results
@@ -55,7 +55,7 @@ def compare(study: Study) -> Manifest:
         StageError: If results contradict themselves or were measured on unequal terms.
     """
     inputs = describe_inputs(study)
-    manifest = current(study, study.comparison, inputs)
+    manifest = renewed(study, study.comparison, inputs)
     if manifest is not None:
         return manifest
     started = time.monotonic()

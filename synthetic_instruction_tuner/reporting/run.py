@@ -6,7 +6,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from synthetic_instruction_tuner.analysis.provenance import content_of, current, describe_inputs
+from synthetic_instruction_tuner.analysis.provenance import (
+    content_of,
+    describe_inputs,
+    renewed,
+)
 from synthetic_instruction_tuner.analysis.run import COMPARISON
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.reporting import (
@@ -31,7 +35,7 @@ def draw_figures(study: Study) -> Manifest:
     """
     comparison = study.store.require(study.comparison)
     made_from = {"comparison": content_of(comparison)}
-    found = current(study, study.figures, made_from)
+    found = renewed(study, study.figures, made_from)
     if found is not None:
         return found
     started = time.monotonic()
@@ -51,7 +55,7 @@ def write_report(study: Study) -> Manifest:
     """
     comparison = study.store.require(study.comparison)
     made_from = {"comparison": content_of(comparison)}
-    found = current(study, study.report, made_from)
+    found = renewed(study, study.report, made_from)
     if found is not None:
         return found
     started = time.monotonic()
@@ -72,17 +76,10 @@ def set_aside_outdated(study: Study) -> None:
     Their identities follow from the settings and do not change when a missing result comes in.
     Whoever asks only whether they exist (a cache) calls this first.
     """
-    comparison = current(study, study.comparison, describe_inputs(study))
+    comparison = renewed(study, study.comparison, describe_inputs(study))
     made_from = {"comparison": content_of(comparison)}
-    wanted = (
-        (study.comparison, comparison),
-        (study.figures, comparison and current(study, study.figures, made_from)),
-        (study.report, comparison and current(study, study.report, made_from)),
-    )
-    for artifact, manifest in wanted:
-        if manifest is None and study.store.find(artifact) is not None:
-            folder = study.store.folder(artifact)
-            study.store.set_aside(folder, "it was made from other results than are there now")
+    for artifact in (study.figures, study.report):
+        renewed(study, artifact, made_from)
 
 
 def _texts(results: Results, charts: Mapping[str, Chart]) -> dict[str, str]:

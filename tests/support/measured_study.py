@@ -14,6 +14,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest, digest, write_json
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.evaluation.students import adapter_digest
 from synthetic_instruction_tuner.records import (
     BenchmarkResult,
     Example,
@@ -127,11 +128,20 @@ def build(root: Path, config: StudyConfig | None = None, skip: Sequence[str] = (
 
 
 def write(
-    study: Study, artifact: Artifact, facts: Mapping[str, Any], seconds: float, **files: Any
+    study: Study,
+    artifact: Artifact,
+    facts: Mapping[str, Any],
+    seconds: float,
+    adapter: bytes | None = None,
+    **files: Any,
 ) -> Manifest:
     """Commit an artifact whose files are JSON values, or JSON lines; what was there goes."""
     shutil.rmtree(study.store.folder(artifact), ignore_errors=True)
     with study.store.writing(artifact) as folder:
+        if adapter is not None:
+            (folder / "final").mkdir()
+            (folder / "final/adapter_config.json").write_text("{}")
+            (folder / "final/adapter_model.safetensors").write_bytes(adapter)
         for name, value in files.items():
             if isinstance(value, list):
                 write_lines(folder / f"{name}.jsonl", value)
@@ -246,7 +256,8 @@ def write_run(study: Study, model: Subject, **changes: Any) -> None:
         "resumed": 0,
     }
     kind = TrainingRun(**(run | changes))
-    write(study, study.trained(subject), {}, seconds + 5, run=kind.__dict__)
+    adapter = f"weights of {subject.name}".encode()
+    write(study, study.trained(subject), {}, seconds + 5, adapter, run=kind.__dict__)
 
 
 def _point(arm: str, step: int, preference: bool) -> dict[str, float]:
@@ -286,7 +297,14 @@ def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any)
         | ({"response_character": CHARACTER} if benchmark.name == "verifiable" else {}),
     }
     kind = BenchmarkResult(**(result | changes))
-    write(study, study.result(subject, benchmark), {}, 4.5, result=kind.__dict__, items=items)
+    facts = measured_with(study, subject)
+    write(study, study.result(subject, benchmark), facts, 4.5, result=kind.__dict__, items=items)
+
+
+def measured_with(study: Study, subject: Subject) -> dict[str, str | None]:
+    """Return the facts of a result: the adapter that it was measured with."""
+    trained = subject.arm is not None and study.store.find(study.trained(subject)) is not None
+    return {"adapter": adapter_digest(study, subject) if trained else None}
 
 
 def score_items(subject: str, name: str, count: int) -> list[ItemScore]:

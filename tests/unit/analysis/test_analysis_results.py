@@ -80,7 +80,8 @@ def rewrite(study, model, **changes):
         "measurements": {},
     }  # fmt: skip
     artifact = study.result(study.subject(model), benchmark)
-    measured_study.write(study, artifact, {}, 1.0, result=fields | changes, items=items)
+    facts = measured_study.measured_with(study, study.subject(model))
+    measured_study.write(study, artifact, facts, 1.0, result=fields | changes, items=items)
 
 
 def test_results_are_read_by_benchmark_and_model(small):
@@ -126,7 +127,7 @@ def test_a_score_that_is_no_number_is_an_error(small):
         (staging / "items.jsonl").write_text(text)
         (staging / "result.json").write_text(result)
     shutil.rmtree(folder)
-    small.store.commit(artifact, {}, 1.0)
+    small.store.commit(artifact, measured_study.measured_with(small, small.subject("sft")), 1.0)
     with pytest.raises(StageError, match="acc=nan, not a number"):
         load_results(small)
 
