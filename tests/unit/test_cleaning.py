@@ -1,0 +1,33 @@
+"""Only what the present settings do not need is listed, and only that is removed."""
+
+from synthetic_instruction_tuner import cleaning, presets
+from synthetic_instruction_tuner.study import Study
+
+
+def test_superseded_and_damaged_go_current_work_stays(tmp_path):
+    study = Study(presets.load("sandbox-smoke"), tmp_path)
+    current = study.trained(study.subject("sft"))
+    kept = [
+        tmp_path / "models/sft/final/adapter_model.safetensors",
+        tmp_path / f".unfinished/sft-{current.identity[:12]}/checkpoint/weights.safetensors",
+        tmp_path / ".unfinished/draws-0000000-0000019-0123456789ab/samples.jsonl",
+    ]
+    gone = {
+        tmp_path / ".superseded/models-sft-0123456789ab/final/adapter_model.safetensors": 5,
+        tmp_path / ".set-aside/evaluation-items/items.jsonl": 7,
+        tmp_path / ".unfinished/sft-ffffffffffff/checkpoint/weights.safetensors": 11,
+    }
+    for path in (*kept, *gone):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * gone.get(path, 1))
+
+    found = cleaning.find_leftovers(study)
+    assert [(one.path.parent.name, one.size, one.why) for one in found] == [
+        (".superseded", 5, "made with earlier settings"),
+        (".set-aside", 7, "damaged, and made again since"),
+        (".unfinished", 11, "begun with earlier settings"),
+    ]
+    cleaning.remove(found)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)
+    assert cleaning.find_leftovers(study) == []
