@@ -7,7 +7,7 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.preference.run import missing_spans
-from tasks.pieces import responses
+from tasks.pieces import arm, responses
 from tasks.preference import build_pairs, finish_responses, score_rewards
 from tasks.spread import make
 from tasks.step import budget_used_up, call, working
@@ -27,6 +27,8 @@ def preference(
         credentials: Hugging Face token for gated models; the worker's own if not given.
     """
     with working(config, workspace, credentials) as study:
+        for subject in study.answering_arms:
+            make(study, [arm(study, subject.name)])
         for responder in config.preference.responders:
             name = responder.name
             make(study, [responses(study, name, *span) for span in missing_spans(study, name)])

@@ -190,14 +190,24 @@ class FilteringConfig(Settings):
 
 
 class ResponderConfig(Settings):
-    """A model that answers the kept instructions, and how it draws."""
+    """Who answers the kept instructions, and how: a model, or an arm of the study itself."""
 
     name: str = Field(pattern=NAME)
     """Name in tables."""
-    model: ModelConfig
-    """The responder."""
+    model: ModelConfig | None = None
+    """The responder, if it is a model of its own. One model may answer under several names, for
+    example at several temperatures."""
+    arm: str | None = None
+    """The responder, if it is an arm that learns from the kept instructions: pairs then have a side
+    that the student itself wrote (on-policy, as in Tulu 3, arXiv 2411.15124)."""
     sampling: SamplingConfig = SamplingConfig(temperature=0.7, max_new_tokens=512)
     """How its responses are drawn."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ResponderConfig:
+        if (self.model is None) == (self.arm is None):
+            raise ValueError(f"responder {self.name!r} needs either a model or an arm")
+        return self
 
 
 class PreferenceConfig(Settings):
@@ -223,6 +233,8 @@ class PreferenceConfig(Settings):
     """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
     (its own chat template); auto: by its architecture, see `preference.reward_formats`.
     "likelihood": `reward` is an instruct model; its mean log-probability a token counts."""
+    one_side: str | None = None
+    """Responder whose answer must be one side of every pair; None: any two."""
     pairs: int = Field(default=600, ge=1)
     """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
     min_margin: float = Field(default=0.15, ge=0)
@@ -245,6 +257,13 @@ class PreferenceConfig(Settings):
         if len(value) < 2 or len(set(names)) < len(names):
             raise ValueError(f"needs two or more responders with distinct names, got {names}")
         return value
+
+    @model_validator(mode="after")
+    def _one_side_answers(self) -> PreferenceConfig:
+        names = [one.name for one in self.responders]
+        if self.one_side not in (None, *names):
+            raise ValueError(f"one_side={self.one_side!r} is no responder; allowed: {names}")
+        return self
 
 
 class TrainingConfig(Settings):
@@ -417,4 +436,20 @@ class StudyConfig(Settings):
                 f"filtering.target={self.filtering.target} is more than "
                 f"generation.max_draws={limit}"
             )
+        self._check_answering_arms()
         return self
+
+    def _check_answering_arms(self) -> None:
+        """Refuse responders that are no arm, or an arm that needs the very pairs it answers for."""
+        arms = {arm.name: arm for arm in self.training.arms}
+        for one in self.preference.responders:
+            name = one.arm
+            while name is not None:
+                arm = arms.get(name)
+                if arm is None or arm.data != "sft":
+                    allowed = [arm.name for arm in arms.values() if arm.data == "sft"]
+                    raise ValueError(
+                        f"responder {one.name!r} is arm {name!r}; it must be one that learns from "
+                        f"the kept instructions, not from pairs: {allowed}"
+                    )
+                name = arm.start_from

@@ -76,7 +76,8 @@ def models_of(study: Study) -> list[Role]:
         roles.append(Role("generation", "teacher", config.generation.teacher))
     if study.uses_preference:
         for one in config.preference.responders:
-            roles.append(Role("preference", f"responder {one.name}", one.model))
+            model = study.responder_model(one)
+            roles.append(Role("preference", f"responder {one.name}", model))
         roles.append(Role("preference", "reward model", config.preference.reward))
     roles.append(Role("training", "student", study.student))
     first: dict[str, Role] = {}
@@ -88,21 +89,24 @@ def models_of(study: Study) -> list[Role]:
 def require_models(study: Study, until: Stage) -> None:
     """Make sure that every model a run still needs can be loaded, before hours of work.
 
-    Only configurations are read; weights may still be downloaded later.
+    Only configurations are read, and whether the weights would fit the disk; they are downloaded
+    when they are needed.
 
     Raises:
         MissingModelError: If one cannot be loaded; the message says what to do.
     """
     from synthetic_instruction_tuner.models.loading import load_config
+    from synthetic_instruction_tuner.models.space import require_space
 
     stages = {one.stage for one in outstanding(study, until)}
     if "filtering" in stages:
         stages.add("generation")
     if "evaluation" in stages:
         stages.add("training")
-    for role in models_of(study):
-        if role.stage in stages:
-            load_config(role.model)
+    needed = [role.model for role in models_of(study) if role.stage in stages]
+    for model in needed:
+        load_config(model)
+    require_space(needed)
 
 
 def _python() -> Check:

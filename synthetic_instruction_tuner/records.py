@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,7 +95,12 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Response:
-    """A responder's answer to one kept instruction; `reward` is None until it was scored."""
+    """A responder's answer to one kept instruction; `reward` is None until it was scored.
+
+    Attributes:
+        instruction: What is answered; in a conversation the last turn of the user.
+        messages: In a conversation all turns before the answer.
+    """
 
     id: str
     example: str
@@ -105,6 +110,7 @@ class Response:
     finish: str
     tokens: int
     reward: float | None = None
+    messages: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ class PreferencePair:
         id: Id of the example both responses answer.
         split: The example's own split: what is held out for SFT stays held out for DPO.
         margin: chosen_reward - rejected_reward, on the scale the config names.
+        prompt: What both answer; in a conversation the last turn of the user.
+        messages: In a conversation all turns before the answers.
     """
 
     id: str
@@ -128,6 +136,7 @@ class PreferencePair:
     rejected_responder: str
     domain: str
     split: str
+    messages: tuple[dict[str, str], ...] = ()
 
 
 def to_json(record: Any) -> str:
@@ -237,6 +246,9 @@ class TrainingRun:
             step, epoch, loss, and for preferences accuracy, margin, chosen_drift, kl.
         conditions: Device, precision, quantization, versions, data identity, seed.
         resumed: How often the run went on from a checkpoint.
+        loss_tokens_per_second: Tokens that the loss counts on, a second of train_seconds.
+        config: Settings of the arm and of the training as they were asked for.
+        schema: Version of this record.
     """
 
     subject: str
@@ -256,3 +268,6 @@ class TrainingRun:
     evaluations: list[dict[str, float]]
     conditions: dict[str, Any]
     resumed: int
+    loss_tokens_per_second: float | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    schema: int = 1

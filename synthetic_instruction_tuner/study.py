@@ -125,15 +125,20 @@ class Study:
 
     def responses(self, responder: ResponderConfig) -> Artifact:
         """One responder's answers to all kept instructions."""
+        made_from: tuple[Artifact, ...] = (self.filtered,)
+        if responder.arm is not None:
+            made_from += (self.trained(self.subject(responder.arm)),)
         config = {
-            "model": reference.content(responder.model),
+            "model": reference.content(responder.model)
+            if responder.model
+            else made_from[1].identity,
             "sampling": responder.sampling.model_dump(mode="json"),
             "families": families.VERSION,
             "seed": self.config.seed,
         }
         folder = f"data/preference/responses/{responder.name}"
         name = f"responses/{responder.name}"
-        return Artifact("preference", name, folder, preference.VERSION, config, (self.filtered,))
+        return Artifact("preference", name, folder, preference.VERSION, config, made_from)
 
     def response_chunk(self, responder: ResponderConfig, first: int, last: int) -> Artifact:
         """One responder's answers to the kept instructions first..last (both included)."""
@@ -155,7 +160,7 @@ class Study:
     @cached_property
     def pairs(self) -> Artifact:
         """Best against worst response, with rejected pairs and reasons."""
-        config = self.config.preference.content("pairs", "min_margin", "max_similarity")
+        config = self.config.preference.content("pairs", "min_margin", "max_similarity", "one_side")
         folder = "data/preference/pairs"
         return Artifact("preference", "pairs", folder, preference.VERSION, config, (self.rewards,))
 
@@ -193,6 +198,21 @@ class Study:
             for one in self.subjects
             if one.arm and one.arm.name == start and one.seed == subject.seed
         )
+
+    @property
+    def answering_arms(self) -> tuple[Subject, ...]:
+        """The arms that answer for preference pairs and those they start from, in order."""
+        wanted: set[str] = set()
+        for responder in self.config.preference.responders:
+            one = self.subject(responder.arm) if responder.arm is not None else None
+            while one is not None:
+                wanted.add(one.name)
+                one = self.starts_from(one)
+        return tuple(one for one in self.subjects if one.name in wanted)
+
+    def responder_model(self, responder: ResponderConfig) -> ModelConfig:
+        """Return the model behind a responder: of an arm the student."""
+        return responder.model or self.student
 
     def trained(self, subject: Subject) -> Artifact:
         """The adapter, metrics and measurements of one arm."""

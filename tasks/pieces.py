@@ -32,7 +32,7 @@ class Piece:
         task: Makes it.
         artifact: What it makes.
         samples: What it takes from a session's budget of samples.
-        may_race: Whether two may make it at once: it keeps no unfinished work in the workspace.
+        may_race: Whether two may make it at once: unfinished work that both write to stays usable.
     """
 
     kind: str

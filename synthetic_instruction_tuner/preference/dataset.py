@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import formats
+from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.records import PreferencePair, Rejection, write_lines
 from synthetic_instruction_tuner.study import Study
 
@@ -45,15 +46,19 @@ def write_dataset(
     formats.write_card(folder, _card(study, facts))
 
 
-def training_row(pair: PreferencePair) -> dict[str, str]:
-    """Return the row for people, which TRL's DPO trainer takes as it is."""
-    return {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+def training_row(pair: PreferencePair) -> dict[str, Any]:
+    """Return the row for people, which TRL's DPO trainer takes as it is.
+
+    A pair at the end of a conversation also shows the turns before; `prompt` is the last of them.
+    """
+    row = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
+    return row | ({"messages": list(pair.messages)} if pair.messages else {})
 
 
 def chat_row(pair: PreferencePair) -> dict[str, Any]:
     """Return the row for tools: prompt and both answers as conversations, and all figures."""
     turns = {
-        "prompt": [{"role": "user", "content": pair.prompt}],
+        "prompt": list(pair.messages) or [{"role": "user", "content": pair.prompt}],
         "chosen": [{"role": "assistant", "content": pair.chosen}],
         "rejected": [{"role": "assistant", "content": pair.rejected}],
     }
@@ -62,7 +67,7 @@ def chat_row(pair: PreferencePair) -> dict[str, Any]:
 
 def _card(study: Study, facts: Mapping[str, Any]) -> formats.Card:
     settings = study.config.preference
-    models = {one.name: one.model for one in settings.responders}
+    models = {one.name: _named(study, one) for one in settings.responders}
     shown = ("examples", "mean_margin", "mean_chosen_words", "mean_rejected_words")
     return formats.Card(
         title=f"{study.config.name}: preference pairs",
@@ -75,7 +80,7 @@ def _card(study: Study, facts: Mapping[str, Any]) -> formats.Card:
         files={split: f"{split}.parquet" for split in SPLITS},
         tables={
             "Responders": [
-                {"responder": name, "model": models[name].name, **row}
+                {"responder": name, "model": models[name], **row}
                 for name, row in facts["responders"].items()
             ],
             "Instructions without a pair": [
@@ -93,11 +98,16 @@ def _card(study: Study, facts: Mapping[str, Any]) -> formats.Card:
     )
 
 
+def _named(study: Study, responder: ResponderConfig) -> str:
+    name = study.responder_model(responder).name
+    return name if responder.arm is None else f"{name} adapted by arm {responder.arm}"
+
+
 def _licence(study: Study) -> formats.Licence:
     """Join the terms of all who wrote a part: the teacher's prompts, the responders' answers."""
     generation = study.config.generation
     writers = [generation.teacher.name if generation.source is None else None]
-    writers += [one.model.name for one in study.config.preference.responders]
+    writers += [study.responder_model(one).name for one in study.config.preference.responders]
     found = list(dict.fromkeys(formats.licence_of(one) for one in writers))
     if len(found) == 1:
         return found[0]

@@ -52,10 +52,28 @@ def reward_of(response: Response) -> float:
     return response.reward
 
 
-def best_and_worst(responses: Iterable[Response]) -> tuple[Response, Response]:
-    """Return highest and lowest reward; of equals the first is best and the last is worst."""
+def best_and_worst(
+    responses: Iterable[Response], one_side: str | None = None
+) -> tuple[Response, Response] | None:
+    """Return highest and lowest reward; of equals the first is best and the last is worst.
+
+    Args:
+        responses: The responses to one instruction.
+        one_side: Responder that must be one of the two: it is set against the best or the worst,
+            whichever is further away, against the best in a tie.
+
+    Returns:
+        Best and worst; None for fewer than two responses, or if the one side is not among them.
+    """
     ranked = sorted(responses, key=reward_of, reverse=True)  # stable: ties keep the given order
-    return ranked[0], ranked[-1]
+    own = next((one for one in ranked if one.responder == one_side), None)
+    if len(ranked) < 2 or (one_side is not None and own is None):
+        return None
+    if own is None or own in (ranked[0], ranked[-1]):
+        return ranked[0], ranked[-1]
+    above = reward_of(ranked[0]) - reward_of(own)
+    below = reward_of(own) - reward_of(ranked[-1])
+    return (ranked[0], own) if above >= below else (own, ranked[-1])
 
 
 def choose(
@@ -73,9 +91,10 @@ def choose(
     for response in responses:
         reward_of(response)
     complete = [response for response in responses if is_complete(response)]
-    if len(complete) < 2:
+    sides = best_and_worst(complete, settings.one_side)
+    if sides is None:
         return _reject(example, responses, "incomplete", float(len(complete)), 2.0)
-    chosen, rejected = best_and_worst(complete)
+    chosen, rejected = sides
     margin = round(reward_of(chosen) - reward_of(rejected), 6)
     if plain(chosen.text) == plain(rejected.text):
         return _reject(example, responses, "identical", 1.0, settings.max_similarity)
@@ -114,7 +133,7 @@ def pair_up(
 def _pair(example: Example, chosen: Response, rejected: Response, margin: float) -> PreferencePair:
     return PreferencePair(
         id=example.id,
-        prompt=example.instruction,
+        prompt=chosen.instruction,
         chosen=chosen.text,
         rejected=rejected.text,
         chosen_reward=reward_of(chosen),
@@ -124,6 +143,7 @@ def _pair(example: Example, chosen: Response, rejected: Response, margin: float)
         rejected_responder=rejected.responder,
         domain=example.domain,
         split=example.split,
+        messages=chosen.messages,
     )
 
 

@@ -71,6 +71,6 @@ def scored_examples(study: Study) -> list[Scored]:
 
 def _is_closed_world(study: Study) -> bool:
     """Tell whether embedded models wrote prompts or answers, so that a checker knows the truth."""
-    models = [one.model for one in study.config.preference.responders]
+    models = [study.responder_model(one) for one in study.config.preference.responders]
     names = [study.config.generation.teacher.name, *(model.name for model in models)]
     return any(name.startswith(SANDBOX) for name in names)

@@ -14,10 +14,9 @@ from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import (
     Request,
     generate_kept,
-    open_engine,
     stream_seed,
 )
-from synthetic_instruction_tuner.models.templates import chat_template
+from synthetic_instruction_tuner.preference.voices import speaking
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Example, Response, read_lines, write_lines
 from synthetic_instruction_tuner.study import Study
@@ -127,8 +126,8 @@ def _one_template(responder: ResponderConfig, chunks: Sequence[Manifest]) -> str
     found = sorted({one for chunk in chunks for one in chunk.facts["templates"]})
     if len(found) != 1:
         raise StageError(
-            f"the chat template of {responder.model.name!r} has changed while {responder.name!r} "
-            f"answered: {found}; pin the revision of the model and start a new workspace"
+            f"the chat template of responder {responder.name!r} has changed while it answered: "
+            f"{found}; pin the revision of its model and start a new workspace"
         )
     return str(found[0])
 
@@ -179,7 +178,8 @@ def stream_of(study: Study, responder: ResponderConfig) -> str:
 
 def response_id(stream: str, example: Example) -> str:
     """Return the identity of a response; its random stream follows from it."""
-    return digest({"stream": stream, "example": example.id, "instruction": example.instruction})
+    parts = {"stream": stream, "example": example.id, "instruction": example.instruction}
+    return digest(parts | ({"turns": list(asked(example))} if example.messages else {}))
 
 
 def _drawn_before(
@@ -223,36 +223,37 @@ def _draw(
     progress: Progress,
     journal: Journal,
 ) -> tuple[list[Response], str]:
-    """Draw the responses to examples; return them and the fingerprint of the template.
+    """Draw the responses to examples; return them and the fingerprint of who answers.
 
-    What the journal holds was drawn before a kill, under the template that its names tell.
+    What the journal holds was drawn before a kill, under the fingerprint that its names tell.
     """
-    engine = open_engine(responder.model)
-    template = chat_template(engine.tokenizer, responder.model.family, engine.end_ids)
     stream = stream_of(study, responder)
     ids = [response_id(stream, one) for one in examples]
-    requests = [
-        Request(
-            prompt=tuple(template.response_prompt([{"role": "user", "content": one.instruction}])),
-            seed=stream_seed(identity),
-            sampling=responder.sampling,
-            stop=template.stop_ids,
-        )
-        for identity, one in zip(ids, examples, strict=True)
-    ]
-    names = [f"{identity}/{template.fingerprint}" for identity in ids]
-    size = study.config.preference.batch_size
-    drawn = generate_kept(engine, requests, names, size, progress, journal)
+    with speaking(study, responder) as voice:
+        requests = [
+            Request(voice.prompt(asked(one)), stream_seed(name), responder.sampling, voice.stop)
+            for name, one in zip(ids, examples, strict=True)
+        ]
+        names = [f"{identity}/{voice.fingerprint}" for identity in ids]
+        size = study.config.preference.batch_size
+        drawn = generate_kept(voice.engine, requests, names, size, progress, journal)
+        texts = [voice.text(one.tokens) for one in drawn]
     responses = [
         Response(
             id=identity,
             example=example.id,
             responder=responder.name,
-            instruction=example.instruction,
-            text=template.answer(completion.tokens),
+            instruction=asked(example)[-1]["content"],
+            text=text,
             finish=completion.finish,
             tokens=len(completion.tokens),
+            messages=asked(example) if example.messages else (),
         )
-        for identity, example, completion in zip(ids, examples, drawn, strict=True)
+        for identity, example, completion, text in zip(ids, examples, drawn, texts, strict=True)
     ]
-    return responses, template.fingerprint
+    return responses, voice.fingerprint
+
+
+def asked(example: Example) -> tuple[dict[str, str], ...]:
+    """Return what is answered: the instruction, or a conversation up to its last answer."""
+    return tuple(example.messages[:-1]) or ({"role": "user", "content": example.instruction},)

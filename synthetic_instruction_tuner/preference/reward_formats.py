@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Literal
@@ -13,6 +13,8 @@ from synthetic_instruction_tuner.models.templates import FIXED_DATE
 FormatName = Literal["pair", "chat", "likelihood"]
 SCORED = "scored"
 """Key of the mark, 1 on every token of the response, in rows of format "likelihood"."""
+Prompt = str | Sequence[Mapping[str, str]]
+"""What is answered: a text, or the turns of a conversation, the last one of the user."""
 Encoded = dict[str, list[int]]
 """Token ids and what goes with them, one row, not padded: {"input_ids": [...], ...}."""
 
@@ -45,6 +47,8 @@ https://huggingface.co/OpenAssistant/reward-model-deberta-v3-large-v2."""
 class RewardFormat:
     """Turns a question and an answer into the tokens of one row.
 
+    Encoders read a conversation as one question: the texts of its turns, a paragraph each.
+
     Attributes:
         name: "pair", "chat" or "likelihood".
         score_field: Field of the model's output that holds the reward.
@@ -53,7 +57,7 @@ class RewardFormat:
     name: FormatName
     score_field: str
 
-    def encode(self, tokenizer: Any, prompt: str, response: str) -> Encoded:
+    def encode(self, tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
         """Return the row's tokens, special tokens included, whatever their number.
 
         What looks like a special token inside the texts stays text.
@@ -90,27 +94,31 @@ def choose_format(wanted: str, architecture: str, has_template: bool) -> RewardF
     )
 
 
-def _encode_pair(tokenizer: Any, prompt: str, response: str) -> Encoded:
-    encoded = tokenizer(prompt, response, truncation=False, split_special_tokens=True)
+def _turns(prompt: Prompt) -> list[dict[str, str]]:
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return [dict(turn) for turn in prompt]
+
+
+def _encode_pair(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+    question = "\n\n".join(turn["content"] for turn in _turns(prompt))
+    encoded = tokenizer(question, response, truncation=False, split_special_tokens=True)
     return {key: list(value) for key, value in encoded.items() if key != "attention_mask"}
 
 
-def _encode_chat(tokenizer: Any, prompt: str, response: str) -> Encoded:
-    messages = [
-        {"role": "user", "content": prompt},
-        {"role": "assistant", "content": response},
-    ]
+def _encode_chat(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+    messages = [*_turns(prompt), {"role": "assistant", "content": response}]
     ids = tokenizer.apply_chat_template(
         messages, sanitize_control_tokens=True, return_dict=False, **DATED
     )
     return {"input_ids": list(ids)}
 
 
-def _encode_likelihood(tokenizer: Any, prompt: str, response: str) -> Encoded:
+def _encode_likelihood(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
     """Mark what the assistant says and the token that ends its turn."""
     whole = _encode_chat(tokenizer, prompt, response)["input_ids"]
     question = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}],
+        _turns(prompt),
         add_generation_prompt=True,
         sanitize_control_tokens=True,
         return_dict=False,
@@ -121,7 +129,7 @@ def _encode_likelihood(tokenizer: Any, prompt: str, response: str) -> Encoded:
     return {"input_ids": whole, SCORED: [0] * shared + [1] * (len(whole) - shared)}
 
 
-_ENCODERS: Mapping[FormatName, Callable[[Any, str, str], Encoded]] = {
+_ENCODERS: Mapping[FormatName, Callable[[Any, Prompt, str], Encoded]] = {
     "pair": _encode_pair,
     "chat": _encode_chat,
     "likelihood": _encode_likelihood,

@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.models.loading import load_causal, load_reward
 from synthetic_instruction_tuner.preference.reward_formats import (
     SCORED,
     Encoded,
+    Prompt,
     choose_format,
     cut,
     limit_of,
@@ -54,7 +55,7 @@ class RewardModel:
         model, tokenizer = load(config)
         return cls(model, tokenizer, format_name)
 
-    def encode(self, prompt: str, response: str) -> tuple[Encoded, bool]:
+    def encode(self, prompt: Prompt, response: str) -> tuple[Encoded, bool]:
         """Return a row's tokens, and whether its middle had to be cut out to fit the model."""
         whole = self._format.encode(self._tokenizer, prompt, response)
         row = cut(whole, self._limit)

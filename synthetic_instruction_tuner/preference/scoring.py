@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.evaluation import students
 from synthetic_instruction_tuner.files import write_bytes
 from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
-from synthetic_instruction_tuner.preference.reward_formats import Encoded
+from synthetic_instruction_tuner.preference.reward_formats import Encoded, Prompt
 from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Response, read_lines, to_json
@@ -33,7 +34,7 @@ class Scorer(Protocol):
     name: str
     halvings: int
 
-    def encode(self, prompt: str, response: str) -> tuple[Encoded, bool]:
+    def encode(self, prompt: Prompt, response: str) -> tuple[Encoded, bool]:
         """Return a row's tokens and whether it was cut."""
 
     def score(self, rows: Sequence[Encoded]) -> list[float]:
@@ -61,6 +62,7 @@ def score_rewards(study: Study, progress: Progress) -> Manifest:
     settings = study.config.preference
     if not (folder / REWARDS).exists():
         close_engine()  # one model in memory at a time
+        students.release()
         scorer = RewardModel.load(settings.reward, settings.reward_format)
         score_all(responses, scorer, settings.reward_batch_tokens, journal, progress)
         del scorer
@@ -82,7 +84,7 @@ def score_all(
     """
     started = time.perf_counter()
     scored = {one for line in journal.read() for one in line.get("rewards", {})}
-    encoded = [scorer.encode(one.instruction, one.text) for one in responses]
+    encoded = [scorer.encode(one.messages or one.instruction, one.text) for one in responses]
     rows = [row for row, _ in encoded]
     lengths = [len(row["input_ids"]) for row in rows]
     batches = token_batches(lengths, budget)

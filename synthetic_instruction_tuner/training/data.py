@@ -58,6 +58,11 @@ class Row:
         """Tokens of all its sequences."""
         return sum(len(self.prompt) + len(one) for one in self.responses)
 
+    @property
+    def loss_tokens(self) -> int:
+        """Tokens that the loss counts on."""
+        return sum(len(one) for one in self.responses)
+
 
 @dataclass
 class Rows:
@@ -96,7 +101,7 @@ def read_pairs(path: Path) -> list[Conversation]:
     return [
         Conversation(
             one.id,
-            ({"role": "user", "content": one.prompt},),
+            tuple(one.messages) or ({"role": "user", "content": one.prompt},),
             (one.chosen, one.rejected),
             one.split,
         )
@@ -135,9 +140,9 @@ def encode(conversations: Sequence[Conversation], tokenizer: Any, max_length: in
 
 def _tokenize(conversations: Sequence[Conversation], tokenizer: Any) -> Iterable[Row]:
     prompts = [list(one.prompt) for one in conversations]
-    heads = _render(prompts, tokenizer, add_generation_prompt=True)
+    heads = render(prompts, tokenizer, add_generation_prompt=True)
     fulls = [
-        _render(
+        render(
             [
                 [*one.prompt, {"role": "assistant", "content": one.responses[which]}]
                 for one in conversations
@@ -159,9 +164,10 @@ def _tokenize(conversations: Sequence[Conversation], tokenizer: Any) -> Iterable
         yield Row(one.id, tuple(head), responses, one.desired)
 
 
-def _render(
+def render(
     conversations: Sequence[list[Message]], tokenizer: Any, add_generation_prompt: bool
 ) -> list[list[int]]:
+    """Render conversations to tokens, with exactly one begin token where the tokenizer has one."""
     texts = tokenizer.apply_chat_template(
         conversations,
         tokenize=False,

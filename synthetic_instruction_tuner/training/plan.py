@@ -148,7 +148,8 @@ def plan(config: StudyConfig, gpu: Gpu) -> list[Row]:
         for one in preference.responders:
             rows.append(
                 _sampling(
-                    "preference", one.name, one.model, (one.sampling,), config.filtering.target,
+                    "preference", one.name, one.model or config.training.student, (one.sampling,),
+                    config.filtering.target,
                     preference.batch_size, gpu,
                 )
             )  # fmt: skip

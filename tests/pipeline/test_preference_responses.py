@@ -6,7 +6,7 @@ from support.preference_models import preference_study, save_responder
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.templates import ChatTemplate
-from synthetic_instruction_tuner.preference import responses
+from synthetic_instruction_tuner.preference import responses, voices
 from synthetic_instruction_tuner.preference.run import (
     draw_responses,
     finish_responses,
@@ -113,7 +113,7 @@ def test_answers_under_two_templates_are_never_mixed(model, tmp_path, monkeypatc
     draw_responses(study, "cool", 4, 7, Silent())
     monkeypatch.setattr(ChatTemplate, "fingerprint", "another")
     draw_responses(study, "cool", 8, 9, Silent())
-    with pytest.raises(StageError, match=r"template of .* has changed while 'cool' answered"):
+    with pytest.raises(StageError, match=r"template of .* 'cool' has changed while it answered"):
         finish_responses(study, "cool")
 
 
@@ -156,7 +156,7 @@ def test_what_a_killed_chunk_had_finished_is_not_drawn_again(
     )
     kept = len((journal / responses.JOURNAL).read_bytes().splitlines()) - 1
     assert kept >= 4
-    engine = responses.open_engine(study.config.preference.responders[0].model)
+    engine = voices.open_engine(study.config.preference.responders[0].model)
     generate, asked = engine.generate, []
     monkeypatch.setattr(
         engine, "generate", lambda rows, *args: asked.append(len(rows)) or generate(rows, *args)

@@ -116,3 +116,42 @@ def test_benchmark_keys_tell_shots_apart():
 def test_a_missing_source_file_is_named():
     with pytest.raises(ConfigurationError, match=r"generation.source='nowhere.json' does not"):
         list(study("generation.source=nowhere.json").artifacts())
+
+
+ON_POLICY = (
+    "preference.responders=[{name: own, arm: sft}, {name: other, model: {name: sandbox:responder}}]"
+)
+
+
+def test_an_arm_that_answers_is_trained_before_the_pairs_that_others_learn_from():
+    made = study(ON_POLICY)
+    sft, dpo = (made.trained(made.subject(name)) for name in ("sft", "dpo"))
+    own, other = (made.responses(one) for one in made.config.preference.responders)
+    assert [one.name for one in made.answering_arms] == ["sft"]
+    assert own.inputs == (made.filtered, sft)
+    assert other.inputs == (made.filtered,)
+    assert made.pairs in dpo.inputs
+    names = {one.name: one.identity for one in made.artifacts()}
+    other_rate = study(ON_POLICY, "training.arms.sft.learning_rate=0.001")
+    changed_names = {o.name for o in other_rate.artifacts() if names[o.name] != o.identity}
+    assert {"sft", "responses/own", "rewards", "pairs", "dpo"} <= changed_names
+    assert not {"filtered", "responses/other", "prompt_tuning"} & changed_names
+
+
+@pytest.mark.parametrize(
+    ("responder", "message"),
+    [
+        ("{name: own, arm: dpo}", "not from pairs"),
+        ("{name: own, arm: lora_9}", "is arm 'lora_9'"),
+        ("{name: own}", "either a model or an arm"),
+        ("{name: own, arm: sft, model: {name: a/b}}", "either a model or an arm"),
+    ],
+)
+def test_a_responder_is_a_model_or_an_arm_that_needs_no_pairs(responder, message):
+    with pytest.raises(ConfigurationError, match=message):
+        study(f"preference.responders=[{responder}, {{name: b, model: {{name: a/b}}}}]")
+
+
+def test_the_one_side_is_a_responder():
+    with pytest.raises(ConfigurationError, match="one_side='nobody' is no responder"):
+        study("preference.one_side=nobody")

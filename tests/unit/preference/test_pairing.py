@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -155,3 +156,35 @@ def test_every_example_is_paired_or_rejected_and_the_surplus_says_so():
         ("two", "tie", 0.0),
         ("four", "surplus", 2.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "chosen", "rejected"),
+    [
+        (0.9, "best", "own"),  # 1.1 below the best, 0.9 above the worst
+        (1.2, "own", "worst"),
+        (1.0, "best", "own"),  # as far from both
+        (2.5, "own", "worst"),
+        (-1.0, "best", "own"),
+    ],
+)
+def test_one_side_is_set_against_what_is_further_away(own, chosen, rejected):
+    rows = [response("best", "5", 2.0), response("own", "It is 5.", own), response("worst", "6", 0)]
+    found = best_and_worst(rows, "own")
+    assert [one.responder for one in found] == [chosen, rejected]
+
+
+def test_without_a_complete_answer_of_the_one_side_there_is_no_pair():
+    settings = SETTINGS.model_copy(update={"one_side": "own"})
+    rows = [response("a", "5", 2.0), response("own", "It is", 1.0, "length"), response("c", "6", 0)]
+    made = choose(example(), rows, settings)
+    assert (made.rule, made.value) == ("incomplete", 2.0)
+    assert isinstance(choose(example(), rows, SETTINGS), PreferencePair)
+
+
+def test_the_pair_of_a_conversation_carries_its_turns():
+    turns = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"},
+             {"role": "user", "content": "What is 2 + 3?"})  # fmt: skip
+    rows = [response("a", "5", 1.0), response("b", "six", 0.0)]
+    made = choose(example(), [dataclasses.replace(one, messages=turns) for one in rows], SETTINGS)
+    assert (made.prompt, made.messages) == ("What is 2 + 3?", turns)
