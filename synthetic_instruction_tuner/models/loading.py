@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.models.reference import local_folder
@@ -213,6 +215,8 @@ def _explained(model: ModelConfig) -> Iterator[None]:
 
 def explain(model: ModelConfig, error: BaseException) -> str:
     """Say why a model could not be loaded and what to do about it."""
+    from huggingface_hub import constants
+
     chain = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -234,6 +238,9 @@ def explain(model: ModelConfig, error: BaseException) -> str:
             f"{name} is not on this machine and the Hub cannot be reached; connect (HF_HUB_OFFLINE "
             f"is {os.environ.get('HF_HUB_OFFLINE', 'not set')}), or give a local folder as its name"
         )
+    for one in chain:
+        if told := disk.explain(one, Path(constants.HF_HUB_CACHE)):
+            return f"{name} cannot be loaded: {told}"
     if "safetensors" in str(error):
         return f"{name} has no safetensors weights; pickled weights are never opened ({error})"
     return f"{name} cannot be loaded: {error}"
