@@ -51,11 +51,13 @@ class Plan:
         action: "die", "full" or "broken" (see `faults`), or "none".
         rng: Decides in which step, and at which of its file operations.
         usual: File operations of each step when nothing happens.
+        eager: How likely it ends in a step, as a share of `CHANCE`.
     """
 
     action: str = "none"
     rng: random.Random = field(default_factory=random.Random)
     usual: dict[str, int] = field(default_factory=dict)
+    eager: float = 1.0
 
     def at_start(self) -> int:
         """Return the operation before the first step at which it happens; 0 if not there."""
@@ -64,7 +66,7 @@ class Plan:
 
     def at_step(self, stage: str, name: str) -> int:
         """Return the operation of this step at which it happens; 0 if not in this step."""
-        if self.action == "none" or self.rng.random() >= CHANCE[stage]:
+        if self.action == "none" or self.rng.random() >= CHANCE[stage] * self.eager:
             return 0
         return self.rng.randint(1, 1 + self.usual.get(name, 20))
 
@@ -355,16 +357,15 @@ def preload() -> None:
         tuner,
     )
     torch.set_num_threads(1)
+    _app[:] = [prefect.server.api.server.create_app(ephemeral=True)]
 
 
 def serve(home: Path, place: socket.socket) -> int:
     """Be a Prefect server on a database that only this machine knows."""
     import uvicorn
-    from prefect.server.api.server import create_app
 
     with settings(home):
-        config = uvicorn.Config(create_app(), log_level="error")
-        uvicorn.Server(config).run(sockets=[place])
+        uvicorn.Server(uvicorn.Config(_app[0], log_level="error")).run(sockets=[place])
     return 0
 
 
@@ -447,6 +448,7 @@ class Watch:
 
 
 _watch: list[Watch] = []
+_app: list[object] = []
 
 
 def watched_task(make: Callable[..., object]) -> Callable[..., object]:

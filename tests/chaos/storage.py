@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,49 @@ def damage(path: Path, kind: str, rng: random.Random, other: Path) -> None:
         path.unlink()
     else:
         path.write_bytes(other.read_bytes())
+
+
+PLANTED = (
+    "pytorch_model.bin",
+    "adapter_model.bin",
+    "training_args.bin",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "planted.pkl",
+)
+"""Names under which libraries look for pickles."""
+
+
+class Planted:
+    """Makes a file when a pickle of it is read."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return (open, (self.mark, "w"))
+
+
+def plant(workspace: Path, mark: Path) -> None:
+    """Put pickles that leave a mark where a run or Prefect might read one."""
+    payload = pickle.dumps(Planted(str(mark)))
+    for top in ("models", ".unfinished", ".cache", ".prefect-results"):
+        for folder in [workspace / top, *(workspace / top).rglob("*")]:
+            if folder.is_dir():
+                for name in PLANTED:
+                    (folder / name).write_bytes(payload)
+    text = base64.encodebytes(payload).decode()
+    for record in (workspace / ".prefect-results").glob("*-*"):
+        metadata = {"serializer": {"type": "pickle"}, "storage_key": record.name}
+        record.write_text(json.dumps({"metadata": metadata, "result": text}))
+
+
+def unplant(workspace: Path) -> None:
+    """Take what was planted away again."""
+    for path in _files(workspace):
+        if path.name in PLANTED:
+            path.unlink()
 
 
 def _files(folder: Path) -> list[Path]:

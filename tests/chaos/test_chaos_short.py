@@ -1,0 +1,24 @@
+"""The short form of `make chaos`: six deaths, torn and rotten files, the same bytes after all."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_a_study_killed_again_and_again_ends_as_if_left_alone():
+    command = [sys.executable, "-m", "chaos", "--kills", "6", "--seed", "7", "--short", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=550
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    tally = json.loads(done.stdout)
+    assert tally["differences"] == []
+    assert tally["unclear"] == []
+    assert sum(tally["kills"].values()) >= 6
+    assert len(tally["kills"]) >= 4
+    assert tally["executed"] == 0

@@ -1,0 +1,160 @@
+"""A whole study through the command line, killed once on its way: what it leaves, and what it says.
+
+That a study killed anywhere ends with the same bytes is shown by `tests/chaos`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthetic_instruction_tuner.stages import STAGES
+
+SUPPORT = Path(__file__).parents[1] / "support"
+TOKENS = {
+    "HF_TOKEN": "hf_plantedAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "HUGGING_FACE_HUB_TOKEN": "hf_plantedBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+    "OPENAI_API_KEY": "sk-plantedCCCCCCCCCCCCCCCCCCCCCCCCCCCC",
+    "PREFECT_API_KEY": "pnu_plantedDDDDDDDDDDDDDDDDDDDDDDDDDDD",
+    "PREFECT_API_AUTH_STRING": "tuner:plantedEEEEEEEEEEEEEEEEEEEEEE",
+    "WANDB_API_KEY": "plantedFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF",
+}
+
+
+@pytest.fixture(scope="module")
+def server_home(tmp_path_factory):
+    """A Prefect home with an empty, migrated database: what a new machine has after a minute."""
+    home = tmp_path_factory.mktemp("prefect-home")
+    environment = os.environ | {"PREFECT_HOME": str(home)}
+    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return home
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """Everything that machines of this module keep beside the workspace."""
+    return tmp_path_factory.mktemp("machines")
+
+
+@pytest.fixture(scope="module")
+def start(server_home, machines):
+    """Run a command on a machine that has never seen the study: only the workspace is shared."""
+
+    def run(*command):
+        home = machines / str(len(list(machines.iterdir())))
+        shutil.copytree(server_home, home)
+        environment = os.environ | TOKENS | {"PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            env=environment,
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        (home / "printed.txt").write_text(done.stdout + done.stderr)
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(start, tmp_path_factory):
+    """The workspace of a study whose machine was lost while it trained, and that then went on."""
+    workspace = tmp_path_factory.mktemp("study") / "workspace"
+    command = ("run", "sandbox-smoke", "--workspace", workspace)
+    death = start(SUPPORT / "killed_run.py", "training", *command)
+    assert death.returncode == -signal.SIGKILL, death.stderr[-3000:]
+    last = start("-m", "tuner.main", *command, "--json")
+    assert last.returncode == 0, last.stderr[-3000:]
+    stages = {one["stage"]: one["state"] for one in json.loads(last.stdout)["stages"]}
+    assert stages == dict.fromkeys(STAGES, "done")
+    return workspace
+
+
+@pytest.fixture
+def tuner(start, finished):
+    """Run a command on the finished study and return what it prints."""
+
+    def run(*arguments):
+        done = start("-m", "tuner.main", *arguments, "--workspace", finished)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run
+
+
+def content(workspace):
+    return {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(workspace.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_training_went_on_from_its_checkpoint(finished):
+    runs = [json.loads(path.read_text()) for path in finished.glob("models/*/run.json")]
+    assert max(one["resumed"] for one in runs) >= 1
+
+
+def test_a_finished_study_is_not_done_again(start, finished):
+    again = start("-m", "tuner.main", "run", "sandbox-smoke", "--workspace", finished)
+    assert again.returncode == 0
+    assert "Nothing to do" in again.stderr
+    for name in ("report.html", "report.md", "slides.pptx"):
+        assert (finished / "reports" / name).stat().st_size > 1000
+
+
+def test_a_finished_study_can_be_asked_about(tuner, finished):
+    stages = {one["stage"]: one["rerun"] for one in json.loads(tuner("status", "--json"))["stages"]}
+    assert stages == dict.fromkeys(STAGES, "nothing")
+    report = json.loads(tuner("report", "--json"))["report.html"]
+    assert report == str(finished / "reports/report.html")
+
+
+def test_a_stricter_rule_keeps_fewer_rows_and_draws_nothing(tuner, finished):
+    before = content(finished)
+    rows = json.loads(tuner("filter", "--what-if", "length.min_words=30", "--json"))
+    assert [one["setting"] for one in rows] == ["as configured", "length.min_words=30"]
+    assert rows[1]["passed"] < rows[0]["passed"]
+    assert rows[1]["lost"] == rows[0]["passed"] - rows[1]["passed"]
+    assert content(finished) == before
+
+
+def test_an_arm_answers_beside_the_base_and_can_be_taken_along(tuner, tmp_path):
+    lines = tuner("chat", "base", "sft", "--prompt", "What is the capital of France?").splitlines()
+    assert [line.split(":")[0] for line in lines] == ["base", "sft"]
+    tuner("export", "sft", tmp_path / "merged")
+    names = {path.name for path in (tmp_path / "merged").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+
+
+def test_no_token_of_the_environment_is_written_or_printed(finished, machines):
+    """Workspace, reports, logs, what was printed, and the databases of Prefect."""
+    places = [path for root in (finished, machines) for path in root.rglob("*") if path.is_file()]
+    assert any(path.name == "prefect.db" for path in places)
+    assert any(path.name == "printed.txt" for path in places)
+    found = [
+        f"{name} in {path}"
+        for path in places
+        for name, token in TOKENS.items()
+        if token.encode() in path.read_bytes() or token.split(":")[-1].encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
+def test_nothing_in_a_finished_workspace_is_a_pickle(finished):
+    suffixes = {".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib", ".dill"}
+    files = [path for path in finished.rglob("*") if path.is_file()]
+    assert [str(path) for path in files if path.suffix in suffixes] == []
+    heads = {path: path.read_bytes()[:2] for path in files}
+    assert [str(path) for path, head in heads.items() if head[:1] == b"\x80"] == []
+    zipped = {path.suffix for path, head in heads.items() if head == b"PK"}  # torch.save is a zip
+    assert zipped <= {".pptx"}
