@@ -52,9 +52,6 @@ SIDES: dict[str, dict[str, dict[str, Any]]] = {
 """What is compared, and the settings of `training` on this project's side."""
 SHAPE = {
     "vocab_size": 128256,
-    "hidden_size": 512,
-    "intermediate_size": 2048,
-    "num_hidden_layers": 8,
     "num_attention_heads": 8,
     "num_key_value_heads": 2,
     "max_position_embeddings": 2048,
@@ -75,7 +72,8 @@ def main() -> None:
     print("| task | side | steps | tokens | s | CPU s | tokens/CPU s | peak MB | added MB | loss |")
     print("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |")
     with tempfile.TemporaryDirectory() as root:
-        options.student = options.student or str(make_student(Path(root) / "student"))
+        if options.student is None:
+            options.student = make_student(Path(root) / "student", options)
         options.data = options.data or make_data(Path(root) / "data")
         for task in options.tasks:
             for side in SIDES[task]:
@@ -89,6 +87,8 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--student")
+    parser.add_argument("--hidden-size", type=int, default=512)
+    parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--rows", type=int)
@@ -145,7 +145,7 @@ def row(found: dict[str, Any]) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def make_student(folder: Path) -> Path:
+def make_student(folder: Path, options: argparse.Namespace) -> str:
     """Write a Llama with random weights, and the embedded student's tokenizer."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -155,9 +155,14 @@ def make_student(folder: Path) -> Path:
     tokenizer = loading.load_tokenizer(ModelConfig(name="sandbox:student"))
     tokenizer.save_pretrained(folder)
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    size = {
+        "hidden_size": options.hidden_size,
+        "intermediate_size": 4 * options.hidden_size,
+        "num_hidden_layers": options.layers,
+    }
     torch.manual_seed(SEED)
-    LlamaForCausalLM(LlamaConfig(**SHAPE, **ends)).save_pretrained(folder)
-    return folder
+    LlamaForCausalLM(LlamaConfig(**SHAPE, **size, **ends)).save_pretrained(folder)
+    return str(folder)
 
 
 def make_data(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.files import sha256_of, sync, write_json
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
+FILES = ("weights.safetensors", "optimizer.safetensors", "state.json")
 KEEP = 2
 """Checkpoints kept: the newest, and the one to fall back on if a disk fails under it."""
 
@@ -127,8 +128,8 @@ def find_damage(path: Path) -> str | None:
         return f"its manifest cannot be read ({error})"
     if not isinstance(manifest, dict) or not manifest:
         return "its manifest names no files"
-    for name, expected in manifest.items():
-        file = path / name
+    for name in FILES:
+        file, expected = path / name, manifest.get(name)
         if not file.is_file():
             return f"{name} is missing"
         if sha256_of(file) != expected:

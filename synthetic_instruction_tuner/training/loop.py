@@ -27,7 +27,7 @@ from synthetic_instruction_tuner.training.memory_errors import (
 from synthetic_instruction_tuner.training.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
 from synthetic_instruction_tuner.training.parallel import Group
-from synthetic_instruction_tuner.training.scoring import Scores, score
+from synthetic_instruction_tuner.training.scoring import Scorer, Scores
 from synthetic_instruction_tuner.training.state import Emit, Interrupted, State
 
 CURVE_POINTS = 500
@@ -86,6 +86,7 @@ class Loop:
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
         self.keeper = Keeper(job, self.parameters, self.optimizer, self.accelerator.scaler, group)
         self.state = State(micro_batch_size=job.training.micro_batch_size or job.arm.batch_size)
+        self.scorer = Scorer(self.model, self._tensors, self._leave_if_asked, group, emit)
         self.watch = Stopwatch()
         self._earlier = 0.0
         self._session = self._saved = time.monotonic()
@@ -163,6 +164,7 @@ class Loop:
             self.optimizer.zero_grad()
         self.state.step += 1
         self.state.tokens += sum(row.tokens for row in batch)
+        self.state.loss_tokens += sum(row.loss_tokens for row in batch)
         self._log({"loss": loss, **figures}, arm.learning_rate * multiplier)
 
     def _backward(self, batch: Sequence[Row]) -> tuple[float, Metrics]:
@@ -241,9 +243,7 @@ class Loop:
 
     def score(self, rows: Sequence[Row]) -> Scores:
         """Return the log-probability of every response of the rows under the current weights."""
-        least = 32 if self.accelerator.device.type == "cpu" else 8
-        size = max(self.state.micro_batch_size, least)
-        return score(self.model, rows, size, self._tensors, self._leave_if_asked, self.group)
+        return self.scorer.score(rows, self.state.micro_batch_size)
 
     def _leave_if_asked(self) -> None:
         if self.group.any(self.stop()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -88,6 +89,11 @@ def _run(job: Job, loop: Loop, state: State, model: Any, conditions: dict[str, A
         evaluations=state.evaluations,
         conditions=conditions | _conditions(job, loop, state, model),
         resumed=state.resumed,
+        loss_tokens_per_second=state.loss_tokens / loop.watch.seconds,
+        config={
+            "arm": job.arm.model_dump(mode="json"),
+            "training": job.training.model_dump(mode="json", exclude={"arms"}),
+        },
     )
 
 
@@ -107,7 +113,10 @@ def _conditions(job: Job, loop: Loop, state: State, model: Any) -> dict[str, Any
         "processes": loop.group.size,
         "strategy": settings.strategy if loop.group.size > 1 else None,
         "micro_batch_size": state.micro_batch_size,
-        "gradient_checkpointing": bool(job.training.gradient_checkpointing),
+        "accumulation": math.ceil(
+            math.ceil(job.arm.batch_size / loop.group.size) / state.micro_batch_size
+        ),
+        "gradient_checkpointing": bool(loop.job.training.gradient_checkpointing),
         "max_length": job.training.max_length,
         "data": job.data_identity,
         "train_rows": len(loop.rows.train),

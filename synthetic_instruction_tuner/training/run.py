@@ -128,7 +128,8 @@ class _Clock:
 
 def facts(run: dict[str, Any]) -> dict[str, Any]:
     """Pick what the manifest tells about a run."""
-    conditions, left_out = run["conditions"], {"subject", "curve", "evaluations", "conditions"}
+    conditions = run["conditions"]
+    left_out = {"subject", "curve", "evaluations", "conditions", "config"}
     return {name: value for name, value in run.items() if name not in left_out} | {
         "evaluation": run["evaluations"][-1],
         "device": conditions["device"],

@@ -42,11 +42,11 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
         tokenizer = loading.load_tokenizer(job.training.student)
         template = templates.ensure_template(tokenizer, job.training.student.family)
         rows = data.encode(objective.read(job.data), tokenizer, job.training.max_length)
-        job, planned = settle(job, rows, group, emit)
-        place = "cpu" if job.training.strategy == "fsdp" else device
-        model = build.adapt(job, build.load_base(job, place))
-        trainer = build.build_trainer(job, model, tokenizer, rows.train[0], objective, device)
-        loop = Loop(job, trainer, rows, objective, None, memory, emit, stop, group)
+        settled, planned = settle(job, rows, group, emit)
+        place = "cpu" if group.size > 1 and job.training.strategy == "fsdp" else device
+        model = build.adapt(settled, build.load_base(settled, place))
+        trainer = build.build_trainer(settled, model, tokenizer, rows.train[0], objective, device)
+        loop = Loop(settled, trainer, rows, objective, None, memory, emit, stop, group)
     if objective.needs_reference:
         with memory.phase("reference"):
             loop.reference = _reference(job, loop, rows, tokenizer)

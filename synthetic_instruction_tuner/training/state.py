@@ -25,6 +25,7 @@ class State:
         seconds: Time of the updates alone, over all sessions.
         session_seconds: Wall time of all sessions up to the checkpoint.
         tokens: Tokens that went through the updates, padding not counted.
+        loss_tokens: Those that the loss counts on.
         curve: Points of the loss curve.
         pending: Losses since the last point.
         evaluations: Evaluations so far.
@@ -38,6 +39,7 @@ class State:
     seconds: float = 0.0
     session_seconds: float = 0.0
     tokens: int = 0
+    loss_tokens: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
     pending: list[dict[str, float]] = field(default_factory=list)
     evaluations: list[dict[str, float]] = field(default_factory=list)
