@@ -131,3 +131,8 @@ def flow_name(deployment: dict[str, Any]) -> str:
     """Return the name of the flow that a deployment runs."""
     function = str(deployment["entrypoint"]).partition(":")[2]
     return SCHEDULED if function == "scheduled_generation" else function
+
+
+def selector(deployment: dict[str, Any]) -> str:
+    """Return what `prefect deploy --name` knows a deployment by: the function, not the flow."""
+    return f"{str(deployment['entrypoint']).partition(':')[2]}/{deployment['name']}"

@@ -176,7 +176,7 @@ def register_deployments(names: Collection[str], file: Path) -> None:
     """Bring deployments to the server with Prefect's own command.
 
     Args:
-        names: "flow/name" of each.
+        names: "function/name" of each (see `deployment_file.selector`).
         file: The deployment file.
 
     Raises:
@@ -202,6 +202,22 @@ def register_deployments(names: Collection[str], file: Path) -> None:
     )
     if done.returncode:
         raise TunerError(f"`prefect deploy` failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+
+
+def require_deployed(client: SyncPrefectClient, names: Collection[str]) -> None:
+    """Make sure that every deployment ("flow/name") is there: Prefect skips what it cannot match.
+
+    Raises:
+        TunerError: Names those that are missing.
+    """
+    missing = []
+    for name in names:
+        try:
+            client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            missing.append(name)
+    if missing:
+        raise TunerError(f"`prefect deploy` left out {', '.join(missing)}")
 
 
 def read_schedules(client: SyncPrefectClient, names: Collection[str]) -> Schedules:

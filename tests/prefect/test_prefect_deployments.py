@@ -100,7 +100,8 @@ def test_deploying_again_keeps_what_the_ui_switched_on_and_removes_what_left_the
 ):
     def deploy(schedules):
         one = next(one for one in FILE["deployments"] if "schedules" in one)
-        deployments = [one | {"name": "again", "schedules": schedules}]
+        other = FILE["deployments"][0] | {"name": "again"}  # Prefect takes a single one unasked
+        deployments = [other, one | {"name": "again", "schedules": schedules}]
         file = tmp_path / "prefect.yaml"
         file.write_text(yaml.safe_dump(FILE | {"deployments": deployments}))
         result = CliRunner().invoke(app, ["deploy", "again", "--file", str(file)])
@@ -109,14 +110,21 @@ def test_deploying_again_keeps_what_the_ui_switched_on_and_removes_what_left_the
 
     hourly = {"slug": "hourly", "cron": "0 * * * *", "timezone": "UTC"}
     nightly = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "UTC"}
-    first = deploy([hourly, nightly])
-    assert {one.slug: one.active for one in first.schedules} == {"hourly": False, "nightly": False}
+    paused = {"slug": "paused", "cron": "0 3 * * *", "timezone": "UTC"}
+    first = deploy([hourly, nightly, paused])
+    assert {(one.slug, one.active) for one in first.schedules} == {
+        ("hourly", False),
+        ("nightly", False),
+        ("paused", False),
+    }
     (switched,) = [one for one in first.schedules if one.slug == "hourly"]
     client.update_deployment_schedule(first.id, switched.id, active=True)
-    second = deploy([hourly])
-    assert [(one.slug, one.id, one.active) for one in second.schedules] == [
-        ("hourly", switched.id, True)
-    ]
+    second = deploy([hourly, paused])
+    assert {(one.slug, one.active) for one in second.schedules} == {
+        ("hourly", True),
+        ("paused", False),
+    }
+    assert switched.id in {one.id for one in second.schedules}
     assert str(second.concurrency_options.collision_strategy.value) == "CANCEL_NEW"
 
 

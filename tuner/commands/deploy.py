@@ -53,7 +53,8 @@ def deploy(
             for schedule in one.get("schedules", [])
         }
         before = server.read_schedules(client, names)
-        server.register_deployments(names, file)
+        server.register_deployments([deployment_file.selector(one) for one in chosen], file)
+        server.require_deployed(client, names)
         after = server.read_schedules(client, names)
         server.settle_schedules(client, before, after, wanted)
         if server.slots_in_memory(client):
