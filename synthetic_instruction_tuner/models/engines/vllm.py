@@ -1,7 +1,10 @@
 """The vLLM engine (optional extra): token ids in, prefix caching, one seed a request.
 
-Equal prompts are sent as separate requests with a seed each rather than as one with n=k, which
-would tie k samples to one stream; prefix caching reads the shared prompt once all the same.
+Equal prompts are sent as separate requests with a seed each rather than as one with n=k: vLLM gives
+the k samples of a request the seeds s, s+1, ..., so that a sample would depend on its place in the
+request. Prefix caching reads the shared prompt once all the same.
+
+Checked against the signatures of vLLM 0.33.0 with a stand-in for the library, not yet on a GPU.
 """
 
 from __future__ import annotations
@@ -75,16 +78,13 @@ class VllmEngine:
         """
         texts: list[tuple[int, ...]] = [request.prompt for request in requests]
         drawn: list[tuple[int, ...]] = [()] * len(requests)
+        done: dict[int, Completion] = {}
         banned = [at for at, one in enumerate(requests) if one.banned_first]
         for at, completion in self._round(requests, texts, banned, first_only=True):
             drawn[at] = completion.tokens
             texts[at] = texts[at] + completion.tokens
-        done: dict[int, Completion] = {}
-        for at, one in enumerate(requests):
-            if drawn[at] and drawn[at][-1] in one.stop:
-                done[at] = Completion(drawn[at], "stop")
-            elif len(drawn[at]) >= one.sampling.max_new_tokens:
-                done[at] = Completion(drawn[at], "length")
+            if completion.finish == "stop" or requests[at].sampling.max_new_tokens == 1:
+                done[at] = completion
         going = [at for at in range(len(requests)) if at not in done]
         for at, completion in self._round(requests, texts, going, first_only=False):
             done[at] = Completion(drawn[at] + completion.tokens, completion.finish)
