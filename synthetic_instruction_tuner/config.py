@@ -7,6 +7,7 @@ of the study flow, so these texts are also the help of the form in the Prefect U
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from urllib.parse import urlsplit
 
 from pydantic import Field, create_model, field_validator, model_validator
 
@@ -68,7 +69,7 @@ class CompletionsConfig(Settings):
     """An OpenAI-compatible server that the `completions` engine talks to."""
 
     url: str = "http://127.0.0.1:8000/v1"
-    """Base address of the server."""
+    """Base address of the server, without a password: settings are kept and shown."""
     timeout_seconds: float = Field(default=120, gt=0)
     """Time-out of one request."""
     retries: int = Field(default=5, ge=0)
@@ -77,8 +78,22 @@ class CompletionsConfig(Settings):
     """Rate limit."""
     parallel: int = Field(default=8, ge=1)
     """Requests under way at once."""
-    api_key_variable: str = "OPENAI_API_KEY"
+    api_key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Environment variable that holds the key; the key itself is never written anywhere."""
+
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_secret(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password or parts.query:
+            raise ValueError(
+                "must hold no user, password or query; put the key into the environment variable "
+                "that api_key_variable names"
+            )
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must start with http:// or https:// and name a server")
+        return value
 
 
 class GenerationConfig(Settings):

@@ -13,6 +13,8 @@ from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 FOLDER = Path(__file__).parent
+HIDDEN = ("completions.url", "completions.api_key_variable")
+"""Fields into which a secret is put by mistake: an error does not repeat what they hold."""
 
 
 def names() -> list[str]:
@@ -44,7 +46,8 @@ def explain(error: ValidationError) -> str:
     problems = []
     for one in error.errors():
         field = ".".join(str(part) for part in one["loc"]) or "study"
-        value = "" if isinstance(one["input"], Mapping) else f" (got {one['input']!r})"
+        hidden = isinstance(one["input"], Mapping) or field.endswith(HIDDEN)
+        value = "" if hidden else f" (got {one['input']!r})"
         message = one["msg"].removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":
             message, value = "no such field" + _allowed(one["loc"]), ""

@@ -33,9 +33,14 @@ def chat(
             text = answer(study, one, history, max_new_tokens, temperature)
             history.append({"role": "assistant", "content": text})
             console.print(f"[bold]{one.name}[/]", end=": ")
-            console.print(text, markup=False)
+            console.print(printable(text), markup=False)
         if prompt:
             return
+
+
+def printable(text: str) -> str:
+    """Replace control characters: what a model writes must not drive the terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
 
 
 def _ask() -> str:
