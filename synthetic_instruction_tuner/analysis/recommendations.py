@@ -32,9 +32,13 @@ SKILL_CASES = (
 )
 """Use case, label, the skill of its benchmarks."""
 
+TIE = 0.01
+"""Relative difference below which two costs count as equal."""
+
 COST_RULE = (
     "The cheapest arm among those that are better than the base on at least one primary "
-    "benchmark and worse on none."
+    "benchmark and worse on none. Costs that differ by less than one percent count as equal; then "
+    "the arm that trains faster is named."
 )
 SKILL_RULE = (
     "The model that trains fastest among those not worse than the highest score by more than "
@@ -116,13 +120,25 @@ def _by_cost(
     if not useful:
         reason = "No arm is shown to be better than the base without losing elsewhere."
         return _case(name, label, COST_RULE, NONE, reason=reason)
-    winner = min(useful, key=lambda arm: (costs[arm], arm))
+    least = min(costs[arm] for arm in useful)
+    near = [arm for arm in useful if costs[arm] <= (1 + TIE) * least]
+    winner = _fastest(store, near, near[0])
     reason = f"[[efficiency/{winner}/{path}|{form}]]"
-    cheaper = [arm for arm in costs if costs[arm] < costs[winner]]
-    if cheaper:
-        names = ", ".join(_label(store, arm) for arm in cheaper)
-        reason += f"; {names} would be cheaper, but without a proven gain over the base"
-    return _case(name, label, COST_RULE, CHOSEN, winner=winner, reason=reason + ".")
+    cheaper = [arm for arm in costs if arm not in useful and costs[arm] < costs[winner]]
+    reason += "".join(
+        f"; {' and '.join(_label(store, arm) for arm in some)} would be cheaper, but {why}"
+        for some, why in _useless(store, cheaper)
+    )
+    others = [arm for arm in near if arm != winner]
+    return _case(name, label, COST_RULE, CHOSEN, winner=winner, others=others, reason=reason + ".")
+
+
+def _useless(store: Store, arms: Sequence[str]) -> list[tuple[list[str], str]]:
+    """Say why arms are of no use: no proven gain over the base, or a proven loss somewhere."""
+    loses = [arm for arm in arms if "worse" in verdicts(store, arm, primary_only=True)]
+    idle = [arm for arm in arms if arm not in loses]
+    found = ((idle, "without a proven gain over the base"), (loses, "with a proven loss somewhere"))
+    return [(some, why) for some, why in found if some]
 
 
 def _by_skill(
@@ -190,6 +206,9 @@ def _gain(store: Store, winner: str, best: str, key: str) -> str:
 
 def _no_gain(store: Store, best: str, key: str) -> str:
     label = store["benchmarks"][key]["label"]
+    floors = (one["benchmarks"] for one in store.get("warnings", ()) if one["kind"] == "floor")
+    if any(key in some for some in floors):
+        return f"{label}: too hard for every model here, the base and all arms."
     who = "the base itself" if best == BASE else _label(store, best)
     return (
         f"{label}: no arm is shown to be better than the base by enough; the highest score is "

@@ -26,6 +26,18 @@ CAPTION = Box(0.7, 6.2, 11.95, 0.62)
 ABOVE_CAPTION = Box(0.7, 1.6, 11.95, 4.5)
 
 
+SCORES_NOTE = (
+    "Score, and the verdict against the base on the same items, corrected for the number of "
+    "comparisons: ▲ better, ▼ worse, ≈ equivalent (the difference lies within "
+    "[[terms/margin|points]]), ? inconclusive. Intervals stand in the report."
+)
+AGENTS_NOTE = (
+    "Share of tasks done, checked by executing what the model said. Strict form: every reply "
+    "exactly as asked for. Progress: mean share of each task's checks that hold. Intervals and "
+    "errors stand in the report."
+)
+
+
 class Slide(NamedTuple):
     """One slide: minutes to speak, section, and what puts it on the deck.
 
@@ -59,12 +71,24 @@ def minutes_in_words(minutes: float) -> str:
 
 
 def entries(
-    results: Results, table: Table, columns: Sequence[int] | None = None
+    results: Results, table: Table, columns: Sequence[int] | None = None, *, small: bool = True
 ) -> list[list[Entry]]:
-    """Fill a table of the report for a slide, some of its columns only."""
+    """Fill a table of the report for a slide, some of its columns only.
+
+    Args:
+        results: What was found.
+        table: The table.
+        columns: Which columns; None: all.
+        small: Whether cells have their second lines; without them the text can be larger.
+    """
     chosen = list(columns if columns is not None else range(len(table.header)))
     return [
-        [Entry(results.text(row[i].text), results.text(row[i].small), row[i].state) for i in chosen]
+        [
+            Entry(
+                results.text(row[i].text), results.text(row[i].small) if small else "", row[i].state
+            )
+            for i in chosen
+        ]
         for row in table.rows
     ]
 
@@ -106,7 +130,7 @@ def _setup(deck: Deck, results: Results, charts: Charts) -> None:
 def _data(deck: Deck, results: Results, charts: Charts) -> None:
     if "funnel" in charts:
         deck.chart(charts["funnel"], results.models, Box(0.7, 1.55, 4.6, 5.2))
-    rows = entries(results, tables.gates(results))
+    rows = entries(results, tables.gates(results), small=False)
     header = ("Acceptance criterion", "Result", "Measured", "Required")
     deck.table(header, rows, (3.6, 1.2, 1.1, 1.7), Box(5.4, 1.6, 7.2, 5.2), frozenset({0, 1}))
 
@@ -133,11 +157,12 @@ def _training(deck: Deck, results: Results, charts: Charts) -> None:
 def _preference(deck: Deck, results: Results, charts: Charts) -> None:
     lines = [results.text(one) for one in findings.preference(results)]
     rows = entries(results, tables_data.preference(results))
-    if "preference_accuracy" not in charts:
+    known = [one for one in ("preference_accuracy", "preference_margin") if one in charts]
+    if not known:
         deck.text(RIGHT, lines, (18, 17, 16, 15, 14, 13, 12))
         deck.table(("Pairs", ""), rows, (2.4, 1), LEFT)
         return
-    deck.chart(charts["preference_accuracy"], results.models, LEFT)
+    deck.chart(charts[known[0]], results.models, LEFT)
     deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14, 13, 12, 11))
     deck.table(("Pairs", ""), rows, (2.4, 1), Box(8.35, 3.4, 4.3, 3.4))
 
@@ -153,17 +178,15 @@ def _answers(deck: Deck, results: Results, charts: Charts) -> None:
 def _benchmarks(deck: Deck, results: Results, charts: Charts) -> None:
     table = tables.scores(results)
     widths = (1.9, *[1.4] * len(results.models))
-    deck.table(table.header, entries(results, table), widths, ABOVE_CAPTION)
-    deck.text(CAPTION, [results.text(table.note)], (12, 11, 10), "5B6675")
+    deck.table(table.header, entries(results, table, small=False), widths, ABOVE_CAPTION)
+    deck.text(CAPTION, [results.text(SCORES_NOTE)], (12, 11, 10), "5B6675")
 
 
 def _agents(deck: Deck, results: Results, charts: Charts) -> None:
     table = tables_skills.agents(results)[0]
-    columns = range(len(table.header) - 2)
-    header = [table.header[index] for index in columns]
-    widths = (2, *[1.3] * (len(header) - 1))
-    deck.table(header, entries(results, table, columns), widths, ABOVE_CAPTION)
-    deck.text(CAPTION, [results.text(table.note)], (12, 11, 10), "5B6675")
+    widths = (2.4, *[1.2] * (len(table.header) - 1))
+    deck.table(table.header, entries(results, table, small=False), widths, ABOVE_CAPTION)
+    deck.text(CAPTION, [AGENTS_NOTE], (12, 11, 10), "5B6675")
 
 
 def _efficiency(deck: Deck, results: Results, charts: Charts) -> None:

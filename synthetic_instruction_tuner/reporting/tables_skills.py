@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from synthetic_instruction_tuner.reporting.store import Results
@@ -27,38 +28,37 @@ def agents(results: Results) -> list[Table]:
 def _agents(results: Results, key: str) -> Table:
     models = results.data["agents"][key]
     first = next((one for one in models.values() if one), None) or {"category": {}}
-    categories = [name for name in CATEGORIES if name in first["category"]]
-    rows = [
-        (
-            Cell(results.label(model)),
-            *(_success(results, f"agents/{key}/{model}/category/{name}") for name in categories),
-            _success(results, f"agents/{key}/{model}/overall"),
-            _parts(results, f"agents/{key}/{model}/overall", "success_strict"),
-            _parts(results, f"agents/{key}/{model}/overall", "progress"),
-        )
-        for model in results.models
+    paths = [
+        (CATEGORIES[name], f"category/{name}") for name in CATEGORIES if name in first["category"]
     ]
+    some = next((model for model, one in models.items() if one), "")
+    rows = []
+    for label, path in [*paths, ("All", "overall")]:
+        where = [f"agents/{key}/{model}/{path}" for model in results.models]
+        count = f"[[agents/{key}/{some}/{path}/items|count]] tasks"
+        rows.append((Cell(label, count), *map(partial(_success, results), where)))
+        strict = [_part(results, one, "success_strict") for one in where]
+        rows.append((Cell(f"{label}, strict form"), *strict))
+    progress = [_part(results, f"agents/{key}/{one}/overall", "progress") for one in results.models]
+    rows.append((Cell("Progress, all"), *progress))
     return Table(
         f"agents-{key}",
-        (
-            "Model", *(CATEGORIES[name] for name in categories),
-            "All", "All, strict form", "Progress",
-        ),
+        ("Category", *map(results.label, results.models)),
         tuple(rows),
-        "Tasks done, checked by executing what the model said; below, the "
-        "[[terms/confidence|percent0]] interval and the share done in exactly the form that was "
-        "asked for (strict). Progress: mean share of each task's checks that hold.",
-    )  # fmt: skip
+        "Tasks done, checked by executing what the model said, with the "
+        "[[terms/confidence|percent0]] interval. Strict form: every reply exactly as asked for. "
+        "Progress: mean share of each task's checks that hold.",
+    )
 
 
 def _success(results: Results, path: str) -> Cell:
     if results.get(path) is None:
         return MISSING
-    small = f"[[{path}/low|percent]] to [[{path}/high|percent]]; "
-    return Cell(f"[[{path}/success|percent]]", f"{small}strict [[{path}/success_strict|percent]]")
+    limits = f"[[{path}/low|percent]] to [[{path}/high|percent]]"
+    return Cell(f"[[{path}/success|percent]]", limits)
 
 
-def _parts(results: Results, path: str, name: str) -> Cell:
+def _part(results: Results, path: str, name: str) -> Cell:
     return Cell(f"[[{path}/{name}|percent]]") if results.get(path) else MISSING
 
 

@@ -42,6 +42,7 @@ def test_scores_equal_plain_lm_eval(study: Study, plain_tasks: TaskManager, name
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_scores_of_every_arm_of_the_embedded_study_equal_plain_lm_eval(tmp_path: Path) -> None:
     root = tmp_path / "ws"
     command = ("-m", "tuner.main", "run", "sandbox", "--until", "training", "--workspace", root)

@@ -152,6 +152,27 @@ def test_costs_choose_among_useful_arms_and_name_the_cheaper_useless_one():
     assert "TUNED would be cheaper, but without a proven gain" in found["reason"]
 
 
+def test_a_cheaper_arm_that_loses_somewhere_is_not_said_to_have_no_gain():
+    reason = advice(study(tuned="worse"))["smallest_file"]["reason"]
+    assert "TUNED would be cheaper, but with a proven loss somewhere" in reason
+    assert "without a proven gain" not in reason
+
+
+@pytest.mark.parametrize(("size", "winner"), [(99_500, "sft"), (90_000, "tuned")])
+def test_of_equal_costs_the_faster_arm_is_named(size, winner):
+    store = study()
+    for arm, seconds, own in (("sft", 10.0, 100_000), ("tuned", 20.0, size)):
+        store["efficiency"][arm] |= {"chain_seconds": seconds, "adapter_bytes": own}
+    assert advice(store)["smallest_file"]["winner"] == winner
+
+
+def test_where_nobody_scores_no_model_has_the_highest_score():
+    store = study(sft="equivalent", tuned="equivalent")
+    store["warnings"] = [{"kind": "floor", "benchmarks": ["truthfulqa_mc2"]}]
+    reason = advice(store)["truthfulness"]["reason"]
+    assert reason == "TQA: too hard for every model here, the base and all arms."
+
+
 def test_an_arm_that_loses_somewhere_is_not_harmless():
     found = advice(study(tuned="worse"))["harmless"]
     assert (found["winner"], found["others"]) == ("sft", ["sft"])
