@@ -26,6 +26,8 @@ from synthetic_instruction_tuner.training.job import Job
 INTERRUPTED = 143
 """Exit status after a checkpoint on request, as of a process ended by SIGTERM."""
 FAILED = 1
+LOST_PEER = ("by peer", "remote process exited")
+"""What Gloo and NCCL say when a process that they talk to is gone."""
 
 
 class Events:
@@ -125,7 +127,7 @@ def describe(error: BaseException, is_out_of_memory: Any) -> str:
             f"out of memory ({error}); lower training.max_length or training.micro_batch_size, or "
             "set training.gradient_checkpointing=true"
         )
-    if parallel.is_launched() and "Connection closed by peer" in str(error):
+    if parallel.is_launched() and any(sign in str(error) for sign in LOST_PEER):
         return f"another process of this arm died ({error})"
     return f"{type(error).__name__}: {error}"
 

@@ -166,16 +166,21 @@ def test_accelerate_launch_starts_them_and_ends_them_together(
     student: Path, tmp_path: Path
 ) -> None:
     job = job_of(student, tmp_path, 2)
-    seen = []
-    with pytest.raises(StageError, match="arm 'arm'"):
+    seen: list[str] = []
+    processes: list[int] = []
+
+    def watch() -> None:
         for event in launch.run(job):
             seen.append(event["event"])
             if event["event"] == "step" and event["step"] == 3:
-                ranks = children(launcher := children(os.getpid())[-1])
-                assert len(ranks) == 2
-                os.kill(ranks[1], signal.SIGKILL)
-    assert not Path(f"/proc/{launcher}").exists()
-    assert not [one for one in ranks if Path(f"/proc/{one}").exists()]
+                launcher = children(os.getpid())[-1]
+                processes.extend([launcher, *children(launcher)])
+                os.kill(processes[2], signal.SIGKILL)
+
+    with pytest.raises(StageError, match=r"arm 'arm': another process of this arm died"):
+        watch()
+    assert len(processes) == 3
+    assert not [one for one in processes if Path(f"/proc/{one}").exists()]
     assert list(job.checkpoints.glob("step-*"))
     assert seen.count("phase") == 2, "the main process alone speaks"
 
