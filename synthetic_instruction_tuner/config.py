@@ -192,6 +192,9 @@ class FilteringConfig(Settings):
 
     target: int = Field(default=1000, ge=1)
     """Rows wanted after filtering; generation goes on until they are there."""
+    quotas: bool = True
+    """Keep of each steering domain its share of the target (`generation.domains.weight`), whatever
+    its yield; when no more can be drawn, rows of other domains fill up."""
     rules: RuleSettings = Field(default_factory=RuleSettings)
     """The filter rules with their thresholds."""
     validation_share: float = Field(default=0.2, gt=0, lt=1)

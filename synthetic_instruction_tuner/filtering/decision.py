@@ -25,6 +25,7 @@ from synthetic_instruction_tuner.filtering.duplicates import Duplicate
 from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
+from synthetic_instruction_tuner.filtering.quotas import choose
 from synthetic_instruction_tuner.filtering.rule import Verdict, Violation, all_rules, judge
 from synthetic_instruction_tuner.records import Example, Rejection, Sample
 
@@ -67,6 +68,8 @@ def decide(
     advance: Callable[[int], None] = lambda done: None,
     memory: PairMemory | None = None,
     embed: Embed | None = None,
+    quotas: Mapping[str, int] | None = None,
+    fill: bool = True,
 ) -> Decision:
     """Filter rows and split what stays.
 
@@ -79,6 +82,8 @@ def decide(
         advance: Called with the number of rows judged so far.
         memory: Similar pairs that were found before; they save time and change nothing.
         embed: Embeds texts, to find rows that ask the same in other words.
+        quotas: Rows wanted of each domain; None: of any.
+        fill: Whether other domains fill the places that a domain leaves open.
 
     Returns:
         Every row exactly once, kept or rejected.
@@ -93,9 +98,11 @@ def decide(
     if embed is not None:
         _reject_same_meaning(rows, ranking, config.duplicates, rejections, embed)
     survivors = [at for at in range(len(rows)) if at not in rejections]
-    for at in survivors[config.target :]:
-        rejections[at] = _rejection(rows[at], SURPLUS, Violation(len(survivors), config.target))
-    kept = _examples(rows, scores, survivors[: config.target], clusters, config, seed)
+    places = choose([rows[at].domain for at in survivors], config.target, quotas, fill)
+    chosen = [survivors[place] for place in places]
+    for at in sorted(set(survivors) - set(chosen)):
+        rejections[at] = _surplus(rows, at, survivors, config.target, quotas)
+    kept = _examples(rows, scores, chosen, clusters, config, seed)
     if len(kept) + len(rejections) != len(rows):
         raise StageError(f"{len(rows)} rows in, {len(kept)} kept, {len(rejections)} rejected")
     rejected = tuple(rejections[at] for at in sorted(rejections))
@@ -211,6 +218,20 @@ def _example(row: Sample, score: float, cluster: str, split: str) -> Example:
 
 def _rejection(row: Sample, rule: str, violation: Violation, **more: Any) -> Rejection:
     return Rejection(row.id, STAGE, rule, *violation, row=asdict(row), **more)
+
+
+def _surplus(
+    rows: Sequence[Sample],
+    at: int,
+    survivors: Sequence[int],
+    target: int,
+    quotas: Mapping[str, int] | None,
+) -> Rejection:
+    """Say how many rows passed (of its domain, where there are quotas), and how many are wanted."""
+    if quotas is None:
+        return _rejection(rows[at], SURPLUS, Violation(len(survivors), target))
+    own = sum(rows[one].domain == rows[at].domain for one in survivors)
+    return _rejection(rows[at], SURPLUS, Violation(own, quotas.get(rows[at].domain, 0)))
 
 
 def _duplicate(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
+from collections import Counter
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
@@ -15,6 +15,11 @@ from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
+from synthetic_instruction_tuner.filtering.quotas import (
+    next_draws,
+    next_draws_by_domain,
+    quotas_of,
+)
 from synthetic_instruction_tuner.generation.store import REJECTED, read_samples
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
@@ -69,14 +74,10 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
         return Outcome(done.facts["measures"]["kept"], None, done)
     started = time.monotonic()
     samples = read_samples(study, drawn)
-    decision = decide_for(study, samples, progress)
-    settings = study.config.filtering
     last = is_last(study, len(samples))
-    if decision.passed < settings.target and not last:
-        needed = next_draws(
-            decision.passed, len(samples), settings.target, study.config.generation.max_draws
-        )
-        return Outcome(decision.passed, needed, None)
+    decision = decide_for(study, samples, progress, fill=last)
+    if len(decision.kept) < study.config.filtering.target and not last:
+        return Outcome(len(decision.kept), draws_needed(study, samples, decision), None)
     _require_rows(study, decision, len(samples))
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
     _warn_if_provisional(study, artifact)
@@ -104,7 +105,9 @@ def _warn_if_provisional(study: Study, artifact: Artifact) -> None:
         )
 
 
-def decide_for(study: Study, samples: list[Sample], progress: Progress) -> Decision:
+def decide_for(
+    study: Study, samples: list[Sample], progress: Progress, fill: bool = True
+) -> Decision:
     """Decide over a study's samples with its settings and benchmark items."""
     config, total = study.config, len(samples)
     encoder = config.filtering.duplicates.embedding
@@ -116,6 +119,8 @@ def decide_for(study: Study, samples: list[Sample], progress: Progress) -> Decis
         advance=lambda done: progress.update(done, total),
         memory=PairMemory(study.root / CACHE),
         embed=embedder(encoder) if encoder else None,
+        quotas=quotas_of(config),
+        fill=fill,
     )
 
 
@@ -125,15 +130,15 @@ def is_last(study: Study, drawn: int) -> bool:
     return generation.source is not None or drawn >= generation.max_draws
 
 
-def next_draws(passed: int, drawn: int, target: int, most: int) -> int:
-    """Return how many draws in all the yield so far calls for, with a reserve, at most `most`.
-
-    Without a single row that passed the number doubles.
-    """
-    if passed == 0:
-        return min(max(2 * drawn, 1), most)
-    missing = (target - passed) * drawn / passed
-    return min(drawn + math.ceil(missing * RESERVE), most)
+def draws_needed(study: Study, samples: list[Sample], decision: Decision) -> int:
+    """Return how many draws in all the yield so far calls for; a domain may lack more than all."""
+    most, quotas = study.config.generation.max_draws, quotas_of(study.config)
+    if quotas is None:
+        target = study.config.filtering.target
+        return next_draws(len(decision.kept), len(samples), target, most, RESERVE)
+    kept = Counter(one.domain for one in decision.kept)
+    drawn = Counter(one.domain for one in samples)
+    return min(next_draws_by_domain(kept, drawn, quotas, RESERVE), most)
 
 
 def read_items(study: Study) -> list[Item]:

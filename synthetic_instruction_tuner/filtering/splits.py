@@ -63,7 +63,7 @@ def held_out_count(rows: int, share: float) -> int:
     return min(max(round(rows * share), 1), rows - 1)
 
 
-def quotas(sizes: Mapping[str, int], total: int) -> dict[str, int]:
+def quotas(sizes: Mapping[str, float], total: int) -> dict[str, int]:
     """Divide a total in proportion to sizes, by largest remainders, ties by name."""
     everything = sum(sizes.values())
     exact = {name: total * size / everything for name, size in sizes.items()}

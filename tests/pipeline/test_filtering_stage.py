@@ -1,5 +1,6 @@
 """The stage on a workspace: loop until enough, files, resuming, errors, what-if."""
 
+import dataclasses
 import json
 import os
 
@@ -8,7 +9,8 @@ import pytest
 from synthetic_instruction_tuner.analysis.dataset import describe_dataset
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.filtering.run import filter_rows, next_draws
+from synthetic_instruction_tuner.filtering.quotas import next_draws
+from synthetic_instruction_tuner.filtering.run import filter_rows
 from synthetic_instruction_tuner.filtering.what_if import override, what_if
 from synthetic_instruction_tuner.generation.importing import import_rows
 from synthetic_instruction_tuner.preference.responses import kept_examples
@@ -164,7 +166,7 @@ def test_far_too_few_rows_are_an_error_that_names_the_worst_rule(tmp_path):
     ],
 )
 def test_next_draws_follow_from_the_yield(passed, drawn, target, most, needed):
-    assert next_draws(passed, drawn, target, most) == needed
+    assert next_draws(passed, drawn, target, most, reserve=1.1) == needed
 
 
 def test_imported_rows_that_are_none_lie_with_the_rejected(tmp_path):
@@ -299,3 +301,48 @@ def test_datasets_loads_the_folders_as_they_are(tmp_path, monkeypatch):
         str(study.store.folder(study.raw(study.filtered))), cache_dir=str(tmp_path / "cache")
     )
     assert raw["train"]["index"][:] == list(range(20))
+
+
+def two_domains(root, rows, target=12):
+    """Draws 0, 1, 3, 4, ... are of "plain"; every third, of "rare", is cut but for every second."""
+    domains = [{"name": "plain", "weight": 2}, {"name": "rare", "weight": 1}]
+    study = drawn_study(root, 0, target=target, domains=domains, draws=10)
+    for first in range(0, rows, 10):
+        chunk = study.chunk(first, first + 9)
+        drawn = [
+            dataclasses.replace(
+                drawn_row(index),
+                domain="rare" if index % 3 == 2 else "plain",
+                response_finish="length" if index % 6 == 2 else "stop",
+            )
+            for index in range(first, first + 10)
+        ]
+        with study.store.writing(chunk) as folder:
+            write_lines(folder / "samples.jsonl", drawn)
+            study.store.commit(chunk, {}, 1.0)
+    return study
+
+
+def test_every_domain_fills_its_quota_before_the_data_set_is_made(tmp_path):
+    early = filter_rows(two_domains(tmp_path / "early", 20), 20, Silent())
+    assert (early.kept, early.manifest) == (11, None)  # 8 of plain, 3 of 4 of rare; 15 passed
+    assert early.draws_needed == 30  # rare: 1 of 4 missing at 3 of 6 calls for 9, of 6 in 20
+    study = two_domains(tmp_path / "later", 30)
+    made = filter_rows(study, 30, Silent()).manifest
+    domains = made.facts["domains"]
+    assert (domains["plain"]["kept"], domains["rare"]["kept"]) == (8, 4)
+    surplus = [
+        one for one in read_lines(made.path("rejected.jsonl"), Rejection) if one.rule == "surplus"
+    ]
+    assert {(one.row["domain"], one.value, one.threshold) for one in surplus} == {
+        ("plain", 20, 8),
+        ("rare", 5, 4),
+    }
+
+
+def test_when_nothing_more_can_be_drawn_other_domains_fill_up(tmp_path):
+    study = two_domains(tmp_path, 60, target=40)
+    made = filter_rows(study, 60, Silent()).manifest  # max_draws
+    domains = made.facts["domains"]
+    assert (domains["plain"]["kept"], domains["rare"]["kept"]) == (30, 10)
+    assert made.facts["shortfall"] == 0
