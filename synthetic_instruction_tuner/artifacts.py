@@ -22,6 +22,7 @@ from typing import Any
 from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
 from synthetic_instruction_tuner.files import (
+    TEMPORARY,
     digest,
     list_files,
     move_unique,
@@ -200,6 +201,8 @@ class ArtifactStore:
         """
         folder, own = self.folder(artifact), self._own_path(artifact)
         staging = own if own.is_dir() else self.staging(artifact)
+        for torn in staging.rglob(f"*{TEMPORARY}"):  # of a writer that was killed
+            torn.unlink()
         found = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
         files = {name: path for name, path in found.items() if name != MANIFEST}
         manifest = {

@@ -6,6 +6,7 @@ of the study flow, so these texts are also the help of the form in the Prefect U
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from urllib.parse import urlsplit
 
@@ -38,8 +39,11 @@ class ModelConfig(Settings):
 
     @model_validator(mode="after")
     def _pin_foreign_code(self) -> ModelConfig:
-        if self.trust_remote_code and self.revision == "main":
-            raise ValueError("trust_remote_code=true needs a pinned revision, not 'main'")
+        if self.trust_remote_code and not re.fullmatch("[0-9a-f]{40}", self.revision):
+            raise ValueError(
+                "trust_remote_code=true needs a pinned revision, a commit of 40 hexadecimal "
+                f"digits, not {self.revision!r}: branches and tags move"
+            )
         return self
 
 
@@ -80,7 +84,6 @@ class CompletionsConfig(Settings):
     """Requests under way at once."""
     api_key_variable: str = Field(default="OPENAI_API_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Environment variable that holds the key; the key itself is never written anywhere."""
-
 
     @field_validator("url")
     @classmethod
@@ -388,7 +391,7 @@ class SessionConfig(Settings):
     samples: int | None = Field(default=None, ge=1)
     """Samples drawn; None: no limit."""
     compute_units: float | None = Field(default=None, gt=0)
-    """Colab compute units at `costs.compute_units_per_hour` of this machine's GPU; None: no limit."""
+    """Colab compute units by `costs.compute_units_per_hour` for this GPU; None: no limit."""
 
 
 class RunnerConfig(Settings):

@@ -12,6 +12,9 @@ from typing import Any
 
 from synthetic_instruction_tuner import disk
 
+TEMPORARY = ".tmp"
+"""Ending of a file that is being written."""
+
 
 def canonical_json(value: Any) -> str:
     """Render a value as JSON with sorted keys and no spaces: equal values, equal text.
@@ -48,7 +51,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file through a temporary name, flushed, fsynced and renamed."""
     with disk.named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}")
         try:
             with temporary.open("wb") as file:
                 file.write(content)
@@ -80,7 +83,7 @@ def sync(path: Path) -> None:
 def list_files(folder: Path) -> list[Path]:
     """List the files below a folder, sorted, without temporary files."""
     return sorted(
-        path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".tmp")
+        path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(TEMPORARY)
     )
 
 

@@ -7,6 +7,7 @@ takes as it is: the card names the parquet file of every split.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -157,9 +158,14 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return ["(none)"]
     header = list(rows[0])
-    body = [[_shown(row[name]).replace("|", "\\|") for name in header] for row in rows]
+    body = [[_cell(_shown(row[name])) for name in header] for row in rows]
     cells = [header, ["---"] * len(header), *body]
     return ["| " + " | ".join(line) + " |" for line in cells]
+
+
+def _cell(text: str) -> str:
+    """Keep a text in its cell: one line, no border, no HTML."""
+    return re.sub(r"([|<>\\])", r"\\\1", " ".join(text.split()))
 
 
 def _shown(value: Any) -> str:

@@ -29,6 +29,8 @@ CONFIG = Path(__file__).with_name("chaos.yaml")
 SEEDS = (1, 2)
 """Seeds of the studies, in turn."""
 MOST_ATTEMPTS = 400
+WITH_PREFECT = 0.2
+"""Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
 
 def environment() -> None:
@@ -59,6 +61,8 @@ class Tally:
     repeated: Counter[str] = field(default_factory=Counter)
     undisturbed: Counter[str] = field(default_factory=Counter)
     studies: int = 0
+    attempts: int = 0
+    with_prefect: int = 0
     planted: int = 0
     executed: int = 0
     differences: list[str] = field(default_factory=list)
@@ -160,11 +164,14 @@ class Chaos:
             self._spoil(workspace)
         within = "none" if action == "time" else action
         eager = 0.5 if self.short else 1.0
-        plan = Plan(within, random.Random(rng.random()), usual, eager)
+        plain = rng.random() >= WITH_PREFECT and action != "none"
+        plan = Plan(within, random.Random(rng.random()), usual, eager, plain)
         limit = rng.uniform(0.5, 12) if action == "time" else None
         begun = time.time_ns()
         ending = self.machines.attempt(self._command(seed, workspace), workspace, plan, limit)
         spent.update(ending.seconds)
+        self.tally.with_prefect += not plain
+        self.tally.attempts += 1
         say(f"  {action}: {ending.operation or '-'} in {ending.stage}, status {ending.status}")
         if ending.operation != "hung" and ending.status == -signal.SIGKILL:
             self._died(ending, storage.tear(workspace, begun, ending.home, rng))
@@ -243,6 +250,7 @@ def table(tally: Tally, seconds: float) -> str:
     return (
         f"{text}\n\nkilled at: {at}\nstudies: {tally.studies}, "
         f"repeated a kill: {sums[4] / max(1, sums[0]):.2f} s, minutes: {seconds / 60:.1f}\n"
+        f"attempts: {tally.attempts}, {tally.with_prefect} of them under a Prefect server\n"
         f"pickles planted before {tally.planted} attempts, executed: {tally.executed}\n"
         f"unclear errors: {len(tally.unclear)}\ndifferences: {len(tally.differences)}"
     )

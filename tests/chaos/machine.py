@@ -52,12 +52,14 @@ class Plan:
         rng: Decides in which step, and at which of its file operations.
         usual: File operations of each step when nothing happens.
         eager: How likely it ends in a step, as a share of `CHANCE`.
+        plain: Whether flows and tasks are called as the functions they are, without Prefect.
     """
 
     action: str = "none"
     rng: random.Random = field(default_factory=random.Random)
     usual: dict[str, int] = field(default_factory=dict)
     eager: float = 1.0
+    plain: bool = False
 
     def at_start(self) -> int:
         """Return the operation before the first step at which it happens; 0 if not there."""
@@ -182,9 +184,7 @@ class Machines:
             plan: What happens to it.
             seconds: Kill it after this time.
         """
-        server = self._servers.pop(0)
-        self._prepare()
-        wait_for(server.url)
+        server = self._server(plan.plain)
         self.board.clear()
         self.board.put(AT, plan.at_start())
         hooks = Hooks(self.board, workspace, plan.action, server.home)
@@ -203,10 +203,24 @@ class Machines:
             server.home,
         )
 
+    def _server(self, plain: bool) -> Server:
+        """Take a server that is prepared; without Prefect, a folder alone."""
+        if not plain:
+            server = self._servers.pop(0)
+            self._prepare()
+            wait_for(server.url)
+            return server
+        self._count += 1
+        home = self.folder / f"machine-{self._count}"
+        home.mkdir()
+        return Server(0, "", home)
+
     def _run(self, arguments: list[str], server: Server, hooks: Hooks, plan: Plan) -> int:
         self.board.put(RUN, os.getpid())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _watch[:] = [Watch(self.board, plan, server.home / STEPS)]
+        if plan.plain:
+            without_prefect()
         return run_tuner(arguments, server, hooks, str(self.folder / "door"))
 
     def _attend(self, run: int, seconds: float | None, hooks: Hooks) -> tuple[int, str]:
@@ -270,10 +284,11 @@ class Machines:
 
     def _sweep(self, server: Server) -> None:
         """Kill what is left of the machine."""
-        for process in (server.process, *self._calls):
+        servers = [server.process] if server.process else []
+        for process in (*servers, *self._calls):
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
-        while server.process not in self._gone or self._calls:
+        while self._calls or any(one not in self._gone for one in servers):
             self._reap()
             time.sleep(0.005)
         self._gone.clear()
@@ -411,12 +426,26 @@ def run_tuner(arguments: list[str], server: Server, hooks: Hooks, door: str) -> 
     pdf.BROWSERS = ()  # a browser takes longer than all the rest of the report
     hooks.install()
     sys.argv = ["tuner", *arguments]
-    with settings(server.home, server.url):
+    with settings(server.home, server.url or None):
         try:
             main()
         except SystemExit as leaving:
             return int(leaving.code or 0)
     return 0
+
+
+def without_prefect() -> None:
+    """Let flows and tasks be plain functions in this process: no server, no records."""
+    import prefect
+
+    import tasks.step
+
+    def call_flow(flow, *arguments, return_state=False, **named):
+        return flow.fn(*arguments, **named)
+
+    prefect.Flow.__call__ = call_flow  # type: ignore[method-assign,assignment]
+    prefect.Task.__call__ = lambda task, *arguments: task.fn(*arguments)  # type: ignore[method-assign]
+    tasks.step._storage = lambda root: None  # type: ignore[assignment,return-value]
 
 
 class Watch:

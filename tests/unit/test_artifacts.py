@@ -121,6 +121,14 @@ def test_a_manifest_cannot_point_outside_its_folder(store, tmp_path):
     assert store.find(RAW) is None
 
 
+def test_what_a_killed_writer_left_half_written_is_not_kept(store):
+    staging = store.staging(RAW)
+    (staging / "rows.jsonl").write_text("one\n")
+    (staging / ".rows.jsonl.0123456789ab.tmp").write_text("on")
+    manifest = store.commit(RAW, {}, 0.0)
+    assert {path.name for path in manifest.folder.iterdir()} == {"rows.jsonl", MANIFEST}
+
+
 def test_writing_starts_clean_after_an_interrupted_attempt(store):
     (store.staging(RAW) / "torn.jsonl").write_text("{")
     commit(store)
