@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class MethodConfig(Settings):
     """Settings every adaptation method has; each method's `Config` adds `method` and its own."""
 
+    method: str = ""
+    """Which adaptation method; every other field here belongs to it."""
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)
     """Name of the arm: its folder below models/ and its label in tables."""
     epochs: float = Field(default=3, gt=0, le=1000)

@@ -61,6 +61,30 @@ def test_entrypoints_name_flows_whose_every_parameter_has_a_help_text(entrypoint
     assert [name for name, one in fields.items() if not one.get("description")] == []
 
 
+def test_the_form_has_a_text_for_every_field_and_a_name_for_every_method():
+    from flows.study import study
+
+    form = parameter_schema(study).model_dump_for_openapi()
+    groups = form["definitions"]
+    without = [
+        (name, field)
+        for name, group in groups.items()
+        for field, one in group["properties"].items()
+        if not (one.get("description") or "$ref" in one or "allOf" in one)
+    ]
+    assert without == []
+    arms = groups["TrainingConfig"]["properties"]["arms"]["items"]
+    titles = {
+        method: groups[reference.rpartition("/")[2]]["title"]
+        for method, reference in arms["discriminator"]["mapping"].items()
+    }
+    assert titles.items() >= {"lora": "lora", "prompt_tuning": "prompt tuning"}.items()
+    assert len(set(titles.values())) == len(titles) >= 13
+    engine = groups["GenerationConfig"]["properties"]["engine"]
+    assert engine["enum"] == ["transformers", "vllm", "completions"]
+    assert groups["GenerationConfig"]["properties"]["chunk_size"]["minimum"] == 1
+
+
 def test_due_runs_do_not_stack_and_what_the_ui_paused_stays_paused():
     (one,) = [
         one
