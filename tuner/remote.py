@@ -229,7 +229,7 @@ class Reader:
             limit=LOG_LINES,
             sort=LogSort.TIMESTAMP_DESC,
         )
-        return [f"{one.timestamp:%H:%M:%S} {one.message}" for one in reversed(lines)]
+        return [f"{one.timestamp:%H:%M:%S} {shorten(one.message)}" for one in reversed(lines)]
 
     def report(self, study: str) -> str | None:
         """Return the address of the newest report of a study, None while there is none."""
@@ -254,6 +254,12 @@ class Reader:
             f"no worker is online in work pool {POOL!r}: {waiting} until one starts "
             "(`bash deployments/worker.sh`, or the Colab notebook)"
         ]
+
+
+def shorten(message: str) -> str:
+    """Return the ends of a message of many lines: of a traceback what it says, not where."""
+    lines = message.strip().splitlines()
+    return f"{lines[0]} ... {lines[-1].strip()}" if len(lines) > 2 else message.strip()
 
 
 def _types(ended: bool) -> FlowRunFilterState:

@@ -99,6 +99,8 @@ def _listen(job: Job, progress: Progress) -> None:
                 progress.update(event["step"], event["total"], note)
             elif kind == "evaluation":
                 logger.info("%s: evaluation %s", job.subject, _figures(event))
+            elif kind == "log":
+                logging.getLogger(event["name"]).log(event["level"], event["text"])
             elif kind in ("resumed", "notice"):
                 logger.info("%s: %s %s", job.subject, kind, event.get("text", event.get("step")))
     finally:

@@ -10,11 +10,13 @@ ends (the parent died) or SIGTERM arrives, the process writes a checkpoint and l
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,22 @@ class Events:
                 self._out.write(json.dumps({"event": event, **fields}) + "\n")
             except BrokenPipeError:
                 os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Relay(logging.Handler):
+    """Passes what libraries log on to the parent, whose log people watch."""
+
+    LOGGERS = ("transformers", "trl", "peft", "datasets", "accelerate")
+
+    def __init__(self, emit: Callable[..., None]) -> None:
+        super().__init__()
+        self._emit = emit
+        for name in self.LOGGERS:
+            logging.getLogger(name).addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one line as an event."""
+        self._emit("log", name=record.name, level=record.levelno, text=record.getMessage())
 
 
 class StopRequest:
@@ -94,6 +112,7 @@ def main(path: str) -> int:
         parallel.end_with_parent()
     emit, stop = Events(os.environ.get("RANK", "0") == "0"), StopRequest()
     quiet_environment()
+    Relay(emit)
     from synthetic_instruction_tuner.training.memory_errors import (
         GroupOutOfMemory,
         is_out_of_memory,
