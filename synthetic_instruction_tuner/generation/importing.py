@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import Counter
@@ -19,6 +20,10 @@ from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, write_lines
 from synthetic_instruction_tuner.study import Study
 
+logger = logging.getLogger(__name__)
+
+SHOWN = 3
+"""Bad rows named in the log; all of them are written down."""
 DOMAIN = "general"
 IMPORTED = "imported"
 
@@ -47,6 +52,15 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
             progress.update(index + 1, index + 1, "rows read")
     total = len(samples) + len(rejected)
     _check_any(source, samples, rejected)
+    if rejected:
+        logger.warning(
+            "%d of %d rows of %s cannot be used (they lie with the rejected rows, with their "
+            "reasons): %s",
+            len(rejected),
+            total,
+            source.name,
+            _named(rejected),
+        )
     with study.store.writing(artifact) as staging:
         write_lines(staging / SAMPLES, samples)
         write_lines(staging / REJECTED, rejected)
@@ -59,6 +73,12 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
         "source": source.name,
     }
     return study.store.commit(artifact, facts, time.monotonic() - started)
+
+
+def _named(rejected: list[Rejection]) -> str:
+    """Name the first bad rows and what is wrong with them."""
+    shown = [f"row {one.row['number']}: {one.rule}: {one.value}" for one in rejected[:SHOWN]]
+    return "; ".join(shown) + (f"; and {len(rejected) - SHOWN} more" if rejected[SHOWN:] else "")
 
 
 def _import_row(identity: str, index: int, row: Any) -> Sample | Rejection:

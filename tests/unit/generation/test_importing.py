@@ -56,6 +56,14 @@ def test_every_row_ends_as_a_sample_or_with_a_reason(tmp_path):
     assert manifest.facts["rows"] == 5 == manifest.facts["samples"] + manifest.facts["rejected"]
 
 
+def test_bad_rows_are_told_with_their_number_and_reason(tmp_path, caplog):
+    rows = [GOOD, *({"instruction": number, "output": "x"} for number in range(4))]
+    import_rows(study_of(tmp_path, lines(tmp_path, *rows)), Silent())
+    assert "4 of 5 rows of rows.jsonl cannot be used" in caplog.text
+    assert "row 2: type: instruction is int; row 3: type" in caplog.text
+    assert caplog.text.rstrip().endswith("and 1 more")
+
+
 def test_importing_again_changes_nothing(tmp_path):
     study = study_of(tmp_path, lines(tmp_path, GOOD))
     first = import_rows(study, Silent())
