@@ -1,6 +1,7 @@
 """What drawing cost, what passes, and when all will be there: from the chunks' manifests alone."""
 
 import dataclasses
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -93,13 +94,12 @@ def test_the_line_says_all_of_it(study):
     )
 
 
-def test_sessions_and_the_calendar_are_foretold(study):
-    for first, created in ((0, "2026-05-01T10:00:00Z"), (4, "2026-05-02T10:00:00Z")):
-        write_chunk(study, first, first + 3, **T4)
-        path = study.root / study.chunk(first, first + 3).folder / "manifest.json"
-        text = path.read_text(encoding="utf-8")
-        start = text.index('"created": "') + len('"created": "')
-        path.write_text(text[:start] + created + text[start + len(created) :], encoding="utf-8")
+def test_sessions_and_the_calendar_are_foretold(study, monkeypatch):
+    for first, day in ((0, 1), (4, 2)):
+        created = datetime(2026, 5, day, 10, tzinfo=timezone.utc).timetuple()
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "gmtime", lambda *_, created=created: created)
+            write_chunk(study, first, first + 3, **T4)
     session = study.config.session.model_copy(update={"minutes": 10.0})
     limited = dataclasses.replace(
         study, config=study.config.model_copy(update={"session": session})
