@@ -35,7 +35,7 @@ from synthetic_instruction_tuner.workspace import (
     try_claim,
 )
 from tasks.pieces import Piece, name_pieces, resolve
-from tasks.step import budget_used_up, call, count_samples
+from tasks.step import budget_used_up, call, count_samples, credentials_of
 from tasks.watching import watch
 
 logger = logging.getLogger(__name__)
@@ -167,6 +167,7 @@ class Helpers:
                 "workspace": str(self._study.root),
                 "leader": self._leader,
                 "pieces": name_pieces(left),
+                "credentials": credentials_of(self._study),
             },
             flow_run_name=name,
             timeout=0,

@@ -32,6 +32,7 @@ from tasks.watching import watch
 
 _storages: dict[Path, WorkspaceResults] = {}
 _sessions: dict[Path, Session] = {}
+_credentials: dict[Path, HubCredentials] = {}
 Item = TypeVar("Item")
 
 
@@ -136,6 +137,8 @@ def working(
     if credentials is not None:
         credentials.log_in()
     study = open_study(config, _root(config, workspace))
+    if credentials is not None:
+        _credentials[study.root] = credentials
     with disk.named(study.root), lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
@@ -146,6 +149,15 @@ def working(
         finally:
             if outermost:
                 del _sessions[study.root]
+                _credentials.pop(study.root, None)
+
+
+def credentials_of(study: Study) -> dict[str, Any] | None:
+    """Refer to the block that a run was given, as a parameter of another run; never its content."""
+    given = _credentials.get(study.root)
+    if given is None or given._block_document_id is None:
+        return None
+    return {"$ref": {"block_document_id": str(given._block_document_id)}}
 
 
 def begin_session(config: StudyConfig) -> Session:

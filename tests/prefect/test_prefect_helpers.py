@@ -1,5 +1,6 @@
 """Taking turns: what is free is made, what straggles is made again, who has no leader leaves."""
 
+import json
 import os
 import time
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from blocks import HubCredentials
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.claims import SECONDS
 from synthetic_instruction_tuner.config import SessionConfig
@@ -18,6 +20,7 @@ from synthetic_instruction_tuner.session import Session
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import LEASE_FILE, claim_file, lease, open_study
 from tasks import helpers, pieces, rays, spread, step
+from tasks.step import working
 
 CONFIG = presets.load("sandbox-smoke", ["runner.kind=workers", "runner.parallel=3"])
 
@@ -130,6 +133,22 @@ def test_helpers_are_as_many_as_can_be_of_use_and_crashed_ones_are_replaced(stud
         for one in runs:
             one.state_type = StateType.CRASHED
     assert len(runs) == 6
+
+
+def test_helpers_log_in_with_the_block_of_their_leader_and_no_token_leaves_it(
+    study, wanted, runs, monkeypatch
+):
+    monkeypatch.setenv("HF_TOKEN", "")  # restored afterwards
+    monkeypatch.setattr(step, "_credentials", {})
+    block = HubCredentials(token="hf_secret")
+    block._block_document_id = uuid4()
+    with working(CONFIG, str(study.root), block):
+        helpers.Helpers(study, "leader", 1).look_after(wanted)
+    parameters = runs[0].parameters
+    assert parameters["credentials"] == {
+        "$ref": {"block_document_id": str(block._block_document_id)}
+    }
+    assert "hf_secret" not in json.dumps(parameters)
 
 
 def test_a_leader_works_on_while_the_server_is_away(study, wanted, made, monkeypatch, caplog):
