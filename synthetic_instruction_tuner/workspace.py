@@ -135,8 +135,9 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
 
 def is_led(root: Path, token: str) -> bool:
     """Whether the run that holds this token still leads the work in a workspace."""
-    holder = claims.read(root / LEASE_FILE)
-    return holder.get("token") == token and not claims.is_dead(holder)
+    path = root / LEASE_FILE
+    holder = claims.read(path)
+    return holder.get("token") == token and not claims.is_gone(path, holder)
 
 
 @contextmanager
