@@ -34,7 +34,7 @@ class Footprint:
         trained: Parameters that receive gradients.
         weights: Bytes of the base in memory.
         states: Bytes of trained weights, gradients and AdamW, all float32.
-        kept: Bytes a token that autograd keeps.
+        kept: Bytes a token that autograd keeps, attention masks left out.
         fixed: Bytes that autograd keeps whatever the number of tokens (DoRA keeps whole weights).
         layer: Bytes a token that the largest layer keeps, when activations are recomputed.
         inputs: Bytes a token of all layers' inputs: what is kept when activations are recomputed.
@@ -43,6 +43,7 @@ class Footprint:
         width: Bytes of one number in the compute type.
         hidden: Width of the model.
         layers: Layers of the model.
+        virtual: Virtual tokens before each sequence.
     """
 
     total: int
@@ -58,6 +59,7 @@ class Footprint:
     width: int
     hidden: int
     layers: int
+    virtual: int = 0
 
     def step(self, sequences: int, length: int, recompute: bool) -> int:
         """Return the peak bytes of a training step, as PyTorch's allocator counts them.
@@ -67,13 +69,17 @@ class Footprint:
             length: Tokens of each.
             recompute: Whether activations are recomputed (gradient checkpointing).
         """
+        length += self.virtual
         tokens = sequences * length
         kept = self.inputs + self.layer if recompute else self.kept
         fixed = self.fixed // self.layers if recompute else self.fixed
+        masks = sequences * length**2 * self.width if sequences > 1 else 0  # rows of one length: 0
         rows = min(tokens, HEAD_ROWS)
+        scored = tokens * self.hidden * self.width  # the head's own copy of what it scores
         head = rows * HEAD_COLUMNS * self.width + tokens * self.hidden * 4
         return (
-            self.weights + self.states + fixed + tokens * kept
+            self.weights + self.states + fixed + tokens * kept + scored
+            + masks * (1 if recompute else self.layers)
             + max(head, tokens * self.working + self.unpacked)
         )  # fmt: skip
 
@@ -93,6 +99,8 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
     shape = base.config.get_text_config()
     weights, largest = base_bytes(base, model.quantization, dtype.itemsize)
     adapted = _adapted(arm, base)
+    if arm.data == "preference":
+        _without_dropout(adapted)
     trained = measure.trained_parameters(adapted)
     total = measure.total_parameters(adapted)
     width = getattr(torch, compute).itemsize
@@ -101,13 +109,16 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
     some, more = _kept(adapted, 128), _kept(adapted, 384)
     kept = (more - some) // 256
     states = trained * (12 if arm.trains_base else 16)  # a trained base is in `weights` already
+    if width < 4:
+        states += trained * width  # autocast keeps the 16-bit copies it made in the forward pass
+    virtual = _virtual_tokens(adapted)
     inputs = shape.num_hidden_layers * shape.hidden_size * width
     working = 3 * shape.intermediate_size * width
     unpacked = 0 if model.quantization == "none" else largest * width
     return Footprint(
-        total, trained, weights, states, kept, max(0, some - 128 * kept),
+        total, trained, weights, states, kept, max(0, some - (128 + virtual) * kept),
         kept // shape.num_hidden_layers, inputs, working, unpacked, width, shape.hidden_size,
-        shape.num_hidden_layers,
+        shape.num_hidden_layers, virtual,
     )  # fmt: skip
 
 
@@ -174,8 +185,21 @@ def _adapted(arm: MethodConfig, base: Any) -> Any:
         return get_peft_model(base, arm.adapter(base))
 
 
+def _virtual_tokens(adapted: Any) -> int:
+    """Count the virtual tokens that go through the layers; prefixes stand in the cache alone."""
+    for config in getattr(adapted, "peft_config", {}).values():
+        if config.is_prompt_learning and config.peft_type != "PREFIX_TUNING":
+            return int(config.num_virtual_tokens)
+    return 0
+
+
 def _kept(adapted: Any, tokens: int) -> int:
-    """Run a forward pass and sum what autograd keeps, in bytes, parameters left out."""
+    """Run a forward pass and sum what autograd keeps, in bytes, parameters left out.
+
+    Dropout is that of GPUs, which keeps a byte a number; elsewhere it keeps the factors.
+    """
+    from unittest.mock import patch
+
     import torch
 
     held: dict[int, Any] = {}
@@ -187,16 +211,36 @@ def _kept(adapted: Any, tokens: int) -> int:
 
     adapted.train()
     ids = torch.zeros((1, tokens), dtype=torch.long, device="meta")
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        patch.object(torch.nn.functional, "dropout", _dropout),
+    ):
         adapted(input_ids=ids, use_cache=False)
     own = {one.untyped_storage()._cdata for one in (*adapted.parameters(), *adapted.buffers())}
     return sum(int(one.nbytes()) for key, one in held.items() if key not in own)
 
 
+def _without_dropout(adapted: Any) -> None:
+    """Switch dropout off, as TRL's preference trainers do."""
+    import torch
+
+    for module in adapted.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0
+
+
+def _dropout(values: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    import torch
+
+    return torch.native_dropout(values, p, training)[0] if p > 0 else values
+
+
 def _register_attention() -> None:
     """Offer transformers an attention that keeps queries, keys, values, output and row sums.
 
-    That is what the fused kernels of `scaled_dot_product_attention` keep (arXiv 2205.14135).
+    That is what the fused kernels of `scaled_dot_product_attention` keep (arXiv 2205.14135). Rows
+    of a batch differ in length, so there is a mask, and with one transformers repeats keys and
+    values for every query head (transformers/integrations/sdpa_attention.py).
     """
     import torch
     from transformers import AttentionInterface
@@ -206,6 +250,8 @@ def _register_attention() -> None:
         def forward(ctx: Any, query: Any, key: Any, value: Any) -> Any:
             output = torch.empty_like(query)
             sums = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
+            if key.shape[1] < query.shape[1]:
+                key, value = torch.empty_like(query), torch.empty_like(query)
             ctx.save_for_backward(query, key, value, output, sums)
             return output
 

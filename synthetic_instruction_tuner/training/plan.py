@@ -1,89 +1,35 @@
-"""What a study will need, before anything runs: memory, time and money on a GPU, and what fits.
+"""What a study will need, before anything runs: memory, disk, time and money, and what fits.
 
 Memory follows from the models' real code on the meta device (`footprint`). Times are rooflines
-with the rates below and are marked as estimates wherever they are shown.
+with the rates of `gpus` and are marked as estimates wherever they are shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig, SamplingConfig, StudyConfig
 from synthetic_instruction_tuner.training import footprint
+from synthetic_instruction_tuner.training.fitting import choose
 from synthetic_instruction_tuner.training.footprint import Footprint
+from synthetic_instruction_tuner.training.gpus import (
+    ANSWER_SHARE,
+    BANDWIDTH_SHARE,
+    CONTEXT_BYTES,
+    FRAGMENTATION,
+    GPUS,
+    HOST_BYTES,
+    ITEMS,
+    STEP_OVERHEAD,
+    UTILISATION,
+    Gpu,
+)
 from synthetic_instruction_tuner.training.method import MethodConfig
 
-CONTEXT_BYTES = 600_000_000
-"""CUDA context and libraries, outside PyTorch's allocator; an estimate."""
-FRAGMENTATION = 0.05
-"""Share of the memory left for the allocator's fragmentation."""
-HOST_BYTES = 4_000_000_000
-"""Resident size of a process with PyTorch, CUDA and the libraries; an estimate."""
-UTILISATION = 0.34
-"""Share of the peak rate in training: 8,210 tokens a second of LoRA on Llama-3.2-3B on an A100
-(table in https://github.com/pytorch/torchtune/blob/main/README.md) at 4 operations a weight."""
-BANDWIDTH_SHARE = 0.5
-"""Share of the memory bandwidth that decoding reaches; an estimate."""
-STEP_OVERHEAD = 0.03
-"""Seconds a decoding step takes at least in eager transformers; an estimate."""
-ANSWER_SHARE = 0.4
-"""Mean length of a response as a share of max_new_tokens; an estimate."""
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A GPU as its data sheet has it: bytes, dense 16-bit operations and bytes a second.
-
-    Attributes:
-        memory: Bytes that `nvidia-smi` shows as total.
-        capability: Compute capability; below 8.0 there is no bfloat16.
-    """
-
-    name: str
-    memory: int
-    operations: float
-    bandwidth: float
-    capability: tuple[int, int]
-
-    @property
-    def compute(self) -> str:
-        """The 16-bit type it computes in."""
-        return "bfloat16" if self.capability >= (8, 0) else "float16"
-
-    @property
-    def usable(self) -> int:
-        """Bytes that PyTorch can fill."""
-        return int((self.memory - CONTEXT_BYTES) * (1 - FRAGMENTATION))
-
-
-MIB = 1 << 20
-GPUS = {
-    gpu.name: gpu
-    for gpu in (
-        Gpu("T4", 15360 * MIB, 65e12, 320e9, (7, 5)),
-        Gpu("L4", 23034 * MIB, 121e12, 300e9, (8, 9)),
-        Gpu("A100", 40960 * MIB, 312e12, 1555e9, (8, 0)),
-        Gpu("H100", 81559 * MIB, 989e12, 3350e9, (9, 0)),
-        Gpu("H200", 143771 * MIB, 989e12, 4800e9, (9, 0)),
-    )
-}
-"""Data sheets: nvidia.com/en-us/data-center/ tesla-t4, l4, a100, h100, h200 (SXM where both)."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How an arm is trained on a GPU: what the plan chose.
-
-    Attributes:
-        bytes: Peak as PyTorch's allocator counts it.
-        fits: Whether that is less than the GPU has.
-    """
-
-    micro_batch_size: int
-    recompute: bool
-    bytes: int
-    fits: bool
+__all__ = ["FRAGMENTATION", "GPUS", "Gpu", "Row", "choose", "plan"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +40,12 @@ class Row:
         gpu_bytes: Peak on the GPU, context included.
         host_bytes: Peak on the host.
         seconds: Estimated time.
-        disk_bytes: What it downloads or writes.
+        disk_bytes: What it downloads and writes.
+        fits: Whether GPU and host have the memory.
         advice: Which setting makes it fit, or how it was made to fit.
+        parameters: Parameters of the model, adapter included.
+        trained: Parameters that are trained.
+        parts: What `gpu_bytes` is made of, in bytes.
     """
 
     stage: str
@@ -106,34 +56,13 @@ class Row:
     disk_bytes: int
     fits: bool
     advice: str
-
-
-def choose(
-    cost: Footprint, arm: MethodConfig, length: int, usable: int, recompute: bool | None = None
-) -> Choice:
-    """Choose micro-batch and recomputation: the whole batch at once, recomputed only if it must be.
-
-    Args:
-        cost: Footprint of the arm.
-        arm: The arm; a preference pair is two sequences.
-        length: Tokens of the longest sequence.
-        usable: Bytes there are.
-        recompute: What the settings prescribe; None leaves it to the plan.
-    """
-    width = 2 if arm.data == "preference" else 1
-    allowed = [False, True] if arm.recomputes else [False]
-    ways = allowed if recompute is None else [recompute]
-    size = arm.batch_size
-    while True:
-        for way in ways:
-            need = cost.step(size * width, length, way)
-            if need <= usable or (size == 1 and way is ways[-1]):
-                return Choice(size, way, need, need <= usable)
-        size = max(1, size // 2)
+    parameters: int
+    trained: int = 0
+    parts: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan(config: StudyConfig, gpu: Gpu) -> list[Row]:
-    """Plan every stage of a study that loads a model."""
+    """Plan every stage of a study that loads a language model."""
     generation, preference = config.generation, config.preference
     rows = []
     if generation.source is None and generation.engine != "completions":
@@ -149,12 +78,19 @@ def plan(config: StudyConfig, gpu: Gpu) -> list[Row]:
             rows.append(
                 _sampling(
                     "preference", one.name, one.model or config.training.student, (one.sampling,),
-                    config.filtering.target,
-                    preference.batch_size, gpu,
+                    config.filtering.target, preference.batch_size, gpu,
                 )
             )  # fmt: skip
     rows += [_training(config, arm, gpu) for arm in config.training.arms]
-    return rows
+    if config.evaluation.benchmarks:
+        rows.append(_evaluation(config, gpu))
+    return [_on_host(row, gpu) for row in rows]
+
+
+def _on_host(row: Row, gpu: Gpu) -> Row:
+    if gpu.host is None or row.host_bytes <= gpu.host:
+        return row
+    return replace(row, fits=False, advice=f"needs a machine with more memory than {gpu.name}'s")
 
 
 def _sampling(
@@ -169,37 +105,150 @@ def _sampling(
     """Plan drawing: weights, the cache of keys and values, and memory-bound decoding."""
     weights, shape, parameters = _base(model, gpu)
     longest = sum(part.max_new_tokens for part in parts)
-    cache = batch * longest * _cache_bytes(shape)
-    need = weights + cache + batch * shape.vocab_size * 4 + CONTEXT_BYTES
+
+    def needs(size: int, held: int) -> dict[str, int]:
+        return {
+            "weights": held,
+            "cache": size * longest * _cache_bytes(shape),
+            "logits": size * shape.vocab_size * 4,
+            "context": CONTEXT_BYTES,
+        }
+
+    made = needs(batch, weights)
     steps = ANSWER_SHARE * longest * -(-draws // batch)
-    step = max(STEP_OVERHEAD, (weights + cache / 2) / (gpu.bandwidth * BANDWIDTH_SHARE))
-    fits = need <= gpu.memory * (1 - FRAGMENTATION)
+    read = weights + made["cache"] / 2
+    step = max(STEP_OVERHEAD, read / (gpu.bandwidth * BANDWIDTH_SHARE))
+    packed = _base(model.model_copy(update={"quantization": "nf4"}), gpu)[0]
+    options = [(f"{stage}.batch_size={size}", needs(size, weights)) for size in _halves(batch)]
+    options += [(f"quantization=nf4 and {stage}.batch_size=1", needs(1, packed))]
+    fits, advice = _verdict(made, options, gpu)
     return Row(
-        stage, subject, int(need), _host(parameters), steps * step, 2 * parameters, fits,
-        "" if fits else f"lower {stage}.batch_size or set quantization: nf4",
+        stage, subject, sum(made.values()), _host(parameters), steps * step, 2 * parameters,
+        fits, advice, parameters, 0, made,
     )  # fmt: skip
+
+
+def _evaluation(config: StudyConfig, gpu: Gpu) -> Row:
+    """Plan scoring the base; every arm takes the same, an adapter more.
+
+    The largest tensors are the logits of a batch of the longest requests, in 16 bits and, for
+    their softmax, in 32: so the harness's own scoring has them, which checks ours.
+    """
+    settings, student = config.evaluation, config.training.student
+    weights, shape, parameters = _base(student, gpu)
+
+    def needs(size: int) -> dict[str, int]:
+        tokens = size * settings.max_length
+        return {
+            "weights": weights,
+            "cache": tokens * _cache_bytes(shape),
+            "logits": tokens * shape.vocab_size * 6,
+            "context": CONTEXT_BYTES,
+        }
+
+    made = needs(settings.batch_size)
+    options = [
+        (f"evaluation.batch_size={size}", needs(size)) for size in _halves(settings.batch_size)
+    ]
+    fits, advice = _verdict(made, options, gpu)
+    subjects = 1 + len(config.training.arms) * len(config.seeds)
+    seconds = _evaluated_tokens(config) * subjects * 2 * parameters
+    return Row(
+        "evaluation", f"{subjects} models", sum(made.values()), _host(parameters),
+        seconds / (gpu.operations * UTILISATION), 0, fits, advice, parameters, 0, made,
+    )  # fmt: skip
+
+
+def _evaluated_tokens(config: StudyConfig) -> float:
+    """Estimate the tokens of one model's benchmarks; those not in the table are left out."""
+    total = 0.0
+    for one in config.evaluation.benchmarks:
+        items, tokens = ITEMS.get(one.name, (0, 0))
+        total += min(items, one.items or items) * tokens * (1 + (one.num_fewshot or 0))
+    return total
+
+
+def _verdict(
+    made: Mapping[str, int], options: list[tuple[str, dict[str, int]]], gpu: Gpu
+) -> tuple[bool, str]:
+    """Tell whether a need fits, and if not the first setting with which it would."""
+    limit = gpu.usable + CONTEXT_BYTES
+    if sum(made.values()) <= limit:
+        return True, ""
+    for setting, other in options:
+        if sum(other.values()) <= limit:
+            return False, f"set {setting}"
+    return False, "no setting makes it fit; take a smaller model or a larger GPU"
+
+
+def _halves(size: int) -> list[int]:
+    return [size >> by for by in range(1, size.bit_length())]
 
 
 def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> Row:
     settings = config.training
-    cost = footprint.of(arm, settings.student, gpu.compute)
+    cost = _footprint(arm, settings.student, gpu)
     limit = settings.micro_batch_size
     bounded = arm.model_copy(update={"batch_size": min(limit, arm.batch_size)}) if limit else arm
     chosen = choose(cost, bounded, settings.max_length, gpu.usable, settings.gradient_checkpointing)
     rows, width = _rows(config, arm)
     tokens = rows * arm.epochs * width * settings.max_length * ANSWER_SHARE
     passes = 6 if chosen.recompute or arm.trains_base else 4
-    seconds = tokens * passes * cost.total / (gpu.operations * UTILISATION)
+    seconds = len(config.seeds) * tokens * passes * cost.total / (gpu.operations * UTILISATION)
     advice = f"micro-batch {chosen.micro_batch_size}" + (
         ", activations recomputed" if chosen.recompute else ""
     )
     if not chosen.fits:
-        advice = "lower training.max_length, or set training.student.quantization: nf4"
-    written = 4 * cost.trained * (1 + 2 * 3)
+        advice = _what_fits(config, bounded, gpu)
+    written = len(config.seeds) * 4 * cost.trained * (1 + 2 * 3)
+    parts = {"weights": cost.weights, "trained": cost.states, "context": CONTEXT_BYTES}
+    parts["activations and logits"] = chosen.bytes - cost.weights - cost.states
     return Row(
         "training", arm.name, chosen.bytes + CONTEXT_BYTES, _host(cost.total), seconds, written,
-        chosen.fits, advice,
+        chosen.fits, advice, cost.total, cost.trained, parts,
     )  # fmt: skip
+
+
+def _what_fits(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> str:
+    """Name the settings with which an arm would fit: shorter rows, then four bits, then both."""
+    settings = config.training
+    students = [(settings.student, "")]
+    if settings.student.quantization == "none" and "nf4" in arm.quantizations:
+        packed = settings.student.model_copy(update={"quantization": "nf4"})
+        students.insert(0, (packed, "training.student.quantization=nf4"))
+    lengths = [settings.max_length, *(one for one in _halves(settings.max_length) if one >= 128)]
+    for length in lengths:
+        for student, change in students:
+            cost = _footprint(arm, student, gpu)
+            way = settings.gradient_checkpointing or (None if arm.recomputes else False)
+            if choose(cost, arm, length, gpu.usable, way).fits:
+                shorter = "" if length == settings.max_length else f"training.max_length={length}"
+                freed = "" if settings.gradient_checkpointing is not False else FREED
+                return "set " + " and ".join(one for one in (change, shorter, freed) if one)
+    return "no setting makes it fit; take a smaller student or a larger GPU"
+
+
+FREED = "training.gradient_checkpointing=null"
+
+
+@lru_cache(maxsize=64)
+def _footprint_of(arm: str, model: str, compute: str) -> Footprint:
+    from pydantic import TypeAdapter
+
+    from synthetic_instruction_tuner.config import ArmConfig
+
+    held: Any = TypeAdapter(ArmConfig).validate_json(arm)
+    return footprint.of(held, ModelConfig.model_validate_json(model), compute)
+
+
+def _footprint(arm: MethodConfig, model: ModelConfig, gpu: Gpu) -> Footprint:
+    return _footprint_of(arm.model_dump_json(), model.model_dump_json(), _compute(model, gpu))
+
+
+def _compute(model: ModelConfig, gpu: Gpu) -> str:
+    """Return the type of the layers; both 16-bit types take the same, so one is measured."""
+    wanted = gpu.compute if model.dtype == "auto" else model.dtype
+    return "float32" if wanted == "float32" else "bfloat16"
 
 
 def _rows(config: StudyConfig, arm: MethodConfig) -> tuple[float, int]:
@@ -210,13 +259,20 @@ def _rows(config: StudyConfig, arm: MethodConfig) -> tuple[float, int]:
 
 
 def _base(model: ModelConfig, gpu: Gpu) -> tuple[int, Any, int]:
+    """Return the bytes of a model in memory, its shape, and its parameters."""
+    return _base_of(model.model_dump_json(), _compute(model, gpu))
+
+
+@lru_cache(maxsize=64)
+def _base_of(model: str, compute: str) -> tuple[int, Any, int]:
     import torch
 
     from synthetic_instruction_tuner.training import measure
 
-    dtype = getattr(torch, gpu.compute)
-    base = footprint.meta_model(model, dtype)
-    weights, _ = footprint.base_bytes(base, model.quantization, dtype.itemsize)
+    settings = ModelConfig.model_validate_json(model)
+    dtype = getattr(torch, compute)
+    base = footprint.meta_model(settings, dtype)
+    weights, _ = footprint.base_bytes(base, settings.quantization, dtype.itemsize)
     return weights, base.config.get_text_config(), measure.total_parameters(base)
 
 

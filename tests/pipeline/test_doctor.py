@@ -48,5 +48,5 @@ def test_a_run_refuses_to_start_without_a_model_that_it_needs_later(tmp_path):
 
 def test_a_plan_says_for_every_stage_what_fits(tmp_path):
     rows = plan(presets.load("sandbox-smoke"), GPUS["T4"])
-    assert {row.stage for row in rows} == {"generation", "preference", "training"}
+    assert {row.stage for row in rows} == {"generation", "preference", "training", "evaluation"}
     assert all(row.fits for row in rows)

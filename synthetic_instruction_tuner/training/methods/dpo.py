@@ -16,8 +16,8 @@ class Config(LowRank):
     """DPO from an SFT adapter; defaults of the study's specification.
 
     The reference is the adapter named by `start_from` as it was before the first step, or the bare
-    base. Its log-probabilities are computed once and kept. rank, alpha and dropout count only
-    without `start_from`.
+    base. Its log-probabilities are computed once and kept. rank and alpha count only without
+    `start_from`. Dropout is off whatever is set, as in all of TRL's preference trainers.
     """
 
     method: Literal["dpo"] = "dpo"

@@ -1,0 +1,47 @@
+"""Micro-batch and recomputation chosen so that a training step fits the memory there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synthetic_instruction_tuner.training.footprint import Footprint
+from synthetic_instruction_tuner.training.method import MethodConfig
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How an arm is trained on a GPU: what the plan chose.
+
+    Attributes:
+        bytes: Peak as PyTorch's allocator counts it.
+        fits: Whether that is less than the GPU has.
+    """
+
+    micro_batch_size: int
+    recompute: bool
+    bytes: int
+    fits: bool
+
+
+def choose(
+    cost: Footprint, arm: MethodConfig, length: int, usable: int, recompute: bool | None = None
+) -> Choice:
+    """Choose micro-batch and recomputation: the whole batch at once, recomputed only if it must be.
+
+    Args:
+        cost: Footprint of the arm.
+        arm: The arm; a preference pair is two sequences.
+        length: Tokens of the longest sequence.
+        usable: Bytes there are.
+        recompute: What the settings prescribe; None leaves it to the plan.
+    """
+    width = 2 if arm.data == "preference" else 1
+    allowed = [False, True] if arm.recomputes else [False]
+    ways = allowed if recompute is None else [recompute]
+    size = arm.batch_size
+    while True:
+        for way in ways:
+            need = cost.step(size * width, length, way)
+            if need <= usable or (size == 1 and way is ways[-1]):
+                return Choice(size, way, need, need <= usable)
+        size = max(1, size // 2)
