@@ -7,7 +7,6 @@ identity is not the artifact, whatever lies in it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -31,11 +30,18 @@ from synthetic_instruction_tuner.files import (
     sync,
     write_json,
 )
+from synthetic_instruction_tuner.manifests import (
+    MANIFEST,
+    SCHEMA,
+    Manifest,
+    find_damage,
+    read_manifest,
+    sealed,
+)
 
 logger = logging.getLogger(__name__)
 
-MANIFEST = "manifest.json"
-SCHEMA = 1
+__all__ = ["MANIFEST", "Artifact", "ArtifactStore", "Manifest", "find_damage", "read_manifest"]
 
 
 @dataclass(frozen=True)
@@ -70,36 +76,6 @@ class Artifact:
                 "inputs": [one.identity for one in self.inputs],
             }
         )
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a committed artifact contains.
-
-    Attributes:
-        facts: Counts, versions, revisions, measurements of the run: whatever readers need.
-        files: sha256 by path relative to the folder.
-        seconds: Working time spent on it, summed over interrupted sessions.
-    """
-
-    stage: str
-    name: str
-    identity: str
-    facts: Mapping[str, Any]
-    files: Mapping[str, str]
-    seconds: float
-    created: str
-    folder: Path
-
-    def path(self, name: str) -> Path:
-        """Return the path of one of the files.
-
-        Raises:
-            StageError: If the artifact has no such file.
-        """
-        if name not in self.files:
-            raise StageError(f"{self.name} has no file {name!r}; it has {sorted(self.files)}")
-        return self.folder / name
 
 
 class ArtifactStore:
@@ -220,7 +196,7 @@ class ArtifactStore:
         }
         for path in files.values():
             sync(path)
-        write_json(staging / MANIFEST, manifest)
+        write_json(staging / MANIFEST, sealed(manifest))
         self._publish(staging, folder, artifact)
         committed = read_manifest(folder)
         if committed is None:
@@ -272,38 +248,3 @@ class ArtifactStore:
             shutil.rmtree(path, ignore_errors=True)
         own.mkdir(parents=True)
         yield own
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """Read a folder's manifest; None if there is none or it is not one of ours."""
-    try:
-        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if raw["schema"] != SCHEMA:
-            return None
-        return Manifest(
-            stage=raw["stage"],
-            name=raw["name"],
-            identity=raw["identity"],
-            facts=dict(raw["facts"]),
-            files={str(name): str(value) for name, value in raw["files"].items()},
-            seconds=float(raw["seconds"]),
-            created=raw["created"],
-            folder=folder,
-        )
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, NotADirectoryError):
-        return None
-
-
-def find_damage(manifest: Manifest) -> str | None:
-    """Compare files with the manifest; return what is wrong first, or None."""
-    for name, expected in manifest.files.items():
-        path = manifest.folder / name
-        if not path.resolve().is_relative_to(manifest.folder.resolve()):
-            return f"{name} points outside its folder"
-        if not path.is_file():
-            return f"{name} is missing"
-        if sha256_of(path) != expected:
-            return f"{name} is not what was written (sha256 differs)"
-    return None

@@ -14,6 +14,7 @@ from support import measured_study
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import sha256_of
+from synthetic_instruction_tuner.manifests import sealed
 from synthetic_instruction_tuner.reporting import pdf
 from synthetic_instruction_tuner.reporting.run import set_aside_outdated, write_report
 from synthetic_instruction_tuner.study import Study
@@ -66,7 +67,7 @@ def cover_up(folder: Path) -> None:
     """Write the hashes of the altered files into the manifest."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"] = {name: sha256_of(folder / name) for name in manifest["files"]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(sealed(manifest)))
 
 
 def again(study: Study) -> dict:

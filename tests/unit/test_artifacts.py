@@ -121,6 +121,23 @@ def test_a_manifest_cannot_point_outside_its_folder(store, tmp_path):
     assert store.find(RAW) is None
 
 
+def test_a_fact_that_was_changed_is_damage(store):
+    with store.writing(RAW) as folder:
+        (folder / "rows.jsonl").write_text("one\n")
+    path = store.commit(RAW, {"rows": 1, "levels": {10: "a", 9: "b"}}, 0.0).folder / MANIFEST
+    assert store.require(RAW).facts == {"rows": 1, "levels": {"10": "a", "9": "b"}}
+    path.write_text(path.read_text().replace('"rows": 1', '"rows": 3'))
+    assert store.find(RAW) is None
+
+
+def test_a_manifest_of_before_it_carried_its_hash_is_read(store):
+    path = commit(store).folder / MANIFEST
+    old = json.loads(path.read_text())
+    del old["check"]
+    path.write_text(json.dumps(old | {"schema": 1}))
+    assert store.require(RAW).facts == {"rows": 1}
+
+
 def test_what_a_killed_writer_left_half_written_is_not_kept(store):
     staging = store.staging(RAW)
     (staging / "rows.jsonl").write_text("one\n")
