@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.files import list_files, sync, write_json
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.training import build, card, measure, parallel
 from synthetic_instruction_tuner.training.job import Job
@@ -55,6 +55,8 @@ def save(
     tokenizer.save_pretrained(folder)
     run = _run(job, loop, state, model, conditions)
     (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
+    for path in list_files(folder):  # the sign must not outlive a machine that its files did not
+        sync(path)
     write_json(job.folder / RUN, asdict(run))
 
 

@@ -10,7 +10,7 @@ from support import training_models
 from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training import checkpoint
+from synthetic_instruction_tuner.training import checkpoint, result
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.objective import Supervised
 from synthetic_instruction_tuner.training.run import make_job
@@ -200,3 +200,21 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(
             quietly(job)
     assert "free some space" in str(disk.explain(caught.value, tmp_path))
     assert quietly(job)["resumed"] == 1
+
+
+def test_the_sign_of_completion_comes_after_all_it_stands_for_is_on_the_disk(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that goes loses what was not flushed; a sign without its adapter would be used."""
+    job = job_of(student, tmp_path)
+    flushed, plain = set(), result.write_json
+
+    def write(path: Path, value: object) -> None:
+        if path.name == result.RUN:
+            assert flushed == set((job.folder / "final").iterdir())
+        plain(path, value)
+
+    monkeypatch.setattr(result, "sync", flushed.add)
+    monkeypatch.setattr(result, "write_json", write)
+    quietly(job)
+    assert len(flushed) > 3
