@@ -1,12 +1,15 @@
 """Near-duplicate removal: this project, brute force, datasketch and distilabel on the same rows.
 
     python benchmarks/deduplication.py --rows 5000 20000 100000 --peers /path/to/python
+    python benchmarks/deduplication.py --rows 100000 1000000 --corpus words --only "this project"
 
 Every method runs in a process of its own on the same file of texts, already reduced to words, and
 says which rows it keeps. What is printed beside time and peak memory:
 
 - left: pairs of kept rows that are still at least as similar as the threshold (missed);
 - wrong: dropped rows that are like no kept row (dropped for nothing).
+
+"this project, 1,000 more" has seen all rows but the last 1,000 before; only those are timed.
 
 Both are counted exactly. Brute force is quadratic and only runs up to --brute-force rows. The peers
 (pip install datasketch distilabel) may live in another environment, named by --peers; methods that
@@ -18,8 +21,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,6 +41,25 @@ def keep_ours(texts: list[str]) -> list[bool]:
     from synthetic_instruction_tuner.filtering.duplicates import near_duplicates
 
     found = near_duplicates(texts, range(len(texts)), THRESHOLD, THRESHOLD)
+    return [at not in found.duplicates for at in range(len(texts))]
+
+
+MEMORY = Path(tempfile.gettempdir()) / f"pairs-of-{os.getpid()}"
+MORE = 1000
+
+
+def remember_most(texts: list[str]) -> None:
+    """Compare all rows but the last ones, as an earlier run would have."""
+    _keep_remembering(texts[:-MORE])
+
+
+def _keep_remembering(texts: list[str]) -> list[bool]:
+    """Keep as `keep_ours` does, with the pairs of earlier runs at hand."""
+    from synthetic_instruction_tuner.filtering.duplicates import near_duplicates
+    from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
+
+    memory = PairMemory(MEMORY)
+    found = near_duplicates(texts, range(len(texts)), THRESHOLD, THRESHOLD, memory)
     return [at not in found.duplicates for at in range(len(texts))]
 
 
@@ -83,17 +107,21 @@ def keep_by_distilabel(texts: list[str]) -> list[bool]:
 
 METHODS: dict[str, Callable[[list[str]], list[bool]]] = {
     "this project": keep_ours,
+    "this project, 1,000 more": _keep_remembering,
     "brute force": keep_by_brute_force,
     "datasketch": keep_by_datasketch,
     "distilabel": keep_by_distilabel,
 }
 PEERS = ("datasketch", "distilabel")
+EARLIER = {"this project, 1,000 more": remember_most}
+"""What has happened before the measured time."""
 
 
 def work(method: str, source: Path, target: Path) -> None:
     """Run one method in this process and write its flags and measurements."""
     texts = json.loads(source.read_text())
     METHODS[method](texts[:50])  # imports and other first-time costs
+    EARLIER.get(method, len)(texts)
     started = time.perf_counter(), time.process_time()
     flags = METHODS[method](texts)
     result = {
@@ -102,7 +130,26 @@ def work(method: str, source: Path, target: Path) -> None:
         "cpu_seconds": time.process_time() - started[1],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
+    shutil.rmtree(MEMORY, ignore_errors=True)
     target.write_text(json.dumps(result))
+
+
+def words(count: int) -> Iterator[str]:
+    """Draw 8 to 60 words by Zipf's law; every fifth text is an earlier one with a word changed."""
+    import numpy as np
+
+    chance, vocabulary = np.random.default_rng(42), 200_000
+    sums = np.cumsum(1 / np.arange(1, vocabulary + 1) ** 1.05)
+    recent: list[str] = []
+    for number in range(count):
+        if number % 5 == 4:
+            text = recent[int(chance.integers(len(recent)))].split()
+            text[int(chance.integers(len(text)))] = f"w{chance.integers(vocabulary)}"
+        else:
+            draws = chance.random(int(chance.integers(8, 61))) * sums[-1]
+            text = [f"w{word}" for word in np.searchsorted(sums, draws)]
+        recent = [*recent[-999:], " ".join(text)]
+        yield recent[-1]
 
 
 def closed_world(count: int) -> Iterator[str]:
@@ -146,11 +193,11 @@ def measured(method: str, texts: list[str], python: str) -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not target.exists():
             reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
-            return f"{method:>14} {len(texts):>8}   did not run: {reason[0]}"
+            return f"{method:>25} {len(texts):>8}   did not run: {reason[0]}"
         result = json.loads(target.read_text())
     left, wrong = judged(texts, result["kept"])
     return (
-        f"{method:>14} {len(texts):>8} {result['seconds']:>9.2f} {result['cpu_seconds']:>9.2f}"
+        f"{method:>25} {len(texts):>8} {result['seconds']:>9.2f} {result['cpu_seconds']:>9.2f}"
         f" {result['peak_mb']:>8.0f} {sum(result['kept']):>8} {left:>7} {wrong:>7}"
     )
 
@@ -161,6 +208,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[5000, 20000, 100000])
     parser.add_argument("--brute-force", type=int, default=5000, help="most rows for brute force")
     parser.add_argument("--source", type=Path, help="JSON list of rows with an 'instruction'")
+    parser.add_argument("--corpus", choices=["closed world", "words"], default="closed world")
+    parser.add_argument("--only", help="one method")
     parser.add_argument("--peers", default=sys.executable, help="Python that has the peers")
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -169,14 +218,17 @@ def main() -> None:
         return work(method, Path(source), Path(target))
     header = ("method", "rows", "seconds", "cpu s", "peak MB", "kept", "left", "wrong")
     print(f"near-duplicates by word-set Jaccard >= {THRESHOLD}, one process each")
-    print("{:>14} {:>8} {:>9} {:>9} {:>8} {:>8} {:>7} {:>7}".format(*header))
+    print("{:>25} {:>8} {:>9} {:>9} {:>8} {:>8} {:>7} {:>7}".format(*header))
     for count in options.rows:
         if options.source:
             rows = json.loads(options.source.read_text())
             texts = prepared(row["instruction"] for row in rows[:count])
         else:
-            texts = prepared(closed_world(count))
+            corpus = words if options.corpus == "words" else closed_world
+            texts = prepared(corpus(count))
         for method in METHODS:
+            if options.only not in (None, method):
+                continue
             if method == "brute force" and len(texts) > options.brute_force:
                 continue
             python = options.peers if method in PEERS else sys.executable

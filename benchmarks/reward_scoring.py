@@ -30,7 +30,7 @@ def main() -> None:
     """Score the rows in every way and print the table."""
     options = _options()
     reward = _random_model() if options.random else RewardModel.load(_model(options))
-    rows = [reward.encode(*pair)[0] for pair in _pairs(options.rows)]
+    rows = [reward.encode(*pair)[0] for pair in _pairs(options.rows, options.sentences)]
     lengths = [len(row["input_ids"]) for row in rows]
     in_turn = list(range(len(rows)))
     ways: dict[str, Batches] = {
@@ -44,31 +44,36 @@ def main() -> None:
         f"{len(rows)} responses of {min(lengths)}-{max(lengths)} tokens (mean {mean:.0f}), ", end=""
     )
     print(f"format {reward.name}; the best of {options.rounds} rounds\n")
-    print("| way | batches | padding | seconds | responses/s | speed-up | largest difference |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    best, found = _measure(reward, rows, ways, options.rounds)
+    print(
+        "| way | batches | padding | seconds | CPU s | responses/s | speed-up | by CPU | largest "
+        "difference |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    best, work, found = _measure(reward, rows, ways, options.rounds)
     alone = next(iter(ways))
     for name, batches in ways.items():
         difference = max(abs(found[name][row] - found[alone][row]) for row in in_turn)
         print(
             f"| {name} | {len(batches)} | {padding_share(lengths, batches):.0%} "
-            f"| {best[name]:.2f} | {len(rows) / best[name]:.0f} "
-            f"| {best[alone] / best[name]:.1f}x | {difference:.1e} |"
+            f"| {best[name]:.2f} | {work[name]:.2f} | {len(rows) / best[name]:.0f} "
+            f"| {best[alone] / best[name]:.1f}x | {work[alone] / work[name]:.1f}x "
+            f"| {difference:.1e} |"
         )
 
 
 def _measure(
     reward: RewardModel, rows: Sequence[Any], ways: dict[str, Batches], rounds: int
-) -> tuple[dict[str, float], dict[str, dict[int, float]]]:
+) -> tuple[dict[str, float], dict[str, float], dict[str, dict[int, float]]]:
     """Score all rows in every way, in turn, several times: other work on the machine hits all.
 
     Returns:
-        Least seconds and the rewards by row, for each way.
+        Least seconds, least seconds of the processor, and the rewards by row, for each way.
     """
     best: dict[str, float] = {}
+    work: dict[str, float] = {}
     found: dict[str, dict[int, float]] = {}
     for name, batches in list(ways.items()) * rounds:
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         found[name] = {
             row: one
             for batch in batches
@@ -76,17 +81,19 @@ def _measure(
         }
         seconds = time.perf_counter() - started
         best[name] = min(seconds, best.get(name, seconds))
-    return best, found
+        busy = time.process_time() - busy
+        work[name] = min(busy, work.get(name, busy))
+    return best, work, found
 
 
-def _pairs(count: int) -> list[tuple[str, str]]:
-    """Draw questions of the closed world with answers of 1 to 12 sentences, most of them short."""
+def _pairs(count: int, most: int) -> list[tuple[str, str]]:
+    """Draw questions of the closed world with answers of 1 to `most` sentences, most of them short."""
     prompts = held_out_prompts(count, seed=0)
     chance = random.Random(0)
     return [
         (
             one.instruction,
-            " ".join(chance.choice(prompts).answer for _ in range(int(12 ** chance.random()))),
+            " ".join(chance.choice(prompts).answer for _ in range(int(most ** chance.random()))),
         )
         for one in prompts
     ]
@@ -117,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dtype", default="auto", help="compute type")
     parser.add_argument("--random", action="store_true", help="random weights, no model needed")
     parser.add_argument("--rows", type=int, default=1_000, help="responses to score")
+    parser.add_argument("--sentences", type=int, default=12, help="sentences of the longest answer")
     tokens = [1_024, 2_048, 8_192]
     parser.add_argument("--tokens", type=int, nargs="+", default=tokens, help="tokens a batch")
     parser.add_argument("--rounds", type=int, default=3, help="how often; the best counts")
