@@ -120,19 +120,26 @@ def seize(path: Path, token: str) -> None:
 
 
 def _take_over(path: Path, token: str, dead: Claim) -> Claim | None:
-    """Move a dead claim out of the way; of several takers only one succeeds."""
-    moved = path.with_name(f"{path.name}.{token}")
+    """Replace a dead claim; of several takers only the one that holds the marker may.
+
+    The claim's own file is never away, so nobody can create a new one meanwhile.
+    """
+    marker = path.with_name(f"{path.name}.taking")
     try:
-        os.replace(path, moved)
-    except FileNotFoundError:
-        return take(path, token)
-    found = read(moved)
-    if found.get("token") != dead.get("token"):  # another taker was faster: this one is its new one
-        os.replace(moved, path)
-        return found
-    moved.unlink()
-    logger.warning("taking over %s from %s, which is gone", path.stem, describe(dead))
-    return take(path, token)
+        _create(marker, _claim(token, time.time()))
+    except FileExistsError:
+        if is_dead(read(marker)):
+            marker.unlink(missing_ok=True)  # of a taker that was killed
+        return dead
+    try:
+        found = read(path)
+        if found.get("token") != dead.get("token"):
+            return found  # another taker was faster
+        logger.warning("taking over %s from %s, which is gone", path.stem, describe(dead))
+        write_json(path, _claim(token, time.time()))
+        return None
+    finally:
+        marker.unlink(missing_ok=True)
 
 
 @contextmanager
