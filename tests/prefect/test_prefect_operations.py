@@ -5,17 +5,26 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
+from support.prefect_runs import (
+    HOLDER,
+    TALK,
+    chunks,
+    engine,
+    receiver,
+    remote,
+    tasks_of,
+    wait_for_chunks,
+)
 from support.prefect_server import KEY, OwnServer, wait_for
 from typer.testing import CliRunner
 
@@ -78,18 +87,6 @@ def deployment(client, tmp_path):
     )
 
 
-def chunks(root):
-    return sorted(root.glob("data/raw/chunks/*-*/samples.jsonl"))
-
-
-def wait_for_chunks(root, count, process):
-    deadline = time.monotonic() + 120
-    while len(chunks(root)) < count:
-        assert process.poll() is None, "the run ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def assert_undisturbed(root, folder):
     """Every chunk is there, with the bytes of a run that nothing happened to."""
     study = Study(CONFIG, folder)
@@ -99,10 +96,6 @@ def assert_undisturbed(root, folder):
     assert [one.read_bytes() for one in chunks(root)] == [
         one.read_bytes() for one in chunks(folder)
     ]
-
-
-def status_text():
-    return CliRunner().invoke(app, ["status", "--remote"], catch_exceptions=False).output
 
 
 @pytest.mark.parametrize("command", [["deploy"], ["worker"], ["status", "--remote"]])
@@ -122,26 +115,78 @@ def test_a_missing_pool_is_named(client):
         client.delete_work_pool(deployment_file.POOL)
     result = CliRunner().invoke(app, ["worker"])
     assert str(result.exception) == "the server has no work pool 'tuner'; run `tuner deploy` first"
-    assert "Problem  the server has no work pool 'tuner': run `tuner deploy`" in status_text()
+    assert "Problem  the server has no work pool 'tuner': run `tuner deploy`" in remote()
 
 
 def test_a_run_that_no_worker_takes_says_so_and_stays(own, client, deployment):
     run = client.create_flow_run_from_deployment(deployment)
     client.set_flow_run_state(run.id, Late(scheduled_time=run.expected_start_time), force=True)
-    found = json.loads(CliRunner().invoke(app, ["status", "--remote", "--json"]).output)
+    found = json.loads(remote("--json"))
     assert found["workers"] == []
     assert found["gpu"] == [0, 1]
     assert [one["name"] for one in found["studies"]] == ["ops"]
     assert [(one["state"], one["waits_for"]) for one in found["studies"][0]["runs"]] == [
         ("Late", "a worker")
     ]
-    text = status_text()
+    text = remote()
     assert "no worker is online in work pool 'tuner': 1 late run will wait until one starts" in text
     assert f"{own.ui}/runs/flow-run/{run.id}" in text
-    assert "No run or schedule of study 'other' is known." in (
-        CliRunner().invoke(app, ["status", "--remote", "--study", "other"]).output
-    )
+    assert "No run or schedule of study 'other' is known." in remote("--study", "other")
     client.delete_flow_run(run.id)
+
+
+def test_a_run_shows_progress_log_and_report_from_anywhere(own, client, deployment):
+    run = client.create_flow_run_from_deployment(deployment, name="ops")
+    client.set_flow_run_state(run.id, Running(), force=True)
+    for kind, key, text in (
+        ("progress", "progress-samples-0-23", "Samples 0-23: 12/24 400 tokens/s"),
+        ("markdown", "ops-report", "Also as page and slides"),
+    ):
+        data = 50.0 if kind == "progress" else "# Report"
+        made = ArtifactCreate(key=key, type=kind, description=text, data=data, flow_run_id=run.id)
+        report = client.create_artifact(made)
+    trace = "Encountered exception\nTraceback\n  File x\nStageError: too few rows"
+    now = datetime.now(timezone.utc)
+    client.create_logs(
+        [LogCreate(name="x", level=20, message=trace, timestamp=now, flow_run_id=run.id)]
+    )
+    (found,) = json.loads(remote("--study", "ops", "--json"))["studies"]
+    (shown,) = found["runs"]
+    assert (shown["state"], shown["flow"], shown["deployment"]) == (
+        "Running",
+        "generation",
+        "generation/ops",
+    )
+    assert shown["progress"] == ["Samples 0-23: 12/24 400 tokens/s"]
+    assert shown["log"] == [f"{now:%H:%M:%S} Encountered exception ... StageError: too few rows"]
+    assert found["report"] == f"{own.ui}/artifacts/artifact/{report.id}"
+    text = remote()
+    assert "  Running    ops (generation/ops, since " in text
+    assert "           Samples 0-23: 12/24 400 tokens/s\n" in text
+    client.delete_flow_run(run.id)
+
+
+def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
+    folder = tmp_path / "held"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        state = generation(CONFIG, str(folder), return_state=True)
+        holder.stdin.close()
+    assert state.is_failed()
+    assert f"is in use by process {holder.pid}" in state.message
+    assert chunks(folder) == []
+
+
+def test_what_libraries_log_reaches_the_run(own, client):
+    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__RUNTIME__DEPLOYMENT__ID="any")
+    subprocess.run([sys.executable, "-c", TALK], env=told, check=True, capture_output=True)
+    wanted = {"lm-eval says", "TRL says", "transformers says"}
+    wait_for(lambda client: wanted <= {one.message for one in client.read_logs(limit=200)})
 
 
 def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
@@ -153,24 +198,8 @@ def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
 
 @pytest.fixture
 def received():
-    """Messages that a receiver on this machine gets."""
-    messages = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            messages.append(json.loads(body))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
-        Thread(target=receiver.serve_forever, daemon=True).start()
-        messages.append(f"http://127.0.0.1:{receiver.server_port}")
+    with receiver() as messages:
         yield messages
-        receiver.shutdown()
 
 
 def test_a_notification_block_hears_of_ended_runs(own, client, received):
@@ -210,7 +239,7 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
     with own.worker(tmp_path, "--limit", "2"):
         first = wait_for(lambda _: [run for run, root in roots.items() if chunks(root)])[0]
         (second,) = roots.keys() - {first}
-        assert "GPU slot 1 of 1 in use" in status_text()
+        assert "GPU slot 1 of 1 in use" in remote()
         assert chunks(roots[second]) == []  # one GPU is one GPU
         client.set_flow_run_state(first, Cancelling())
         wait_for(lambda client: client.read_flow_run(first).state_name == "Cancelled")
@@ -273,25 +302,3 @@ def test_a_dead_machine_is_noticed_and_its_gpu_given_back_also_after_a_restart(
     with engine(own, run.id, tmp_path) as process:
         assert process.wait(300) == 0
     assert_undisturbed(root, tmp_path / "undisturbed")
-
-
-@contextmanager
-def engine(own, run, folder):
-    """A run in a process of its own, without a worker that would notice its end."""
-    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__FLOW_RUN_ID=str(run))
-    command = [sys.executable, "-m", "prefect.engine"]
-    with (folder / "engine.log").open("a") as log:
-        process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def tasks_of(client, run, count):
-    from prefect.client.schemas.filters import FlowRunFilter
-
-    found = client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [run]}))
-    ended = [one for one in found if one.state and one.state.is_final()]
-    return ended if len(ended) == count else None

@@ -108,7 +108,7 @@ def end(process):
         process.wait()
 
 
-def wait_for(condition, seconds=180):
+def wait_for(condition, seconds=400):
     """Ask again and again until something is there."""
     deadline = time.monotonic() + seconds
     with get_client(sync_client=True) as client:
