@@ -7,7 +7,8 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from flows.generation import generation
 from synthetic_instruction_tuner.config import StudyConfig
-from tasks.filtering import filter_rows
+from synthetic_instruction_tuner.filtering.run import lost_raw_rows
+from tasks.filtering import filter_rows, write_raw_rows
 from tasks.items import fetch_benchmark_items
 from tasks.publishing import publish
 from tasks.step import budget_used_up, call, working
@@ -35,4 +36,9 @@ def filtering(
             if budget_used_up(study):
                 return
             needed = call(filter_rows, study, study.filtered, needed)["draws_needed"]
+        if drawn := lost_raw_rows(study):
+            generation(config, str(study.root), drawn)
+            if budget_used_up(study):
+                return
+            call(write_raw_rows, study, study.raw(study.filtered), drawn)
         publish(study, "filtering")

@@ -311,6 +311,7 @@ class Study:
         if self.config.generation.source is not None:
             yield self.draws
         yield self.filtered
+        yield self.raw(self.filtered)
         if self.uses_preference:
             for responder in self.config.preference.responders:
                 yield self.responses(responder)

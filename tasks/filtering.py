@@ -7,7 +7,7 @@ from typing import Any
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.filtering import run
-from tasks.step import opened, step
+from tasks.step import opened, step, summary
 
 
 @step
@@ -16,3 +16,11 @@ def filter_rows(config: StudyConfig, workspace: str, identity: str, drawn: int) 
     study = opened(config, workspace)
     outcome = run.filter_rows(study, drawn, progress.start("Filtering"))
     return {"kept": outcome.kept, "draws_needed": outcome.draws_needed}
+
+
+@step
+def write_raw_rows(
+    config: StudyConfig, workspace: str, identity: str, drawn: int
+) -> dict[str, Any]:
+    """Write the raw rows out again after their files were damaged."""
+    return summary(run.write_raw_rows(opened(config, workspace), drawn))

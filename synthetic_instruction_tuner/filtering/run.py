@@ -84,6 +84,29 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     return Outcome(len(decision.kept), None, manifest)
 
 
+def lost_raw_rows(study: Study) -> int | None:
+    """Return how many raw rows have to be written out again; None if they are there.
+
+    They are written with the filtered rows, so this happens when their files were damaged.
+    """
+    filtered = study.store.find(study.filtered)
+    if filtered is None or study.store.find(study.raw(study.filtered)) is not None:
+        return None
+    return int(filtered.facts["measures"]["drawn"])
+
+
+def write_raw_rows(study: Study, drawn: int) -> Manifest:
+    """Write the raw rows behind the filtered ones out again, unless they are there.
+
+    Raises:
+        StageError: If samples are missing.
+    """
+    artifact = study.raw(study.filtered)
+    if study.store.find(artifact) is None:
+        dataset.write_raw(study, artifact, read_samples(study, drawn))
+    return study.store.require(artifact)
+
+
 def data_set(study: Study) -> Artifact:
     """Return what filtering can make now: filtered rows, or, without items, provisional ones."""
     if study.config.filtering.decontaminate and study.store.find(study.items) is None:

@@ -166,7 +166,7 @@ class Chaos:
         eager = 0.5 if self.short else 1.0
         plain = rng.random() >= WITH_PREFECT and action != "none"
         plan = Plan(within, random.Random(rng.random()), usual, eager, plain)
-        limit = rng.uniform(0.5, 12) if action == "time" else None
+        limit = rng.uniform(0.2, 3) if action == "time" else None
         begun = time.time_ns()
         ending = self.machines.attempt(self._command(seed, workspace), workspace, plan, limit)
         spent.update(ending.seconds)

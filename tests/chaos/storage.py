@@ -19,6 +19,8 @@ MEASURED = {
     "cost",
     "created",
     "evaluation_seconds",
+    "loss_tokens_per_second",
+    "samples_per_hour",
     "files",
     "made_from",
     "measurements",
@@ -63,7 +65,8 @@ def tear(workspace: Path, since: int, home: Path, rng: random.Random) -> list[st
 def rot(workspace: Path, rng: random.Random) -> str | None:
     """Damage one file of finished work; return how, or None if there is none."""
     folders = (*COMPARED, "reports", ".prefect-results")
-    files = [path for name in folders for path in _files(workspace / name) if path.stat().st_size]
+    found = [path for name in folders for path in _files(workspace / name) if path.stat().st_size]
+    files = [path for path in found if path.name not in PLANTED]
     if not files:
         return None
     path = rng.choice(files)
