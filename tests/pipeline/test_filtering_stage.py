@@ -10,13 +10,13 @@ from synthetic_instruction_tuner.analysis.dataset import describe_dataset
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.filtering.quotas import next_draws
-from synthetic_instruction_tuner.filtering.run import filter_rows
+from synthetic_instruction_tuner.filtering.run import filter_rows, lost_raw_rows, write_raw_rows
 from synthetic_instruction_tuner.filtering.what_if import override, what_if
 from synthetic_instruction_tuner.generation.importing import import_rows
 from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, read_lines, write_lines
-from synthetic_instruction_tuner.status import read_status
+from synthetic_instruction_tuner.status import outstanding, read_status
 from synthetic_instruction_tuner.study import Study
 
 SAID = "It depends on the weather and on the time that you have, so look outside first."
@@ -72,6 +72,20 @@ def questions(count):
         }
         for n in range(count)
     ]
+
+
+def test_raw_rows_whose_files_were_damaged_are_written_again(tmp_path):
+    study = drawn_study(tmp_path, 30)
+    assert filter_rows(study, 30, Silent()).manifest
+    assert lost_raw_rows(study) is None
+    path = study.store.require(study.raw(study.filtered)).path("raw.json")
+    before = path.read_bytes()
+    path.write_bytes(before[:-9])
+    assert "raw" in {one.name for one in outstanding(study, "filtering")}
+    assert lost_raw_rows(study) == 30
+    write_raw_rows(study, 30)
+    assert path.read_bytes() == before
+    assert lost_raw_rows(study) is None
 
 
 def test_too_few_rows_ask_for_draws_by_the_yield(tmp_path):
