@@ -35,6 +35,13 @@ test: install ## Linters, types, import contracts and all tests
 unit: install ## The unit tests alone (seconds)
 	$(BIN)/pytest tests/unit
 
+chaos: install ## Kill the study 200 times, damage its files, and compare bytes (up to an hour)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills 200
+	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/unit/test_fuzz.py
+
+audit: install ## Ask the advisory databases about the tested versions (needs the network)
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+
 format: install ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -42,4 +49,4 @@ format: install ## Format the code and fix what can be fixed
 clean: ## Remove the environment and caches (workspaces stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help install study test unit format clean
+.PHONY: help install study test unit chaos audit format clean
