@@ -25,15 +25,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.config import ModelConfig, StudyConfig
+import training_inputs
+from training_meter import Clock, peak
+
+from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines, write_lines
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.training.measure import Memory
@@ -50,15 +51,8 @@ SIDES: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 """What is compared, and the settings of `training` on this project's side."""
-SHAPE = {
-    "vocab_size": 128256,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 2048,
-    "tie_word_embeddings": True,
-}
 LEARNING_RATE = 2e-4
-SEED = 42
+SEED = training_inputs.SEED
 
 
 def main() -> None:
@@ -73,8 +67,9 @@ def main() -> None:
     print("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --- |")
     with tempfile.TemporaryDirectory() as root:
         if options.student is None:
-            options.student = make_student(Path(root) / "student", options)
-        options.data = options.data or make_data(Path(root) / "data")
+            shape = options.hidden_size, options.layers
+            options.student = str(training_inputs.make_student(Path(root) / "student", *shape))
+        options.data = options.data or training_inputs.make_data(Path(root) / "data", **ROWS)
         for task in options.tasks:
             for side in SIDES[task]:
                 found.append({"task": task, "side": side, **measure(options, task, side)})
@@ -143,62 +138,6 @@ def row(found: dict[str, Any]) -> str:
         ", ".join(shown),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def make_student(folder: Path, options: argparse.Namespace) -> str:
-    """Write a Llama with random weights, and the embedded student's tokenizer."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    from synthetic_instruction_tuner.models import loading
-
-    tokenizer = loading.load_tokenizer(ModelConfig(name="sandbox:student"))
-    tokenizer.save_pretrained(folder)
-    ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    size = {
-        "hidden_size": options.hidden_size,
-        "intermediate_size": 4 * options.hidden_size,
-        "num_hidden_layers": options.layers,
-    }
-    torch.manual_seed(SEED)
-    LlamaForCausalLM(LlamaConfig(**SHAPE, **size, **ends)).save_pretrained(folder)
-    return str(folder)
-
-
-def make_data(folder: Path) -> Path:
-    """Write random words: answers of log-normal length, and pairs of full length."""
-    draw = random.Random(SEED)
-
-    def words(count: float) -> str:
-        letters = "abcdefghijklmnopqrstuvwxyz"
-        return " ".join("".join(draw.choices(letters, k=5)) for _ in range(max(1, int(count))))
-
-    examples = [
-        Example(
-            f"e{number}", words(15), words(draw.lognormvariate(3.7, 0.8)), "none", 1.0, "c", "train"
-        )
-        for number in range(ROWS["sft"])
-    ]
-    pairs = [
-        PreferencePair(
-            id=f"p{number}",
-            prompt=words(15),
-            chosen=words(1200),
-            rejected=words(1200),
-            chosen_reward=1.0,
-            rejected_reward=0.0,
-            margin=1.0,
-            chosen_responder="a",
-            rejected_responder="b",
-            domain="none",
-            split="train",
-        )
-        for number in range(ROWS["dpo"])
-    ]
-    folder.mkdir()
-    write_lines(folder / "examples.jsonl", examples)
-    write_lines(folder / "pairs.jsonl", pairs)
-    return folder
 
 
 def records(options: argparse.Namespace) -> list[Any]:
@@ -348,51 +287,6 @@ def conversation(one: Any) -> dict[str, Any]:
         "chosen": turn("assistant", one.chosen),
         "rejected": turn("assistant", one.rejected),
     }
-
-
-class Clock:
-    """Wall and processor time between the first start and the stop, and memory at the start."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, float] = {}
-
-    def start(self) -> None:
-        """Start, if it has not been started."""
-        if not self._found:
-            self._found = {"before": held(), "wall": now(), "cpu": time.process_time()}
-
-    def stop(self) -> None:
-        """Stop; a GPU is waited for."""
-        self._found["seconds"] = now() - self._found["wall"]
-        self._found["cpu_seconds"] = time.process_time() - self._found["cpu"]
-
-    def result(self) -> dict[str, float]:
-        """Return seconds, cpu_seconds, and the bytes held before."""
-        return {name: self._found[name] for name in ("seconds", "cpu_seconds", "before")}
-
-
-def now() -> float:
-    """Return the wall clock after all work on a GPU is done."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-def held() -> int:
-    """Return the bytes held now: tensors on a GPU, the process on a CPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.memory_allocated()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def peak(kinds: dict[str, int]) -> int:
-    """Return what a comparison of methods looks at: tensors on a GPU, the process on a CPU."""
-    return kinds.get("allocated", kinds.get("rss", 0))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ ARM = {
     "method": "lora",
     "batch_size": 4,
     "epochs": 2,
-    "dropout": 0.0,
     "learning_rate": 1e-2,
 }
 ROWS = 21  # 18 to train on: the last batch of an epoch has two, the other process gets none
@@ -36,6 +35,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def job_of(student: Path, root: Path, processes: int, strategy: str = "ddp", **arm: object) -> Job:
+    if arm.get("method", "lora") in ("lora", "rslora", "dora", "vera", "dpo"):
+        arm["dropout"] = 0.0  # its draws are another stream in each process
     study = training_models.study(
         root, student, [ARM | arm], ROWS, processes=processes, strategy=strategy,
         checkpoint_steps=2, micro_batch_size=1,
@@ -160,6 +161,25 @@ def test_a_killed_process_ends_the_others_and_all_go_on_bit_by_bit(
     assert train_together(fewer) == [0]
     assert result(fewer)["resumed"] == 1
     require_alike(result(fewer), alone)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "method",
+    ["rslora", "dora", "ia3", "vera", "prompt_tuning", "prefix_tuning", "p_tuning", "full"],
+)
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_every_method_learns_alike(
+    student: Path, tmp_path: Path, method: str, strategy: str
+) -> None:
+    runs = []
+    for processes in (1, 2):
+        job = job_of(
+            student, tmp_path / str(processes), processes, strategy, method=method, epochs=1
+        )
+        assert train_together(job) == [0] * processes
+        runs.append(result(job))
+    require_alike(runs[1], runs[0])
 
 
 def test_accelerate_launch_starts_them_and_ends_them_together(
