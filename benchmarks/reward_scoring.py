@@ -87,7 +87,7 @@ def _measure(
 
 
 def _pairs(count: int, most: int) -> list[tuple[str, str]]:
-    """Draw questions of the closed world with answers of 1 to `most` sentences, most of them short."""
+    """Draw questions of the closed world with answers of 1 to `most` sentences, most short."""
     prompts = held_out_prompts(count, seed=0)
     chance = random.Random(0)
     return [
