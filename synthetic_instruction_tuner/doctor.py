@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.stages import Stage
 from synthetic_instruction_tuner.status import outstanding
 from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.training.compatibility import check_arms
 
 LIBRARIES = (
     "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "lm_eval",
@@ -56,6 +57,7 @@ def examine(study: Study) -> Iterator[Check]:
     yield _disk(study.root)
     yield _workspace(study)
     yield _token(study)
+    yield _arms(study)
     for role in models_of(study):
         yield from _model(role.name, role.model)
 
@@ -93,12 +95,15 @@ def require_models(study: Study, until: Stage) -> None:
     when they are needed.
 
     Raises:
+        ConfigurationError: If an arm's method does not go with the base or this machine.
         MissingModelError: If one cannot be loaded; the message says what to do.
     """
     from synthetic_instruction_tuner.models.loading import load_config
     from synthetic_instruction_tuner.models.space import require_space
 
     stages = {one.stage for one in outstanding(study, until)}
+    if "training" in stages:
+        check_arms(study.config.training)
     if "filtering" in stages:
         stages.add("generation")
     if "evaluation" in stages:
@@ -107,6 +112,16 @@ def require_models(study: Study, until: Stage) -> None:
     for model in needed:
         load_config(model)
     require_space(needed)
+
+
+def _arms(study: Study) -> Check:
+    """Look whether every arm's method goes with the base, its start, and this machine."""
+    arms = study.config.training.arms
+    try:
+        check_arms(study.config.training)
+    except ConfigurationError as error:
+        return Check("arms", "problem", str(error), "change training.arms or training.student")
+    return Check("arms", "ok", ", ".join(arm.name for arm in arms) or "none")
 
 
 def _python() -> Check:

@@ -2,14 +2,15 @@
 
 Time to the first token and time a token after it, side by side 1 and 8 answers; median and
 interquartile range over the repetitions. The end of an answer is not obeyed, so that all models
-write the same number of tokens.
+write the same number of tokens. An adapter that can become part of the weights is timed both ways.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation import generation
@@ -36,6 +37,11 @@ def run(trial: Trial) -> Outcome:
     for done, size in enumerate(BATCHES, start=1):
         runs[f"batch_{size}"] = measure(trial.student.wrapped, prompt, size, new_tokens)
         trial.progress.update(done, len(BATCHES), "batch sizes")
+    if can_merge(trial):
+        with merged(trial.student.wrapped):
+            for size in BATCHES:
+                one = measure(trial.student.wrapped, prompt, size, new_tokens)
+                runs[f"merged_batch_{size}"] = one
     throughput = runs[f"batch_{BATCHES[-1]}"]["tokens_per_second"]["median"]
     conditions = {
         "prompt_tokens": len(prompt), "new_tokens": new_tokens, "repeats": REPEATS,
@@ -45,6 +51,36 @@ def run(trial: Trial) -> Outcome:
     seconds = time.perf_counter() - started
     measured = {"speed": runs, "device_name": device_name(trial.student.model)}
     return Outcome([], scores, conditions, measured, seconds)
+
+
+def can_merge(trial: Trial) -> bool:
+    """Tell whether the adapter can be added to the weights: not to packed ones, without loss."""
+    arm, wrapped = trial.subject.arm, trial.student.wrapped
+    if arm is None or not arm.merges or wrapped is trial.student.model:
+        return False
+    return not getattr(trial.student.model, "is_quantized", False)
+
+
+@contextmanager
+def merged(wrapped: Any) -> Iterator[None]:
+    """Add the adapter to the weights, and put the very same weights back afterwards.
+
+    PEFT subtracts what it added, which leaves rounding errors in a base that other arms share.
+    """
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = [one for one in wrapped.modules() if isinstance(one, BaseTunerLayer)]
+    weights = [layer.get_base_layer().weight for layer in layers]
+    held = [weight.detach().to("cpu", copy=True) for weight in weights]
+    wrapped.merge_adapter()
+    try:
+        yield
+    finally:
+        wrapped.unmerge_adapter()
+        with torch.no_grad():
+            for weight, before in zip(weights, held, strict=True):
+                weight.copy_(before)
 
 
 def device_name(model: Any) -> str:

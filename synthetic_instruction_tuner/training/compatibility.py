@@ -7,6 +7,22 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.training.method import MethodConfig
 
 
+def check_arms(training: TrainingConfig) -> None:
+    """Refuse any arm of a study that cannot work with its base, its start, or this machine.
+
+    Raises:
+        ConfigurationError: Names the first such arm, what does not go together, and what does.
+    """
+    from synthetic_instruction_tuner.models.loading import resolve_device
+    from synthetic_instruction_tuner.training.build import precision
+
+    arms = {arm.name: arm for arm in training.arms}
+    for arm in training.arms:
+        check(arm, training, arms[arm.start_from] if arm.start_from else None)
+    if arms:
+        precision(training.student, resolve_device())
+
+
 def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | None) -> None:
     """Refuse combinations that cannot work, before anything is loaded.
 

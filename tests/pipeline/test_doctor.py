@@ -4,7 +4,7 @@ import pytest
 
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.doctor import examine, models_of, require_models
-from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.training.plan import GPUS, plan
 
@@ -50,3 +50,21 @@ def test_a_plan_says_for_every_stage_what_fits(tmp_path):
     rows = plan(presets.load("sandbox-smoke"), GPUS["T4"])
     assert {row.stage for row in rows} == {"generation", "preference", "training", "evaluation"}
     assert all(row.fits for row in rows)
+
+
+def test_an_arm_that_cannot_be_trained_is_refused_before_anything_is_drawn(tmp_path):
+    arms = '[{"name": "whole", "method": "full"}]'
+    settings = ["training.student.quantization=nf4", f"training.arms={arms}"]
+    study = Study(presets.load("sandbox-smoke", settings), tmp_path)
+    refusal = r"arm 'whole': .*quantization='nf4' does not go with method 'full'; allowed: none"
+    with pytest.raises(ConfigurationError, match=refusal):
+        require_models(study, "report")
+    require_models(study, "filtering")
+    (found,) = [one for one in examine(study) if one.name == "arms"]
+    assert found.state == "problem"
+
+
+def test_a_precision_that_this_machine_cannot_train_in_is_refused(tmp_path):
+    config = presets.load("sandbox-smoke", ["training.student.dtype=float16"])
+    with pytest.raises(ConfigurationError, match=r"'float16' cannot be trained on a CPU"):
+        require_models(Study(config, tmp_path), "report")

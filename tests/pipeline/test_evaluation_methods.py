@@ -78,3 +78,21 @@ def test_speed_has_median_and_quartiles_of_every_batch_size(study: Study) -> Non
             assert 0 < one["quartile_1"] <= one["median"] <= one["quartile_3"]
     median = result["measurements"]["speed"]["batch_8"]["tokens_per_second"]["median"]
     assert result["scores"] == {"tokens_per_second": median}
+
+
+@pytest.mark.parametrize(("name", "merges"), [("dora", True), ("vera", True), ("prefix", False)])
+def test_speed_is_measured_merged_too_and_leaves_the_base_as_it_was(
+    study: Study, name: str, merges: bool
+) -> None:
+    import torch
+
+    subject = study.subject(name)
+    with students.under_test(study, subject) as student:
+        before = {key: one.clone() for key, one in student.wrapped.state_dict().items()}
+    found = run.evaluate(study, subject, study.config.evaluation.benchmarks[1], Silent())
+    speeds = json.loads(found.path("result.json").read_text())["measurements"]["speed"]
+    plain = {"batch_1", "batch_8"}
+    assert set(speeds) == (plain | {"merged_batch_1", "merged_batch_8"} if merges else plain)
+    with students.under_test(study, subject) as student:
+        after = student.wrapped.state_dict()
+    assert all(torch.equal(one, after[key]) for key, one in before.items())

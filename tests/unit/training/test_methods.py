@@ -43,6 +43,34 @@ def test_full_training_of_a_quantised_base_is_refused() -> None:
     check(CONFIGS["full"](name="a"), training(), None)
 
 
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_which_methods_go_on_a_quantised_base(name: str, quantization: str) -> None:
+    arm = CONFIGS[name](name="a")
+    if (name, quantization) in {("full", "nf4"), ("full", "int8"), ("dora", "int8")}:
+        with pytest.raises(ConfigurationError, match=f"does not go with method '{name}'"):
+            check(arm, training(quantization=quantization), None)
+    else:
+        check(arm, training(quantization=quantization), None)
+
+
+def test_which_methods_merge() -> None:
+    apart = {name for name, config in CONFIGS.items() if not config.merges}
+    assert apart == {"prompt_tuning", "prefix_tuning", "p_tuning", "full"}
+
+
+def test_kto_needs_two_responses_a_batch() -> None:
+    with pytest.raises(ValueError, match="batch_size"):
+        CONFIGS["kto"](name="a", batch_size=1)
+
+
+@pytest.mark.parametrize("start", ["p_tuning", "prefix_tuning"])
+@pytest.mark.parametrize("name", ["dpo", "kto", "lora"])
+def test_prompts_from_a_network_cannot_be_gone_on_from(name: str, start: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"start_from='p' is of method '{start}'"):
+        check(CONFIGS[name](name="a", start_from="p"), training(), CONFIGS[start](name="p"))
+
+
 def test_what_ships_too_little_to_go_on_from_is_refused() -> None:
     dpo = CONFIGS["dpo"](name="a", start_from="p")
     with pytest.raises(ConfigurationError, match=r"start_from='p' is of method 'p_tuning'"):
