@@ -78,7 +78,7 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     decision = decide_for(study, samples, progress, fill=last)
     if len(decision.kept) < study.config.filtering.target and not last:
         return Outcome(len(decision.kept), draws_needed(study, samples, decision), None)
-    _require_rows(study, decision, len(samples))
+    _require_rows(study, decision, samples)
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
     _warn_if_provisional(study, artifact)
     return Outcome(len(decision.kept), None, manifest)
@@ -174,8 +174,15 @@ def read_items(study: Study) -> list[Item]:
     return [Item(row["benchmark"], str(row["id"]), row["text"]) for row in rows]
 
 
-def _require_rows(study: Study, decision: Decision, drawn: int) -> None:
-    kept, target = len(decision.kept), study.config.filtering.target
+def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> None:
+    kept, target, drawn = len(decision.kept), study.config.filtering.target, len(samples)
+    empty = sum(not (one.instruction and one.response) for one in samples)
+    if kept < SMALLEST and 2 * empty > drawn:
+        raise StageError(
+            f"only {kept} of {drawn} rows pass the filters: {empty} are empty, so the teacher "
+            "writes next to nothing; look at its template with `tuner doctor`, and at "
+            "generation.instruction and generation.response"
+        )
     if kept < SMALLEST:
         counts = {one["step"]: one["rejected"] for one in statistics.funnel(decision)}
         worst = max(counts, key=lambda step: counts[step])

@@ -40,7 +40,7 @@ def drawn_row(index):
     )
 
 
-def drawn_study(root, rows, target=12, **generation):
+def drawn_study(root, rows, target=12, row=drawn_row, **generation):
     values = {"draws": rows, "max_draws": 60, "chunk_size": 10} | generation
     filtering = {"target": target, "decontaminate": False}
     study = Study(StudyConfig(generation=values, filtering=filtering), root)
@@ -49,7 +49,7 @@ def drawn_study(root, rows, target=12, **generation):
         chunk = study.chunk(first, last)
         if study.store.find(chunk) is None:
             with study.store.writing(chunk) as folder:
-                write_lines(folder / "samples.jsonl", map(drawn_row, range(first, last + 1)))
+                write_lines(folder / "samples.jsonl", map(row, range(first, last + 1)))
                 study.store.commit(chunk, {}, 1.0)
     return study
 
@@ -72,6 +72,18 @@ def questions(count):
         }
         for n in range(count)
     ]
+
+
+def empty_row(index):
+    blank = {"instruction": "", "response": "", "response_finish": "skipped"}
+    return dataclasses.replace(drawn_row(index), **blank)
+
+
+def test_a_teacher_that_writes_nothing_leaves_an_error_and_no_data_set(tmp_path):
+    study = drawn_study(tmp_path, 60, row=empty_row)
+    with pytest.raises(StageError, match=r"60 are empty, so the teacher writes next to nothing"):
+        filter_rows(study, 60, Silent())
+    assert study.store.find(study.filtered) is None
 
 
 def test_raw_rows_whose_files_were_damaged_are_written_again(tmp_path):
