@@ -14,7 +14,8 @@ import httpx
 from prefect import runtime
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from synthetic_instruction_tuner.study import Stage, Study
+from synthetic_instruction_tuner.stages import Stage
+from synthetic_instruction_tuner.study import Study
 from tasks.watching import artifact_key
 
 logger = logging.getLogger(__name__)
