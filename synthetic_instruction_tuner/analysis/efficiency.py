@@ -43,7 +43,7 @@ def _training(run: TrainingRun | None) -> dict[str, Any]:
     if run is None:
         fields = (
             "trained_parameters shipped_parameters total_parameters trainable_share adapter_bytes "
-            "train_seconds tokens_per_second memory memory_kind device"
+            "train_seconds tokens_per_second memory memory_kind planned_memory device"
         )
         return dict.fromkeys(fields.split())
     memory = {phase: peak(kinds) for phase, kinds in run.peak_memory_bytes.items()}
@@ -58,6 +58,7 @@ def _training(run: TrainingRun | None) -> dict[str, Any]:
         "tokens_per_second": run.tokens_per_second,
         "memory": memory,
         "memory_kind": kind,
+        "planned_memory": run.conditions.get("planned_bytes"),
         "device": device_of(run),
     }
 

@@ -171,7 +171,8 @@ def efficiency(results: Results) -> Table:
         ("Model", *(title for title, *_ in COSTS)),
         tuple(rows),
         "Trained: parameters that training changes, and their share of all. Time: the arm's own "
-        "training steps, then with the arm it starts from. Memory: peak while training.",
+        "training steps, then with the arm it starts from. Memory: peak while training, then what "
+        "the memory plan expected (it plans GPUs alone).",
     )
 
 
@@ -180,7 +181,7 @@ COSTS = (
     ("File to ship", "adapter_bytes", "bytes", "shipped_parameters", "count"),
     ("Training time", "train_seconds", "seconds", "chain_seconds", "seconds"),
     ("Training speed, tokens/s", "tokens_per_second", "count", None, None),
-    ("Peak memory", "memory/train", "bytes", None, None),
+    ("Peak memory", "memory/train", "bytes", "planned_memory", "bytes"),
     ("Writing speed, tokens/s", "generation_tokens_per_second", "count", None, None),
     ("Evaluation time", "evaluation_seconds", "seconds", None, None),
     ("Compute units", "compute_units", "ratio", "money", "money"),
