@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from synthetic_instruction_tuner.analysis import statistics
+from synthetic_instruction_tuner.analysis.resampling import joint_bootstrap, percentile_interval
 
 # --- textbook values ----------------------------------------------------------------------------
 
@@ -223,3 +224,28 @@ def test_equivalence_is_claimed_wrongly_as_seldom_as_it_says():
         low, high = statistics.cluster_interval(deltas, names, alpha=0.1)
         claimed += statistics.verdict(0.6, 1.0, low, high, 0.05, margin=0.6) == "equivalent"
     assert 0.03 <= claimed / 800 <= 0.06
+
+
+def claims(test, difference, simulations, items=100):
+    """Share of simulated studies in which a test finds a difference; deltas of variance 1."""
+    generator = np.random.default_rng(3)
+    deltas = generator.normal(difference, 1.0, size=(simulations, items))
+    return sum(test(row, seed) for seed, row in enumerate(deltas)) / simulations
+
+
+def bootstrap_finds(deltas, seed):
+    draws = joint_bootstrap({"delta": deltas}, range(len(deltas)), seed, draws=400)["delta"]
+    low, high = percentile_interval(draws, 0.05)
+    return not low <= 0 <= high
+
+
+def sign_flip_finds(deltas, seed):
+    items = [str(at) for at in range(len(deltas))]
+    return statistics.sign_flip(deltas, items, seed, draws=399) < 0.05
+
+
+@pytest.mark.parametrize("test", [bootstrap_finds, sign_flip_finds])
+def test_paired_tests_keep_their_level_and_have_the_power_of_theory(test):
+    assert 0.03 <= claims(test, 0.0, 2000) <= 0.06
+    difference = statistics.minimal_detectable_difference(1 / math.sqrt(100), power=0.8)
+    assert claims(test, difference, 2000) == pytest.approx(0.8, abs=0.02)
