@@ -69,7 +69,15 @@ NEUTRAL = 0
 
 
 def style_of(model: str | None, models: list[str]) -> int:
-    """Return the position of a model's colour and marker; a model keeps it in every chart."""
+    """Return the position of a model's colour; a model keeps it in every chart."""
     if model is None or model not in models:
         return NEUTRAL
     return models.index(model) % len(LIGHT)
+
+
+def marker_of(model: str | None, models: list[str]) -> int:
+    """Return the position of a model's marker: models of one colour have different ones."""
+    if model is None or model not in models:
+        return NEUTRAL
+    place = models.index(model)
+    return (place + 3 * (place // len(LIGHT))) % len(MARKERS)

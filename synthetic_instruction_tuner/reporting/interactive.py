@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.reporting import ticks
-from synthetic_instruction_tuner.reporting.chart import MARKERS, Chart, Series, style_of
+from synthetic_instruction_tuner.reporting.chart import (
+    MARKERS,
+    Chart,
+    Series,
+    marker_of,
+    style_of,
+)
 from synthetic_instruction_tuner.reporting.format import FORMS
 from synthetic_instruction_tuner.reporting.pictures import (
     categories,
@@ -94,7 +100,7 @@ def _bars(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
 
 def _dots(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
     one, placed = chart.series[index], rows(chart)
-    style, colour = style_of(one.model, models), _colour(one, models)
+    style, colour = marker_of(one.model, models), _colour(one, models)
     marker = {"symbol": MARKERS[style], "size": 9, "color": colour}
     if not one.emphasis:
         marker = {"symbol": "line-ns-open", "size": 14, "color": "@muted", "line": {"width": 2}}
@@ -118,7 +124,7 @@ def _dots(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
 
 def _lines(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
     one = chart.series[index]
-    style, colour = style_of(one.model, models), _colour(one, models)
+    style, colour = marker_of(one.model, models), _colour(one, models)
     return [
         {
             "type": "scatter",
@@ -139,7 +145,7 @@ def _lines(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
 
 def _scatter(chart: Chart, index: int, models: list[str]) -> list[dict[str, Any]]:
     one = chart.series[index]
-    style, colour = style_of(one.model, models), _colour(one, models)
+    style, colour = marker_of(one.model, models), _colour(one, models)
     cost, text = FORMS[chart.x_form](one.x[0]), _hover(chart, one, one.y)[0]
     return [
         {

@@ -6,7 +6,7 @@ from math import ceil, floor, log10
 from typing import Any
 
 from synthetic_instruction_tuner.reporting import ticks
-from synthetic_instruction_tuner.reporting.chart import LIGHT, Chart, Series, style_of
+from synthetic_instruction_tuner.reporting.chart import LIGHT, Chart, Series, marker_of, style_of
 from synthetic_instruction_tuner.reporting.format import FORMS
 from synthetic_instruction_tuner.reporting.pictures import categories, is_labelled, log_range
 
@@ -131,7 +131,8 @@ def _axes(drawn: Any, chart: Chart) -> None:
     other.has_major_gridlines = False
     value.tick_labels.number_format = NUMBERS.get(chart.form, "0.0").replace(".0", "", 1)
     if chart.form == "ratio":
-        value.tick_labels.number_format = "0.0"
+        largest = max((abs(float(y)) for one in chart.series for y in one.y), default=0.0)
+        value.tick_labels.number_format = "0.0" if largest >= 1 else "0.00"
     value.tick_labels.number_format_is_linked = False
     other.tick_label_position = XL_TICK_LABEL_POSITION.LOW
     factor, name = unit(chart, chart.form if bars else chart.x_form, _largest(chart))
@@ -223,7 +224,7 @@ def _colour_points(drawn: Any, chart: Chart, models: list[str]) -> None:
 
     shapes = ("CIRCLE", "SQUARE", "DIAMOND", "TRIANGLE", "STAR", "X", "PLUS", "DASH")
     for series, one in zip(drawn.plots[0].series, chart.series, strict=True):
-        colour, style = _rgb(_colour(one, models)), style_of(one.model, models)
+        colour, style = _rgb(_colour(one, models)), marker_of(one.model, models)
         series.marker.style = getattr(XL_MARKER_STYLE, shapes[style])
         series.marker.size = 12 if chart.kind == "scatter" else 7
         series.marker.format.fill.solid()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.reporting import ticks
-from synthetic_instruction_tuner.reporting.chart import LIGHT, Chart, Series, style_of
+from synthetic_instruction_tuner.reporting.chart import LIGHT, Chart, Series, marker_of, style_of
 from synthetic_instruction_tuner.reporting.format import FORMS
 
 INK, GRID, PALE = "#1f2933", "#e4e7eb", "#c3c8d0"
@@ -132,7 +132,7 @@ def _dots(axes: Any, chart: Chart, models: list[str]) -> None:
     placed = rows(chart)
     for position, one in enumerate(chart.series):
         style = style_of(one.model, models)
-        marker = POINTS_MARKERS[style] if one.emphasis else "|"
+        marker = POINTS_MARKERS[marker_of(one.model, models)] if one.emphasis else "|"
         for index, (value, name) in enumerate(zip(one.x, one.y, strict=True)):
             axes.errorbar(
                 value,
@@ -153,7 +153,7 @@ def _lines(axes: Any, chart: Chart, models: list[str]) -> None:
         axes.plot(
             one.x,
             one.y,
-            marker=POINTS_MARKERS[style],
+            marker=POINTS_MARKERS[marker_of(one.model, models)],
             markersize=4.5,
             linewidth=1.8,
             color=LIGHT[style],
@@ -168,7 +168,7 @@ def _scatter(axes: Any, chart: Chart, models: list[str]) -> None:
     for one in chart.series:
         style, (x, y) = style_of(one.model, models), (one.x[0], float(one.y[0]))
         error = _errors(one, 0, y)
-        marker, colour = POINTS_MARKERS[style], LIGHT[style]
+        marker, colour = POINTS_MARKERS[marker_of(one.model, models)], LIGHT[style]
         axes.errorbar(
             x, y, yerr=error, fmt=marker, markersize=9, color=colour, capsize=3, label=one.name
         )

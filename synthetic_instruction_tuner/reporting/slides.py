@@ -7,35 +7,21 @@ from typing import NamedTuple
 
 from synthetic_instruction_tuner.reporting import (
     findings,
+    slides_results,
     slides_talks,
     tables,
     tables_data,
-    tables_skills,
 )
 from synthetic_instruction_tuner.reporting.canvas import BODY, Deck
 from synthetic_instruction_tuner.reporting.chart import Chart
 from synthetic_instruction_tuner.reporting.layout import Box, Entry
+from synthetic_instruction_tuner.reporting.slides_results import ABOVE_CAPTION, CAPTION, entries
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.reporting.tables import Table
 
 Charts = Mapping[str, Chart]
 
 LEFT = Box(0.7, 1.55, 7.4, 5.2)
 RIGHT = Box(8.35, 1.6, 4.3, 5.1)
-CAPTION = Box(0.7, 6.2, 11.95, 0.62)
-ABOVE_CAPTION = Box(0.7, 1.6, 11.95, 4.5)
-
-
-SCORES_NOTE = (
-    "Score, and the verdict against the base on the same items, corrected for the number of "
-    "comparisons: ▲ better, ▼ worse, ≈ equivalent (the difference lies within "
-    "[[terms/margin|points]]), ? inconclusive. Intervals stand in the report."
-)
-AGENTS_NOTE = (
-    "Share of tasks done, checked by executing what the model said. Strict form: every reply "
-    "exactly as asked for. Progress: mean share of each task's checks that hold. Intervals and "
-    "errors stand in the report."
-)
 
 
 class Slide(NamedTuple):
@@ -68,29 +54,6 @@ def render(results: Results, charts: Charts) -> bytes:
 def minutes_in_words(minutes: float) -> str:
     """Write a speaking time in words: plans are not measurements and carry no figures."""
     return {0.5: "Half a minute", 1: "One minute", 1.5: "One and a half minutes"}[minutes]
-
-
-def entries(
-    results: Results, table: Table, columns: Sequence[int] | None = None, *, small: bool = True
-) -> list[list[Entry]]:
-    """Fill a table of the report for a slide, some of its columns only.
-
-    Args:
-        results: What was found.
-        table: The table.
-        columns: Which columns; None: all.
-        small: Whether cells have their second lines; without them the text can be larger.
-    """
-    chosen = list(columns if columns is not None else range(len(table.header)))
-    return [
-        [
-            Entry(
-                results.text(row[i].text), results.text(row[i].small) if small else "", row[i].state
-            )
-            for i in chosen
-        ]
-        for row in table.rows
-    ]
 
 
 # --- what stands on each slide -------------------------------------------------------------------
@@ -175,20 +138,6 @@ def _answers(deck: Deck, results: Results, charts: Charts) -> None:
     deck.text(CAPTION, [results.text(charts["answers"].note)], (14, 13, 12, 11, 10), "5B6675")
 
 
-def _benchmarks(deck: Deck, results: Results, charts: Charts) -> None:
-    table = tables.scores(results)
-    widths = (1.9, *[1.4] * len(results.models))
-    deck.table(table.header, entries(results, table, small=False), widths, ABOVE_CAPTION)
-    deck.text(CAPTION, [results.text(SCORES_NOTE)], (12, 11, 10), "5B6675")
-
-
-def _agents(deck: Deck, results: Results, charts: Charts) -> None:
-    table = tables_skills.agents(results)[0]
-    widths = (2.4, *[1.2] * (len(table.header) - 1))
-    deck.table(table.header, entries(results, table, small=False), widths, ABOVE_CAPTION)
-    deck.text(CAPTION, [AGENTS_NOTE], (12, 11, 10), "5B6675")
-
-
 def _efficiency(deck: Deck, results: Results, charts: Charts) -> None:
     table, columns = tables.efficiency(results), (0, 1, 2, 3, 4, 5, 6)
     header = [table.header[index] for index in columns]
@@ -270,10 +219,11 @@ SLIDES = (
     Slide(1, "Training", _fixed("What preference training learns"), _preference, lambda r: [
         *findings.preference(r)], _has_preference),
     Slide(1.5, "Results", _answer_title, _answers, lambda r: [findings.answers(r)]),
-    Slide(1.5, "Results", _fixed("All benchmarks, all models"), _benchmarks, lambda r: [
+    Slide(1.5, "Results", _fixed("All benchmarks, all models"), slides_results.benchmarks,
+          lambda r: [
         "Colour and sign are the verdict against the base on the same items.",
         *(findings.against_base(r, arm) for arm in r.arms)]),
-    Slide(1, "Results", _fixed("Agent tasks by category"), _agents, lambda r: [
+    Slide(1, "Results", _fixed("Agent tasks by category"), slides_results.agents, lambda r: [
         "Every task is executed and checked by a program; no model judges another.",
         "Lenient: the meaning can be read. Strict: exactly the form that was asked for."],
         _has_agents),

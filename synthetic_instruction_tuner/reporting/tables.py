@@ -113,26 +113,21 @@ def _range(path: str, form: str = "percent") -> str:
 
 
 def comparisons(results: Results, family: str) -> Table:
-    """Every comparison of a family, with all that a referee would ask for."""
-    rows = []
-    for pair, row in results.data["comparisons"].items():
-        for key, cell in row.items():
-            if cell["status"] != "measured" or cell["family"] != family:
-                continue
-            path = f"comparisons/{pair}/{key}"
-            verdict = cell["verdict"]
-            names = results.label(cell["challenger"]), results.label(cell["reference"])
-            rows.append(
-                (
-                    Cell(f"{names[0]} against {names[1]}", results.benchmark(key)),
-                    Cell(f"[[{path}/n|count]]"),
-                    Cell(f"[[{path}/delta|delta]]", _range(path, "delta")),
-                    Cell(f"[[{path}/p|p]]", cell["test"]),
-                    Cell(f"[[{path}/p_corrected|p]]"),
-                    Cell(f"[[{path}/mde|points]]"),
-                    Cell(f"{SIGNS[verdict]} {verdict}", state=verdict),
-                )
-            )
+    """Comparisons of a family, with all that a referee would ask for.
+
+    Everything that was declared is shown; of a look around, what chance explains least.
+    """
+    found = [
+        (pair, key, cell)
+        for pair, row in results.data["comparisons"].items()
+        for key, cell in row.items()
+        if cell["status"] == "measured" and cell["family"] == family
+    ]
+    note = NOTES[family]
+    if family == "exploratory" and len(found) > MOST_EXPLORATORY:
+        found = sorted(found, key=lambda one: (one[2]["p_corrected"], one[2]["p"], *one[:2]))
+        found, note = found[:MOST_EXPLORATORY], f"{note} {CUT}"
+    rows = [_comparison(results, pair, key, cell) for pair, key, cell in found]
     return Table(
         family,
         (
@@ -145,10 +140,31 @@ def comparisons(results: Results, family: str) -> Table:
             "Verdict",
         ),
         tuple(rows),
-        NOTES[family],
+        note,
         frozenset({0, 6}),
     )
 
+
+def _comparison(results: Results, pair: str, key: str, cell: Mapping[str, Any]) -> tuple[Cell, ...]:
+    path, verdict = f"comparisons/{pair}/{key}", cell["verdict"]
+    names = results.label(cell["challenger"]), results.label(cell["reference"])
+    return (
+        Cell(f"{names[0]} against {names[1]}", results.benchmark(key)),
+        Cell(f"[[{path}/n|count]]"),
+        Cell(f"[[{path}/delta|delta]]", _range(path, "delta")),
+        Cell(f"[[{path}/p|p]]", cell["test"]),
+        Cell(f"[[{path}/p_corrected|p]]"),
+        Cell(f"[[{path}/mde|points]]"),
+        Cell(f"{SIGNS[verdict]} {verdict}", state=verdict),
+    )
+
+
+MOST_EXPLORATORY = 150
+"""Rows of the exploratory table: a study of fourteen arms has a thousand."""
+CUT = (
+    "Shown are those with the smallest p values; all of them are in "
+    "evaluation/metrics/comparison.csv."
+)
 
 NOTES = {
     "primary": "Declared before anything was measured. p values corrected by Holm's method, so "

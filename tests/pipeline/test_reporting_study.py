@@ -13,7 +13,7 @@ from support import measured_study
 
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.reporting import catalogue, pdf, pictures
+from synthetic_instruction_tuner.reporting import catalogue, pdf, pictures, tables
 from synthetic_instruction_tuner.reporting.format import FORMS, MISSING, write
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
 from synthetic_instruction_tuner.reporting.run import draw_figures, set_aside_outdated, write_report
@@ -318,6 +318,38 @@ def test_several_seeds_show_their_spread(tmp_path):
     assert store["seeds"]["sft"]["arc_easy"]["seeds"] == 2
     assert "Between training seeds" in report.path("report.html").read_text("utf-8")
     assert not any(one["kind"] == "one seed" for one in store["warnings"])
+
+
+def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
+    from pptx import Presentation
+
+    methods = ("lora", "dora", "rslora", "ia3", "vera", "p_tuning", "prefix_tuning", "full")
+    arms = [{"name": name, "method": name} for name in methods]
+    arms += [{"name": f"more_{n}", "method": "lora", "rank": n} for n in range(2, 8)]
+    config = measured_study.settings(items=40, training={"student": {"name": "a/b"}, "arms": arms})
+    with pytest.MonkeyPatch.context() as patch:
+        for arm in arms:
+            patch.setitem(measured_study.ABILITY, arm["name"], measured_study.ABILITY["sft"])
+            patch.setitem(measured_study.COST, arm["name"], measured_study.COST["sft"])
+        study, report = make(tmp_path, config=config, skip=["filtered"])
+    page = report.path("report.html").read_text("utf-8")
+    assert len(page.encode()) < 6_000_000
+    store = measured_study.store_of(study.store.require(study.comparison))
+    cells = [cell for row in store["comparisons"].values() for cell in row.values()]
+    assert len(cells) == 105 * 6
+    shown = re.search(r'<table id="exploratory".*?</table>', page, flags=re.S)[0]
+    assert shown.count("<tr>") == 1 + tables.MOST_EXPLORATORY
+    assert "all of them are in evaluation/metrics/comparison.csv" in page
+    deck = Presentation(report.path("slides.pptx"))
+    table = next(
+        shape.table
+        for slide in deck.slides
+        if slide.shapes.title.text_frame.text == "All benchmarks, all models"
+        for shape in slide.shapes
+        if shape.has_table
+    )
+    assert len(table.rows) == 1 + 15
+    assert table.cell(0, 1).text == "MMLU, 0-shot"
 
 
 def test_figures_are_written_as_png_and_svg(tmp_path):

@@ -261,7 +261,7 @@ def write_run(study: Study, model: Subject, **changes: Any) -> None:
 
 
 def _point(arm: str, step: int, preference: bool) -> dict[str, float]:
-    fall = {"sft": 2.6, "prompt_tuning": 0.05, "prompt_tuning_tuned": 1.2, "dpo": 0.25}[arm]
+    fall = {"prompt_tuning": 0.05, "prompt_tuning_tuned": 1.2, "dpo": 0.25}.get(arm, 2.6)
     start = 0.693 if preference else 3.5
     point = {
         "step": step,

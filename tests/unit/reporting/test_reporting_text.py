@@ -5,6 +5,7 @@ import pytest
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.reporting import findings, fitting, ticks, zips
+from synthetic_instruction_tuner.reporting.chart import marker_of, style_of
 from synthetic_instruction_tuner.reporting.format import write
 from synthetic_instruction_tuner.reporting.layout import Entry, fit_table, fit_text
 from synthetic_instruction_tuner.reporting.markdown import cell, fenced
@@ -150,3 +151,10 @@ def test_what_a_slide_has_no_room_for_is_left_to_the_report():
     texts, size = fit_text(["word " * 30] * 9, (20, 12), (300, 120), 0.5, False)
     assert texts[-1] == "… more in the report"
     assert fitting.height(texts, size, 300, 0.5) <= 120
+
+
+def test_fourteen_models_have_colour_and_marker_of_their_own():
+    models = [f"arm-{n}" for n in range(15)]
+    styles = {(style_of(one, models), marker_of(one, models)) for one in models}
+    assert len(styles) == 15
+    assert [marker_of(one, models) for one in models[:3]] == [0, 1, 2]
