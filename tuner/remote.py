@@ -219,7 +219,7 @@ class Reader:
             sort=ArtifactSort.UPDATED_DESC,
             limit=1,
         )
-        return [str(one.description) for one in found]
+        return [str(one.description) for one in found if float(str(one.data)) < 100]
 
     def _log(self, family: list[UUID]) -> list[str]:
         if not family:

@@ -15,6 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
+from psutil import Process
 from support.prefect_runs import (
     HOLDER,
     TALK,
@@ -236,7 +237,7 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
         told = {"config": given, "workspace": str(tmp_path / name)}
         run = client.create_flow_run_from_deployment(deployment, parameters=told)
         roots[run.id] = tmp_path / name
-    with own.worker(tmp_path, "--limit", "2"):
+    with own.worker(tmp_path, "--limit", "2") as worker:
         first = wait_for(lambda _: [run for run, root in roots.items() if chunks(root)])[0]
         (second,) = roots.keys() - {first}
         assert "GPU slot 1 of 1 in use" in remote()
@@ -250,6 +251,7 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
         wait_for(
             lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
         )
+        wait_for(lambda _: len(Process(worker.pid).children(recursive=True)) <= 1)
         left = len(chunks(roots[second]))
         assert 1 <= left < 30
         assert client.read_flow_run(second).state_name == "Suspended"

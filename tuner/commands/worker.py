@@ -6,7 +6,10 @@ import os
 import platform
 import shutil
 import signal
+import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +53,38 @@ def worker(
     # A shell that starts this in the background makes it ignore Ctrl-C, and then also SIGTERM.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
-    os.execv(sys.executable, [*command, "--run-once"] if once else command)
+    sys.exit(keep_working([*command, "--run-once"] if once else command))
+
+
+def keep_working(command: Sequence[str], pause_seconds: float = 10.0) -> int:
+    """Run Prefect's worker until it ends by itself or is stopped; one that failed starts again.
+
+    It fails, for example, when a run that was suspended is resumed before its process has ended.
+
+    Returns:
+        The exit status of the last one.
+    """
+    stopped = threading.Event()
+    while True:
+        process = subprocess.Popen(command)
+        _pass_on(process, stopped)
+        status = process.wait()
+        if status == 0 or stopped.is_set():
+            return status
+        typer.echo(f"The worker failed (status {status}); another one starts.", err=True)
+        stopped.wait(pause_seconds)
+
+
+def _pass_on(process: subprocess.Popen[bytes], stopped: threading.Event) -> None:
+    """Stop the worker with this process; Ctrl-C reaches both without help."""
+
+    def stop(number: int, _: object) -> None:
+        stopped.set()
+        if number == signal.SIGTERM:
+            process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 def describe_machine() -> str:
