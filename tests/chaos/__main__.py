@@ -29,6 +29,8 @@ CONFIG = Path(__file__).with_name("chaos.yaml")
 SEEDS = (1, 2)
 """Seeds of the studies, in turn."""
 MOST_ATTEMPTS = 400
+DEATHS_A_STUDY = 30
+"""Then a study is left alone until it is done."""
 WITH_PREFECT = 0.2
 """Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
@@ -100,7 +102,7 @@ class Chaos:
 
     def __init__(self, folder: Path, kills: int, seed: int, short: bool) -> None:
         self.folder, self.wanted, self.rng = folder, kills, random.Random(seed)
-        self.short = short
+        self.short, self.begun = short, 0
         self.mark = folder / "executed"
         self.machines = Machines(folder / "machines")
         self.tally = Tally()
@@ -138,6 +140,7 @@ class Chaos:
         calm, undisturbed = self._undisturbed(seed)
         workspace = self.folder / f"study-{self.tally.studies}"
         spent: Counter[str] = Counter()
+        self.begun = self.dead
         for _ in range(MOST_ATTEMPTS):
             if self._attempt(seed, workspace, undisturbed.usual(), spent):
                 break
@@ -180,15 +183,17 @@ class Chaos:
         return ending.status == 0
 
     def _choose(self) -> str:
-        if self.short:  # enough is enough, and what depends on time does not repeat
-            return "none" if self.dead >= self.wanted else self.rng.choice(("die",) * 9 + ("full",))
+        if self.dead >= min(self.wanted, self.begun + DEATHS_A_STUDY):
+            return "none"
+        if self.short:  # what depends on time does not repeat
+            return self.rng.choice(("die",) * 9 + ("full",))
         return self.rng.choices(("die", "time", "full", "broken"), (80, 10, 5, 5))[0]
 
     def _spoil(self, workspace: Path) -> None:
         """Let a file rot, and plant pickles, before the next attempt."""
         if not workspace.exists():
             return
-        if self.rng.random() < 0.15 and (rotten := storage.rot(workspace, self.rng)):
+        if self.rng.random() < 0.08 and (rotten := storage.rot(workspace, self.rng)):
             self.tally.rotten[stage_of(rotten.split()[1])] += 1
             say(f"  rot: {rotten}")
         if self.rng.random() < 0.3:
