@@ -12,7 +12,11 @@ from typing import Any
 
 import httpx
 from prefect import runtime
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from synthetic_instruction_tuner.stages import Stage
 from synthetic_instruction_tuner.study import Study
@@ -43,8 +47,25 @@ def publish(study: Study, stage: Stage) -> None:
                 key=artifact_key(f"{study.config.name}-report"),
                 description=f"Also as page and slides in {manifest.folder}",
             )
+            _show_charts(study)
     except httpx.HTTPError as error:
         logger.warning("the tables of stage %s could not be shown: %s", stage, error)
+
+
+def _show_charts(study: Study) -> None:
+    """Show each chart as a picture of its own, beside those in the report."""
+    if (figures := study.store.find(study.figures)) is None:
+        return
+    for chart in sorted(figures.folder.glob("*.png")):
+        create_image_artifact(
+            f"data:image/png;base64,{_encoded(chart)}",
+            key=artifact_key(f"{study.config.name}-chart-{chart.stem}"),
+            description=f"Chart of study {study.config.name}: {chart.stem.replace('_', ' ')}",
+        )
+
+
+def _encoded(picture: Path) -> str:
+    return base64.b64encode(picture.read_bytes()).decode()
 
 
 def tables(study: Study, stage: Stage) -> dict[str, list[Row]]:
@@ -115,8 +136,7 @@ def with_charts(report: Path) -> str:
     text = report.read_text(encoding="utf-8")
 
     def inline(match: re.Match[str]) -> str:
-        picture = base64.b64encode((report.parent / match[2]).read_bytes()).decode()
-        return f"![{match[1]}](data:image/png;base64,{picture})"
+        return f"![{match[1]}](data:image/png;base64,{_encoded(report.parent / match[2])})"
 
     picture = re.compile(r"!\[([^\]]*)\]\(([^)]+\.png)\)")
     shown = picture.sub(inline, text)

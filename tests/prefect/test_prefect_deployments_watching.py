@@ -106,3 +106,24 @@ def test_a_report_carries_its_charts_unless_it_gets_too_large(tmp_path, monkeypa
     assert "![Loss](data:image/png;base64,cG5n)" in publishing.with_charts(report)
     monkeypatch.setattr(publishing, "MOST_BYTES", 10)
     assert publishing.with_charts(report) == "# Title\n\n*Chart: Loss*\n"
+
+
+def test_every_chart_is_a_picture_of_its_own(study, monkeypatch):
+    with study.store.writing(study.figures) as folder:
+        (folder / "loss.png").write_bytes(b"png")
+        (folder / "loss.json").write_text("{}")
+    study.store.commit(study.figures, {}, 1.0)
+    pictures = []
+    monkeypatch.setattr(
+        publishing,
+        "create_image_artifact",
+        lambda url, key, description: pictures.append((url, key, description)),
+    )
+    publishing._show_charts(study)
+    assert pictures == [
+        (
+            "data:image/png;base64,cG5n",
+            "sandbox-smoke-chart-loss",
+            "Chart of study sandbox-smoke: loss",
+        )
+    ]
