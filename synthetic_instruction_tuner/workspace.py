@@ -123,7 +123,8 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
     token = uuid.uuid4().hex
     deadline = time.monotonic() + wait_seconds
     while (holder := claims.take(path, token)) is not None:
-        if time.monotonic() >= deadline and not claims.is_in_doubt(holder):
+        ends = claims.is_in_doubt(holder) or claims.is_dead(holder)  # soon, or is being taken over
+        if time.monotonic() >= deadline and not ends:
             raise WorkspaceError(
                 f"workspace {root} is in use by {claims.describe(holder)}; stop it, or wait: its "
                 f"lease ends by itself at most {claims.SECONDS:.0f} s after it died"

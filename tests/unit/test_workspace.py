@@ -168,6 +168,18 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path):
         pass
 
 
+def test_a_session_that_died_while_it_took_over_is_in_nobodys_way(tmp_path):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    for name in (LEASE_FILE, f"{LEASE_FILE}.taking"):
+        leave(tmp_path / name, pid=child, machine=machine(), until=time.time() + 60)
+    with lease(tmp_path):
+        assert json.loads((tmp_path / LEASE_FILE).read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_torn_claim_counts_from_when_it_was_written(tmp_path):
     path = tmp_path / LEASE_FILE
     path.write_text('{"tok')
