@@ -16,6 +16,7 @@ from chaos.faults import FLUSHED
 COMPARED = ("data", "models", "evaluation")
 MEASURED = {
     "chain_seconds",
+    "check",
     "cost",
     "created",
     "evaluation_seconds",
@@ -31,6 +32,7 @@ MEASURED = {
     "seconds",
     "session_seconds",
     "tokens_per_second",
+    "train_memory",
     "train_seconds",
 }
 """Fields that hold times, memory, counts of sessions, and hashes of files that hold them."""
