@@ -19,6 +19,7 @@ from psutil import Process
 from support.prefect_runs import (
     HOLDER,
     TALK,
+    assert_undisturbed,
     chunks,
     engine,
     receiver,
@@ -33,9 +34,6 @@ from flows.generation import generation
 from flows.study import study
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.generation.run import draw_chunk
-from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.study import Study
 from tasks.gpu import LIMIT
 from tuner import deployment_file, server
 from tuner.main import app
@@ -86,17 +84,6 @@ def deployment(client, tmp_path):
         job_variables={"env": deployment_file.ENVIRONMENT},
         parameters={"config": CONFIG.model_dump(mode="json"), "workspace": str(tmp_path / "ops")},
     )
-
-
-def assert_undisturbed(root, folder):
-    """Every chunk is there, with the bytes of a run that nothing happened to."""
-    study = Study(CONFIG, folder)
-    for first in range(0, 240, 24):
-        draw_chunk(study, first, first + 23, Silent())
-    assert len(chunks(root)) == CHUNKS
-    assert [one.read_bytes() for one in chunks(root)] == [
-        one.read_bytes() for one in chunks(folder)
-    ]
 
 
 @pytest.mark.parametrize("command", [["deploy"], ["worker"], ["status", "--remote"]])
@@ -279,7 +266,7 @@ def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
     assert client.read_flow_run(run.id).state_name == "Completed"
     states = [one.state_name for one in wait_for(lambda client: tasks_of(client, run.id, CHUNKS))]
     assert states == ["Completed"] * CHUNKS
-    assert_undisturbed(root, tmp_path / "undisturbed")
+    assert_undisturbed(CONFIG, root, tmp_path / "undisturbed")
     assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
 
 
@@ -303,4 +290,4 @@ def test_a_dead_machine_is_noticed_and_its_gpu_given_back_also_after_a_restart(
     run = client.create_flow_run_from_deployment(deployment)
     with engine(own, run.id, tmp_path) as process:
         assert process.wait(300) == 0
-    assert_undisturbed(root, tmp_path / "undisturbed")
+    assert_undisturbed(CONFIG, root, tmp_path / "undisturbed")

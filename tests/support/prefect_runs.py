@@ -10,6 +10,9 @@ from threading import Thread
 
 from typer.testing import CliRunner
 
+from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans
+from synthetic_instruction_tuner.progress import Silent
+from synthetic_instruction_tuner.study import Study
 from tuner import deployment_file
 from tuner.main import app
 
@@ -51,6 +54,16 @@ def wait_for_chunks(root, count, process):
         assert process.poll() is None, "the run ended by itself"
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def assert_undisturbed(config, root, folder):
+    """Every chunk is there, with the bytes of a run that nothing happened to."""
+    study = Study(config, folder)
+    for first, last in missing_spans(study, config.generation.draws):
+        draw_chunk(study, first, last, Silent())
+    assert [one.read_bytes() for one in chunks(root)] == [
+        one.read_bytes() for one in chunks(folder)
+    ]
 
 
 def remote(*options):
