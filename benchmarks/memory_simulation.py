@@ -91,7 +91,7 @@ def counting() -> Iterator[Count]:
                     count.add(one.untyped_storage())
             return result
 
-    with Mode():
+    with Mode(), patch.object(torch.nn.Module, "_apply", _convert):
         yield count
 
 
@@ -116,7 +116,6 @@ def as_on_a_gpu() -> Iterator[None]:
         patch.object(kernels, "_forward_tile", nothing),
         patch.object(kernels, "_backward_tile", nothing),
         patch.object(kernels, "_addmm_fp32", multiply),
-        patch.object(torch.nn.Module, "_apply", _convert),
         patch.object(torch, "is_autocast_enabled", lambda device="cpu": autocast("cpu")),
         patch.object(torch.nn.functional, "dropout", dropout),
     ):

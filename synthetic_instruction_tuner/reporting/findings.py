@@ -147,10 +147,15 @@ def preference(results: Results) -> list[str]:
         if results.get(f"{path}/last/accuracy") is None:
             sentences.append(f"{label}: preference accuracy not measured.")
             continue
+        before = (
+            "Before training it equals the model it is compared with and cannot prefer either "
+            "answer."
+            if results.get(f"{path}/first/accuracy") is None
+            else f"Before training it ranked [[{path}/first/accuracy|percent]] rightly."
+        )
         sentences.append(
             f"{label} ranks [[{path}/last/accuracy|percent]] of the held-out pairs rightly after "
-            f"training, with a mean margin of [[{path}/last/margin|ratio]]. Before training it "
-            "equals the model it is compared with and cannot prefer either answer."
+            f"training, with a mean margin of [[{path}/last/margin|ratio]]. {before}"
         )
     return sentences
 

@@ -80,15 +80,27 @@ def methods(results: Results) -> Table:
         "methods",
         ("Arm", "Learns from", "Starts from", "Trained", "Share of all", "Settings"),
         tuple(rows),
-        "The student itself stays frozen; each arm trains only its own small addition.",
+        "The student itself stays frozen and each arm trains its own small addition; only full "
+        "fine-tuning, where there is such an arm, changes the student's own weights.",
         frozenset({0, 1, 2, 5}),
     )
 
 
 WHAT = {
     "lora": "small low-rank updates of the linear layers",
+    "rslora": "LoRA scaled so that high ranks learn as well",
+    "dora": "LoRA that learns direction and size apart",
+    "vera": "fixed random projections, trained scales",
+    "ia3": "trained scales of activations",
     "prompt_tuning": "trained virtual tokens before the input",
+    "p_tuning": "virtual tokens out of a small network",
+    "prefix_tuning": "trained keys and values in every layer",
+    "full": "every weight of the student",
     "dpo": "prefers the chosen over the rejected answer",
+    "kto": "raises good answers and lowers bad ones, one by one",
+    "simpo": "prefers by mean log-probability, without a reference",
+    "cpo": "prefers without a reference, held to chosen answers",
+    "orpo": "learns chosen answers and the odds against rejected ones",
 }
 """What a method does, in a few words."""
 
