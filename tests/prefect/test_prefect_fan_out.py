@@ -18,7 +18,8 @@ from synthetic_instruction_tuner.workspace import LEASE_FILE, open_study, try_cl
 from tasks.step import claim_name
 
 POOL = "fan-out"
-SMALL = ["generation.draws=80", "generation.chunk_size=8", "generation.batch_size=2"]
+SMALL = ["generation.draws=96", "generation.chunk_size=4", "generation.batch_size=1"]
+AT_ONCE = ["generation.draws=96", "generation.chunk_size=96", "generation.batch_size=32"]
 FAN_OUT = ["runner.kind=workers", "runner.parallel=3"]
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
@@ -112,10 +113,10 @@ def test_a_worker_dies_and_the_others_make_its_pieces(workers, client, start, en
     helpers = [one for one in client.read_flow_runs() if one.name.startswith("sandbox-smoke: help")]
     made = [ended(one.id).message for one in helpers if one.state_name == "Completed"]
 
-    generation(presets.load("sandbox-smoke", SMALL), str(tmp_path / "alone"))
+    generation(presets.load("sandbox-smoke", AT_ONCE), str(tmp_path / "alone"))
     assert samples(root) == samples(tmp_path / "alone")
     assert not (root / ".superseded").exists()  # no piece was made twice
-    assert any(one.endswith("of 10 pieces made here") and one[0] != "0" for one in made)
+    assert any(one.endswith("of 24 pieces made here") and one[0] != "0" for one in made)
     assert at_work(root) == {}
 
 
@@ -123,12 +124,12 @@ def test_two_workers_with_a_run_each_on_one_workspace(workers, client, start, en
     def is_over(run):
         return client.read_flow_run(run).state.is_final()
 
-    config = presets.load("sandbox-smoke", [*SMALL, "generation.draws=8"])
+    config = presets.load("sandbox-smoke", [*SMALL, "generation.draws=4"])
     study = open_study(config, tmp_path / "one")
-    with try_claim(study.root, claim_name(study.chunk(0, 7))):  # so that neither ends at once
-        runs = [start(study.root, ["generation.draws=8"]) for _ in range(2)]
+    with try_claim(study.root, claim_name(study.chunk(0, 3))):  # so that neither ends at once
+        runs = [start(study.root, ["generation.draws=4"]) for _ in range(2)]
         refused = wait_for(lambda: next((one for one in runs if is_over(one)), None))
     (other,) = [one for one in runs if one != refused]
     assert "in use by process" in ended(refused).message
     assert ended(other).is_completed()
-    assert samples(study.root).count(b"\n") == 8
+    assert samples(study.root).count(b"\n") == 4
