@@ -66,7 +66,7 @@ def describe(holder: Claim) -> str:
     """Name the holder of a claim for people."""
     if "pid" not in holder:
         return "another process"
-    return f"process {holder['pid']} on {holder['host']}"
+    return f"process {holder['pid']} on {holder.get('host')}"
 
 
 def take(path: Path, token: str) -> Claim | None:

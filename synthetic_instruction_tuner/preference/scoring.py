@@ -58,9 +58,9 @@ def score_rewards(study: Study, progress: Progress) -> Manifest:
         return done
     responses = list(_all_responses(study))
     folder = study.store.staging(study.rewards)
-    journal = Journal(folder / "journal.jsonl")
+    journal = Journal(folder.with_name(f"{folder.name}.jsonl"))
     settings = study.config.preference
-    if not (folder / REWARDS).exists():
+    if not (folder / REWARDS).exists() or not journal.read():
         close_engine()  # one model in memory at a time
         students.release()
         scorer = RewardModel.load(settings.reward, settings.reward_format)
@@ -133,9 +133,9 @@ def _all_responses(study: Study) -> Iterator[Response]:
 def _finish(
     study: Study, responses: Sequence[Response], folder: Path, journal: Journal
 ) -> Manifest:
-    """Write the rewards from the journal, drop the journal, commit.
+    """Write the rewards from the journal, commit, drop the journal.
 
-    A kill between the steps leaves the whole rewards file, and the next run commits it.
+    The journal lies beside the folder and goes last: it holds what the manifest says of the run.
     """
     facts: dict[str, Any] = {"responses": len(responses)}
     lines = journal.read()
@@ -146,5 +146,6 @@ def _finish(
         scored = (dataclasses.replace(one, reward=rewards[one.id]) for one in responses)
         text = "".join(to_json(one) + "\n" for one in scored)
         write_bytes(folder / REWARDS, text.encode())
-        journal.close()
-    return study.store.commit(study.rewards, facts, seconds)
+    manifest = study.store.commit(study.rewards, facts, seconds)
+    journal.close()
+    return manifest

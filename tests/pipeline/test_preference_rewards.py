@@ -131,11 +131,30 @@ def test_after_sigkill_and_a_torn_write_the_bytes_are_the_same(models, undisturb
     arguments = [str(tmp_path), str(models["llama"].parent), str(tests)]
     ended = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=os.environ, check=False)
     assert ended.returncode == -signal.SIGKILL
-    journal = study.store.staging(study.rewards) / "journal.jsonl"
+    folder = study.store.staging(study.rewards)
+    journal = folder.with_name(f"{folder.name}.jsonl")
     assert len(journal.read_bytes().splitlines()) == 3  # a header and two batches
     journal.write_bytes(journal.read_bytes()[:-20])  # as if the last write had been torn
     resumed = score_rewards(study, Silent())
     assert resumed.files == undisturbed.files
+
+
+@pytest.mark.parametrize("step", ["sha256_of", "write_json", "sync"])
+def test_killed_within_the_commit_nothing_is_lost_of_what_the_run_said(
+    models, undisturbed, tmp_path, monkeypatch, step
+):
+    study = study_with_responses(tmp_path, models)
+
+    def killed(*_):
+        raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"synthetic_instruction_tuner.artifacts.{step}", killed)
+        with pytest.raises(Stop):
+            score_rewards(study, Silent())
+    resumed = score_rewards(study, Silent())
+    assert (resumed.files, resumed.facts) == (undisturbed.files, undisturbed.facts)
+    assert list((tmp_path / ".unfinished").iterdir()) == []
 
 
 def test_weights_that_give_nan_stop_the_stage_and_keep_what_is_scored(
@@ -151,7 +170,8 @@ def test_weights_that_give_nan_stop_the_stage_and_keep_what_is_scored(
     monkeypatch.setattr(RewardModel, "score", overflow)
     with pytest.raises(StageError, match=r"reward=nan to response .*dtype='float32'"):
         score_rewards(study, Silent())
-    journal = study.store.staging(study.rewards) / "journal.jsonl"
+    folder = study.store.staging(study.rewards)
+    journal = folder.with_name(f"{folder.name}.jsonl")
     assert len(journal.read_bytes().splitlines()) == 3  # a header and two batches
 
 
