@@ -36,6 +36,8 @@ MEASURED = {
     "train_seconds",
 }
 """Fields that hold times, memory, counts of sessions, and hashes of files that hold them."""
+PARTS = "data/preference/chunks"
+"""Parts of a whole that nothing reads again once the whole is there: not left to rot."""
 MEASURED_FIGURES = ("memory", "pareto_chain_seconds", "pareto_train_memory")
 MEASURED_GATE = ("memory", "seconds", "minutes", "time")
 
@@ -68,7 +70,7 @@ def rot(workspace: Path, rng: random.Random) -> str | None:
     """Damage one file of finished work; return how, or None if there is none."""
     folders = (*COMPARED, "reports", ".prefect-results")
     found = [path for name in folders for path in _files(workspace / name) if path.stat().st_size]
-    files = [path for path in found if path.name not in PLANTED]
+    files = [path for path in found if path.name not in PLANTED and PARTS not in str(path)]
     if not files:
         return None
     path = rng.choice(files)
