@@ -102,13 +102,14 @@ def test_trained_and_shipped_parameters_differ_where_they_should(trained: tuple)
     assert runs["full"]["trained_parameters"] == runs["full"]["total_parameters"] == base
 
 
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
 @pytest.mark.parametrize("method", ["lora", "prompt_tuning", "ia3"])
-def test_a_4_bit_base_passes_gradients_on_after_an_evaluation(
-    student: Path, tmp_path: Path, method: str
+def test_a_quantised_base_passes_gradients_on_after_an_evaluation(
+    student: Path, tmp_path: Path, method: str, quantization: str
 ) -> None:
     """bitsandbytes repacks CPU weights in evaluation mode and would cut the gradient silently."""
     study = training_models.study(
-        tmp_path, student, [{"name": "arm", "method": method, **FAST}], 18, quantization="nf4"
+        tmp_path, student, [{"name": "arm", "method": method, **FAST}], 18, quantization
     )
     one = run(study, "arm")
     assert one["evaluations"][-1]["loss"] < one["evaluations"][0]["loss"]
