@@ -40,6 +40,9 @@ def find_leftovers(study: Study) -> list[Leftover]:
         for path in sorted((study.root / folder).iterdir())
     ]
     found += [(path, "begun with earlier settings") for path in _abandoned(study)]
+    found += [
+        (path, "half written by a killed process") for path in sorted(study.root.glob(".*.tmp"))
+    ]
     return [Leftover(path, _size(path), why) for path, why in found]
 
 

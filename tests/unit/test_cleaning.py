@@ -16,9 +16,10 @@ def test_superseded_and_damaged_go_current_work_stays(tmp_path):
         tmp_path / ".superseded/models-sft-0123456789ab/final/adapter_model.safetensors": 5,
         tmp_path / ".set-aside/evaluation-items/items.jsonl": 7,
         tmp_path / ".unfinished/sft-ffffffffffff/checkpoint/weights.safetensors": 11,
+        tmp_path / ".study.json.0123456789ab.tmp": 13,
     }
     for path in (*kept, *gone):
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x" * gone.get(path, 1))
 
     found = cleaning.find_leftovers(study)
@@ -26,6 +27,7 @@ def test_superseded_and_damaged_go_current_work_stays(tmp_path):
         (".superseded", 5, "made with earlier settings"),
         (".set-aside", 7, "damaged, and made again since"),
         (".unfinished", 11, "begun with earlier settings"),
+        (tmp_path.name, 13, "half written by a killed process"),
     ]
     cleaning.remove(found)
     assert all(path.exists() for path in kept)
