@@ -31,6 +31,7 @@ SEEDS = (1, 2)
 MOST_ATTEMPTS = 400
 DEATHS_A_STUDY = 30
 """Then a study is left alone until it is done."""
+LATE = ("results", "metrics", "figures")
 WITH_PREFECT = 0.2
 """Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
@@ -139,6 +140,8 @@ class Chaos:
     def _study(self, seed: int) -> None:
         calm, undisturbed = self._undisturbed(seed)
         workspace = self.folder / f"study-{self.tally.studies}"
+        if not self.short and self.tally.studies % 2 == 0:
+            self._begin_late(calm, workspace)
         spent: Counter[str] = Counter()
         self.begun = self.dead
         for _ in range(MOST_ATTEMPTS):
@@ -152,10 +155,16 @@ class Chaos:
         self.tally.differences += [f"{workspace.name}: {one}" for one in found]
         for name, seconds in undisturbed.seconds.items():
             self.tally.undisturbed[name] += seconds
-            self.tally.repeated[name] += spent[name] - seconds
+            self.tally.repeated[name] += max(0.0, spent[name] - seconds)
         say(f"{workspace.name}: done, {self.dead} deaths so far, {len(found)} differences")
         if not found and not self.tally.unclear:
             shutil.rmtree(workspace)
+
+    def _begin_late(self, calm: Path, workspace: Path) -> None:
+        """Start every other study with its data made, so that the last stages have their deaths."""
+        shutil.copytree(calm, workspace)
+        for folder in ("models", "reports", *(f"evaluation/{one}" for one in LATE)):
+            shutil.rmtree(workspace / folder)
 
     def _attempt(
         self, seed: int, workspace: Path, usual: dict[str, int], spent: Counter[str]

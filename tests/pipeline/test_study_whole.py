@@ -58,6 +58,7 @@ def start(server_home, machines):
             capture_output=True,
             text=True,
             check=False,
+            timeout=400,
         )
         (home / "printed.txt").write_text(done.stdout + done.stderr)
         return done
