@@ -161,9 +161,9 @@ class Chaos:
             shutil.rmtree(workspace)
 
     def _begin_late(self, calm: Path, workspace: Path) -> None:
-        """Start every other study with its data made, so that the last stages have their deaths."""
+        """Start every other study with its arms trained, so that the last stages have their deaths."""
         shutil.copytree(calm, workspace)
-        for folder in ("models", "reports", *(f"evaluation/{one}" for one in LATE)):
+        for folder in ("reports", *(f"evaluation/{one}" for one in LATE)):
             shutil.rmtree(workspace / folder)
 
     def _attempt(
