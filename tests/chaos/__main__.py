@@ -161,7 +161,7 @@ class Chaos:
             shutil.rmtree(workspace)
 
     def _begin_late(self, calm: Path, workspace: Path) -> None:
-        """Start every other study with its arms trained, so that the last stages have their deaths."""
+        """Start every other study with its arms trained: the last stages need their deaths, too."""
         shutil.copytree(calm, workspace)
         for folder in ("reports", *(f"evaluation/{one}" for one in LATE)):
             shutil.rmtree(workspace / folder)
