@@ -26,6 +26,7 @@ from types import SimpleNamespace
 
 from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
 
+from synthetic_instruction_tuner.manifests import read_manifest
 from synthetic_instruction_tuner.stages import STAGES
 
 PREPARED = 2
@@ -464,19 +465,27 @@ class Watch:
         self._board, self._plan, self._log = board, plan, log
 
     @contextmanager
-    def step(self, stage: str, name: str) -> Iterator[None]:
-        """Stand around a step."""
+    def step(self, stage: str, name: str, workspace: Path) -> Iterator[None]:
+        """Stand around a step; nothing happens in one whose artifact is there already."""
         board = self._board
         board.begin(1 + STAGES.index(stage))
         before = board.get(COUNT)
-        if not board.get(AT) and (later := self._plan.at_step(stage, name)):
-            board.put(AT, before + later)
+        if not board.get(AT) and not is_there(workspace, name):
+            later = self._plan.at_step(stage, name)
+            board.put(AT, before + later if later else 0)
         try:
             yield
         finally:
             board.end()
             with self._log.open("a") as file:
                 file.write(json.dumps([name, board.get(COUNT) - before]) + "\n")
+
+
+def is_there(workspace: Path, name: str) -> bool:
+    """Tell whether the artifact whose claim has this name has been committed."""
+    identity = name.rpartition("-")[2]
+    found = (read_manifest(path.parent) for path in workspace.glob("[!.]*/**/manifest.json"))
+    return any(one is not None and one.identity == identity for one in found)
 
 
 _watch: list[Watch] = []
@@ -491,7 +500,7 @@ def watched_task(make: Callable[..., object]) -> Callable[..., object]:
 
         @wraps(function)
         def told(config: object, workspace: str, identity: str, *arguments: object) -> object:
-            with _watch[0].step(stage, identity):
+            with _watch[0].step(stage, identity, Path(workspace)):
                 return function(config, workspace, identity, *arguments)
 
         return make(told, **(options | {"retry_delay_seconds": 0}))
