@@ -86,6 +86,8 @@ def _is_ours(raw: dict[str, Any]) -> bool:
 def find_damage(manifest: Manifest) -> str | None:
     """Compare files with the manifest; return what is wrong first, or None."""
     for name, expected in manifest.files.items():
+        if "\0" in name:
+            return f"{name!r} is no file name"
         path = manifest.folder / name
         if not path.resolve().is_relative_to(manifest.folder.resolve()):
             return f"{name} points outside its folder"

@@ -9,6 +9,7 @@ from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.artifacts import MANIFEST, Artifact, ArtifactStore
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.files import digest, sha256_of, slug, write_json
+from synthetic_instruction_tuner.manifests import Manifest, find_damage
 
 RAW = Artifact("generation", "raw", "data/raw", 1, {"seed": 42})
 
@@ -119,6 +120,11 @@ def test_a_manifest_cannot_point_outside_its_folder(store, tmp_path):
     manifest["files"] = {"../../secret": sha256_of(secret)}
     (folder / MANIFEST).write_text(json.dumps(manifest))
     assert store.find(RAW) is None
+
+
+def test_a_name_that_no_file_can_have_is_damage(tmp_path):
+    manifest = Manifest("s", "n", "i", {}, {"\0": "x"}, 1.0, "c", tmp_path)
+    assert find_damage(manifest) == "'\\x00' is no file name"
 
 
 def test_a_fact_that_was_changed_is_damage(store):
