@@ -10,6 +10,8 @@ import _thread
 import json
 import logging
 import os
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -130,8 +132,18 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
                 f"lease ends by itself at most {claims.SECONDS:.0f} s after it died"
             )
         time.sleep(min(2.0, max(0.1, deadline - time.monotonic())))
+    _heed_interrupts()
     with _holding(path, token, _thread.interrupt_main):  # of two writers the older one stops
         yield token
+
+
+def _heed_interrupts() -> None:
+    """Let SIGINT interrupt this run again: what a script starts in the background ignores it."""
+    if (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_led(root: Path, token: str) -> bool:

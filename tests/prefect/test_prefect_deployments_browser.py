@@ -46,8 +46,7 @@ def test_a_wrong_value_is_refused_and_three_changed_fields_run_to_the_end(ui, tm
         page.get_by_text("0 is less than the minimum of 1").first.wait_for()
         assert wait_for(lambda client: [client.read_flow_runs()]) == [[]]
         prefect_form.change(page, {"Draws": 20, "Seed": 7, "Name": "from-the-form"})
-        prefect_form.submit(page)
-        prefect_form.leave_form(page)
+        prefect_form.submit_and_leave(page)
         (run,) = wait_for(lambda client: client.read_flow_runs())
         wait_for(lambda client: client.read_flow_run(run.id).state.is_final())
         assert wait_for(lambda client: client.read_flow_run(run.id)).state_name == "Completed"

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE = 120_000  # milliseconds: the page itself takes seconds to build on a busy machine
+PATIENCE = 90_000  # milliseconds: the page itself takes seconds to build on a busy machine
 
 
 @contextmanager
@@ -46,6 +46,18 @@ def submit(page):
     page.get_by_role("button", name="Submit").click()
 
 
-def leave_form(page):
-    """Wait until an accepted form has given way to the deployment's page."""
-    page.wait_for_url(lambda url: not url.endswith("/run"), wait_until="commit")
+def submit_and_leave(page, tries=3):
+    """Submit until the form gives way to the deployment's page.
+
+    On a busy machine the form may not hold the last value yet, and refuses the old one once more.
+    """
+    from playwright.sync_api import TimeoutError as Slow
+
+    for left in reversed(range(tries)):
+        submit(page)
+        try:
+            page.wait_for_url(lambda url: not url.endswith("/run"), wait_until="commit")
+            return
+        except Slow:
+            if not left:
+                raise

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -109,9 +110,12 @@ def test_a_holder_whose_clock_is_wrong_keeps_what_it_renews(tmp_path, monkeypatc
     assert taken.count(None) == 1
 
 
-def test_a_lease_that_was_lost_ends_the_run(tmp_path, monkeypatch):
-    """A laptop that slept while another session took over."""
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN])
+def test_a_lease_that_was_lost_ends_the_run(tmp_path, monkeypatch, request, before):
+    """A laptop that slept while another session took over; in a terminal, and in the background."""
     monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
+    usual = signal.signal(signal.SIGINT, before)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
 
     def work():
         with lease(tmp_path):
