@@ -204,7 +204,19 @@ def test_refusals_say_what_to_set(folder, serve, status, message):
     assert len(server.queries) == 1
 
 
-@pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": [{"text": "x"}]}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"choices": []},
+        {"choices": [{"text": "x"}]},
+        {"choices": [{"text": "x", "finish_reason": "stop", "token_ids": ["a"]}]},
+        {"choices": [{"text": "x", "finish_reason": "stop", "token_ids": 7}]},
+        {"choices": [["text"]]},
+        {"choices": [{"text": None, "finish_reason": "stop"}]},
+        {"choices": [{"text": "x", "finish_reason": "stop"}], "usage": "x"},
+    ],
+)
 def test_answers_in_an_unknown_form_are_shown(folder, serve, answer):
     server = serve(lambda _, count: (200, answer, {}))
     with pytest.raises(StageError, match="answered in an unknown form"):
@@ -217,6 +229,23 @@ def test_the_key_is_sent_as_a_header_only(folder, serve, monkeypatch):
     ask(engine_for(folder, server, api_key_variable="MY_KEY"))
     assert server.headers[-1]["Authorization"] == "Bearer s3cret"
     assert "s3cret" not in json.dumps(server.queries)
+
+
+def test_a_key_that_a_server_repeats_is_not_shown(folder, serve, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "s3cret\n")
+    server = serve(lambda *_: (401, b"no such key: Bearer s3cret", {}))
+    with pytest.raises(ConfigurationError, match=r"no such key: Bearer \(the key\)") as caught:
+        ask(engine_for(folder, server))
+    assert server.headers[-1]["Authorization"] == "Bearer s3cret"
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["s3cret\r\nX-Evil: 1", "s3cret\tx", "s3crét"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(folder, serve, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY holds") as caught:
+        engine_for(folder, serve(lambda *_: said()))
+    assert "s3cr" not in str(caught.value)
 
 
 def test_banned_first_tokens_take_a_request_of_their_own(folder, serve):

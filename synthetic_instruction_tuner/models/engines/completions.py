@@ -57,8 +57,8 @@ class CompletionsEngine:
         self.end_ids = loading.load_end_ids(model)
         self._model, self._server, self._sleep = model.name, server, sleep
         self._rate = RateLimit(server.requests_per_minute, sleep, clock)
-        key = os.environ.get(server.api_key_variable)
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._key = _read_key(server.api_key_variable)
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._client = httpx.Client(timeout=server.timeout_seconds, headers=headers)
         self._render: Callable[[Sequence[int]], Any] | None = None
 
@@ -132,31 +132,36 @@ class CompletionsEngine:
         self, answer: dict[str, Any], prompt: Sequence[int], stop: tuple[int, ...]
     ) -> Completion:
         """Turn a server's answer into a completion."""
+        excess = self._excess(answer, prompt)
         try:
             choice = answer["choices"][0]
             text, finish = choice["text"], _FINISHES[choice["finish_reason"]]
-        except (KeyError, IndexError, TypeError) as error:
-            raise StageError(
-                f"{self._server.url} answered in an unknown form ({error!r}): {str(answer)[:200]}"
-            ) from error
-        excess = self._excess(answer, prompt)
+            tokens = choice.get("token_ids")
+            if tokens is None:
+                tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            tokens = [int(one) for one in tokens]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self._unknown(answer, error) from error
         if excess > 0:
             raise StageError(
                 f"{self._server.url} read {excess} tokens more than it was sent: it adds a begin "
                 "token or a template to prompts; turn that off, or use another engine"
             )
-        tokens = choice.get("token_ids")
-        if tokens is None:
-            tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if finish == "stop" and stop and (not tokens or tokens[-1] not in stop):
             tokens = [*tokens, stop[0]]  # the end that servers leave out of what they return
         return Completion(tuple(tokens), "stop" if finish == "stop" else "length")
 
-    @staticmethod
-    def _excess(answer: dict[str, Any], prompt: Sequence[int]) -> int:
+    def _excess(self, answer: dict[str, Any], prompt: Sequence[int]) -> int:
         """Count the tokens a server read beyond the prompt; 0 if it does not say."""
-        read = (answer.get("usage") or {}).get("prompt_tokens")
-        return 0 if read is None else max(0, int(read) - len(prompt))
+        try:
+            read = (answer.get("usage") or {}).get("prompt_tokens")
+            return 0 if read is None else max(0, int(read) - len(prompt))
+        except (TypeError, ValueError, AttributeError) as error:
+            raise self._unknown(answer, error) from error
+
+    def _unknown(self, answer: dict[str, Any], error: Exception) -> StageError:
+        said = self._shown(str(answer))
+        return StageError(f"{self._server.url} answered in an unknown form ({error!r}): {said}")
 
     def _find_render(self, prompt: Sequence[int]) -> Callable[[Sequence[int]], Any]:
         """Find the form of prompt that this server takes: ids, text, or text without begin token.
@@ -204,7 +209,7 @@ class CompletionsEngine:
                 )
                 if answer.status_code == 200:
                     return dict(answer.json())
-                problem = f"status {answer.status_code}: {answer.text[:200]}"
+                problem = f"status {answer.status_code}: {self._shown(answer.text)}"
                 if answer.status_code not in _TRY_AGAIN:
                     raise self._refusal(answer.status_code, problem)
                 pause = _retry_after(answer, pause)
@@ -217,6 +222,10 @@ class CompletionsEngine:
             "finished chunks are kept: start again when the server answers"
         )
 
+    def _shown(self, text: str) -> str:
+        """Cut what a server says, without the key, which some repeat."""
+        return (text.replace(self._key, "(the key)") if self._key else text)[:200]
+
     def _refusal(self, status: int, problem: str) -> Exception:
         where = f"{self._server.url} refused the request with {problem}"
         if status in (401, 403):
@@ -228,6 +237,21 @@ class CompletionsEngine:
                 f"{where}; check generation.completions.url and that it serves {self._model!r}"
             )
         return RefusedError(where)
+
+
+def _read_key(variable: str) -> str:
+    """Read the key of a server, without the line end that many files with keys have; "" for none.
+
+    Raises:
+        ConfigurationError: If no header can hold it: HTTP libraries would repeat it in their error.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError(
+            f"the environment variable {variable} holds line breaks or letters that no key has "
+            "(not shown here); set it anew"
+        )
+    return key
 
 
 class RefusedError(StageError):
