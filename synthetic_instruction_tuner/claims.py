@@ -15,7 +15,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ WATCH_SECONDS = 45.0
 """How long a claim whose time cannot be trusted must stay unchanged: two renewals and more."""
 CLOCK_SECONDS = 60.0
 """Difference between the clocks of two machines that is taken for granted."""
-LEFT_SECONDS = 3600.0
-"""Time after which what another machine left is old whatever its clock says."""
+LEFT_SECONDS = 86400.0
+"""Time after which what another machine left is old whatever its clock says: wrong time zones make
+clocks differ by hours."""
 
 _watched: dict[Path, tuple[float, float]] = {}
 
@@ -41,9 +42,15 @@ Claim = dict[str, Any]
 
 
 def machine() -> str:
-    """Identify this boot of this machine, so that a dead process of it can be told from another."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{platform.node()}/{boot.read_text().strip() if boot.exists() else ''}"
+    """Identify where process numbers mean the same as here: host, boot, and container.
+
+    Containers that share the network of their host share its name, too, but not its processes.
+    """
+    boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    parts = [platform.node(), boot.read_text().strip() if boot.exists() else ""]
+    with suppress(OSError):
+        parts.append(os.readlink(processes))
+    return "/".join(parts)
 
 
 def process_name() -> str:
@@ -54,7 +61,7 @@ def process_name() -> str:
 def is_left_behind(path: Path) -> bool:
     """Whether a file or folder whose name ends in ".<process name>" has lost its process.
 
-    Of other machines nothing is known but the time: an hour without a change is enough.
+    Of other machines nothing is known but the time: a day without a change is enough.
     """
     where, _, pid = path.name.rpartition(".")[2].partition("-")
     if where == digest(machine())[:8] and pid.isdigit():
@@ -171,16 +178,18 @@ def _keep(
     lost: Callable[[], None] | None,
 ) -> None:
     while not stopped.wait(RENEW_SECONDS):
-        found = read(path)
-        if found.get("token", token) != token:
-            logger.warning("%s was taken over by %s", path.stem, describe(found))
-            if lost is not None:
-                lost()
-            return
         try:
-            write_json(path, _claim(token, since))
-        except WorkspaceError as error:  # a drive that hiccups; the next renewal may succeed
+            found = read(path)
+            if found.get("token", token) == token:
+                write_json(path, _claim(token, since))
+                continue
+        except (OSError, WorkspaceError) as error:  # a drive that hiccups; the next may succeed
             logger.warning("%s could not be renewed: %s", path.stem, error)
+            continue
+        logger.warning("%s was taken over by %s", path.stem, describe(found))
+        if lost is not None:
+            lost()
+        return
 
 
 def belongs(path: Path, token: str) -> bool:

@@ -123,9 +123,19 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
         yield _held[path]
         return
     token = uuid.uuid4().hex
-    deadline = time.monotonic() + wait_seconds
+    deadline, told = time.monotonic() + wait_seconds, False
     while (holder := claims.take(path, token)) is not None:
-        ends = claims.is_in_doubt(holder) or claims.is_dead(holder)  # soon, or is being taken over
+        doubtful = claims.is_in_doubt(holder)
+        if doubtful and not told:
+            logger.warning(
+                "the lease of %s on %s has run out, or its clock is wrong: watching for %.0f s "
+                "whether it is renewed",
+                claims.describe(holder),
+                root,
+                claims.WATCH_SECONDS,
+            )
+            told = True
+        ends = doubtful or claims.is_dead(holder)  # soon, or is being taken over
         if time.monotonic() >= deadline and not ends:
             raise WorkspaceError(
                 f"workspace {root} is in use by {claims.describe(holder)}; stop it, or wait: its "

@@ -97,7 +97,7 @@ def test_a_lease_whose_time_is_up_is_taken_over(tmp_path, monkeypatch, late):
         assert json.loads((tmp_path / LEASE_FILE).read_text())["pid"] == os.getpid()
 
 
-@pytest.mark.parametrize("ahead", [-600, 600])
+@pytest.mark.parametrize("ahead", [-14 * 3600, -600, 600, 14 * 3600])
 def test_a_holder_whose_clock_is_wrong_keeps_what_it_renews(tmp_path, monkeypatch, ahead):
     path = claim_file(tmp_path, "x")
     monkeypatch.setattr(claims, "WATCH_SECONDS", 30.0)
@@ -207,7 +207,7 @@ def test_the_token_of_a_lease_says_who_leads(tmp_path):
     assert not is_led(tmp_path, token)
     leave(tmp_path / LEASE_FILE, until=time.time() - 60)
     assert is_led(tmp_path, "other")  # its clock may be slow: it is watched first
-    leave(tmp_path / LEASE_FILE, until=time.time() - 7200)
+    leave(tmp_path / LEASE_FILE, until=time.time() - LONG_AGO)
     assert not is_led(tmp_path, "other")
 
 
@@ -261,3 +261,35 @@ def test_a_claim_is_renewed_and_a_lost_one_is_not(tmp_path, monkeypatch, caplog)
         while "was taken over by process 1 on elsewhere" not in caplog.text:
             time.sleep(0.005)
     assert claims.read(path)["token"] == "other"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOTCONN, errno.ENOENT, errno.ECONNABORTED])
+def test_a_drive_that_hiccups_costs_a_renewal_not_the_claim(tmp_path, monkeypatch, caplog, number):
+    monkeypatch.setattr(claims, "RENEW_SECONDS", 0.005)
+    path, read = tmp_path / "x.json", claims.read
+    claims.take(path, "mine")
+
+    def gone(_):
+        raise OSError(number, os.strerror(number))
+
+    with claims.kept(path, "mine"):
+        monkeypatch.setattr(claims, "read", gone)
+        while "could not be renewed" not in caplog.text:
+            time.sleep(0.005)
+        monkeypatch.setattr(claims, "read", read)
+        until = read(path)["until"]
+        while read(path).get("until", until) == until:
+            time.sleep(0.005)
+
+
+def test_a_process_of_another_container_with_the_name_of_this_host_is_not_judged(
+    tmp_path, monkeypatch
+):
+    """Its number is none here, which says nothing: it is alive until its time is up."""
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.os, "readlink", lambda _: "pid:[1]")
+        elsewhere = machine()
+    assert elsewhere != machine()
+    leave(tmp_path / LEASE_FILE, pid=2**22 + 1, machine=elsewhere, until=time.time() + 60)
+    with pytest.raises(WorkspaceError, match="in use"), lease(tmp_path):
+        pass
