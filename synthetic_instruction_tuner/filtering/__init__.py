@@ -1,4 +1,4 @@
 """Filtering: rules, near-duplicates, contamination, quality score, splits."""
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a change of the code changes what this stage writes."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.filtering import dataset, statistics
+from synthetic_instruction_tuner.filtering import dataset, splits, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 TEXTS = "texts.jsonl"
 CACHE = ".cache"
 """Folder of what only saves time; it may be deleted at any moment."""
+SPLIT_TOLERANCE = 0.1
+"""Share by which the validation rows may miss their number without a word."""
 RESERVE = 1.1
 """Draws beyond what the yield so far calls for, so that one more round is seldom needed."""
 
@@ -65,7 +67,8 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
         progress: Hears of every row.
 
     Raises:
-        StageError: If too few rows for two splits pass and no more can be drawn.
+        StageError: If too few rows for two splits pass and no more can be drawn, or if all that
+            pass are near relatives.
     """
     artifact = data_set(study)
     done = study.store.find(artifact)
@@ -79,6 +82,7 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     if len(decision.kept) < study.config.filtering.target and not last:
         return Outcome(len(decision.kept), draws_needed(study, samples, decision), None)
     _require_rows(study, decision, samples)
+    _require_validation(study, decision)
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
     _warn_if_provisional(study, artifact)
     return Outcome(len(decision.kept), None, manifest)
@@ -197,6 +201,25 @@ def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> No
             "from, so the study goes on with these",
             kept,
             target,
+        )
+
+
+def _require_validation(study: Study, decision: Decision) -> None:
+    """Refuse rows of which none can be held out, and say where clusters bend the shares."""
+    kept = len(decision.kept)
+    held_out = sum(one.split == splits.VALIDATION for one in decision.kept)
+    wanted = splits.held_out_count(kept, study.config.filtering.validation_share)
+    if not held_out:
+        raise StageError(
+            f"the {kept} kept rows form one cluster of near relatives, so that none can be held "
+            "out: raise filtering.duplicates.link_similarity, or bring rows that differ more"
+        )
+    if abs(held_out - wanted) > SPLIT_TOLERANCE * wanted:
+        logger.warning(
+            "%d rows are held out for validation instead of %d, because clusters of near relatives "
+            "are not torn apart (filtering.duplicates.link_similarity)",
+            held_out,
+            wanted,
         )
 
 

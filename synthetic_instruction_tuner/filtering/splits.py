@@ -28,7 +28,8 @@ def assign(members: Sequence[Member], share: float, seed: int) -> dict[str, str]
 
     Each domain gives its share of validation rows (largest remainders, so that the total is
     right). A cluster goes to validation if it still fits into what its domain, the most frequent
-    among its rows, has left to give; what is missing after that comes from any domain.
+    among its rows, has left to give; what is missing after that comes from any domain. Where no
+    cluster is small enough, the smallest is held out: training needs something to validate on.
 
     Args:
         members: The kept rows.
@@ -55,6 +56,8 @@ def assign(members: Sequence[Member], share: float, seed: int) -> dict[str, str]
         if name not in chosen and len(clusters[name]) <= missing and len(chosen) < len(order) - 1:
             missing -= len(clusters[name])
             chosen.add(name)
+    if not chosen and len(order) > 1:  # every cluster is larger than what is to be held out
+        chosen.add(min(order, key=lambda name: len(clusters[name])))
     return {one.id: VALIDATION if one.cluster in chosen else TRAIN for one in members}
 
 

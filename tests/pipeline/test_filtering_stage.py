@@ -67,7 +67,8 @@ def imported_study(root, rows, **filtering):
 def questions(count):
     return [
         {
-            "instruction": f"What is special about the {NOUNS[n % 12]} and number {n * n}?",
+            "instruction": f"What is special about the {NOUNS[n % 12]}, the {NOUNS[n * 5 % 12]}s "
+            f"and number {n * n}?",
             "output": SAID,
         }
         for n in range(count)
@@ -179,6 +180,32 @@ def test_far_too_few_rows_are_an_error_that_names_the_worst_rule(tmp_path):
     with pytest.raises(StageError, match=r"only 4 of 6 rows pass .* \(2\) fall to 'truncation'"):
         filter_rows(study, 6, Silent())
     assert study.store.find(study.filtered) is None
+
+
+def relatives(count, families):
+    """Rows of a few families: six of nine words are those of the family."""
+    return [
+        {
+            "instruction": f"{NOUNS[n % families]} "
+            f"{' '.join(f'{NOUNS[n % families]}{m}' for m in range(5))} alone{n} only{n}?",
+            "output": SAID,
+        }
+        for n in range(count)
+    ]
+
+
+def test_rows_that_are_all_relatives_cannot_be_split(tmp_path):
+    study = imported_study(tmp_path, relatives(8, 1))
+    with pytest.raises(StageError, match=r"8 kept rows form one cluster .*link_similarity"):
+        filter_rows(study, 0, Silent())
+    assert study.store.find(study.filtered) is None
+
+
+def test_clusters_that_bend_the_split_are_told(tmp_path, caplog):
+    study = imported_study(tmp_path, relatives(12, 2))
+    measures = filter_rows(study, 0, Silent()).manifest.facts["measures"]
+    assert (measures["train"], measures["validation"], measures["clusters"]) == (6, 6, 2)
+    assert "6 rows are held out for validation instead of 2" in caplog.text
 
 
 @pytest.mark.parametrize(

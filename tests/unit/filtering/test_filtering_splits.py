@@ -51,6 +51,9 @@ def test_a_giant_cluster_stays_in_training():
 def test_both_splits_have_a_row_whenever_there_are_two_clusters():
     for share in (0.01, 0.99):
         assert len(set(assign(rows(5), share, seed=1).values())) == 2
+    large = rows(25, size=25) + rows(20, "code", size=20)
+    assert Counter(assign(large, 0.1, seed=1).values()) == {"train": 25, "validation": 20}
+    assert set(assign(rows(9, size=9), 0.2, seed=1).values()) == {"train"}
     assert [held_out_count(rows, 0.2) for rows in (2, 5, 8, 800)] == [1, 1, 2, 160]
 
 
