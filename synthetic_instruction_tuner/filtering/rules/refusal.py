@@ -13,8 +13,8 @@ from synthetic_instruction_tuner.records import Sample
 ORDER = 70
 
 _NOT = (
-    r"(?:can(?:no|')?t|can not|won't|will not|am not able to|'m not able to|am unable to"
-    r"|'m unable to|don't feel comfortable)"
+    r"(?:can(?:no|')?t(?: (?:and|or) (?:will not|won't))?|can not|won't|will not|am not able to"
+    r"|'m not able to|am unable to|'m unable to|don't feel comfortable)"
 )
 _VERB = (
     r"(?:help|assist|provide|fulfil+|comply|answer|create|generate|write|produce"
@@ -22,19 +22,27 @@ _VERB = (
     r"|support|satisfy|participate|continue|process|respond|recommend|predict|display|promote|encourage|explain"
     r"|determine|verify|perform|physically)"
 )
+_MODEL = (
+    r"an? (?:AI|artificial intelligence|(?:large )?language model|computer program)"
+    r"(?: (?:language )?model| assistant| system| chatbot)?"
+)
 REFUSAL = re.compile(
     rf"\bI(?:'m sorry,?| apologi[sz]e,?)?(?: but)?(?: I)? ?{_NOT} (?:\w+ly )?{_VERB}\b"
-    r"|\b(?:I'm|I am) (?:very |so |really )?sorry,? but (?:I|as an?|this|that)\b"
-    r"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b"
-    r"|\b(?:I'm|I am) (?:just |only |simply )?an? (?:AI|artificial intelligence"
-    r"|(?:large )?language model|computer program)\b"
-    r"|\bI (?:don't|do not) have (?:the ability|the capability|access to (?:real|the internet|your)"
+    r"|\b(?:I'm|I am) (?:very |so |really )?sorry,? but (?:I (?:don't|do not|am not|cannot|can't)"
+    r"|I'm not|as an?|th(?:is|at) (?:request|question|content|topic|is not something))\b"
+    rf"|\bas {_MODEL}(?:,| I\b)"
+    rf"|\b(?:I'm|I am) (?:just |only |simply )?{_MODEL}\b(?! \w*(?:er|or|ist)\b)"
+    r"|\bI (?:don't|do not) have (?:the ability|the capability"
+    r"|(?:real-time |direct )?access to (?:real|the internet|the news|current|live|your)"
     r"|personal (?:experiences|opinions|feelings|beliefs))"
-    r"|\bI must (?:decline|refuse)\b",
+    r"|\bI must (?:decline|refuse)\b"
+    r"|\bit(?:'s| is| would be) (?:not |in)appropriate for me to\b",
     re.IGNORECASE,
 )
 """The first person declines. "I cannot" counts before a verb of helping, not in a story."""
 QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|^\s*>.*$|`[^`\n]*`", re.MULTILINE)
+LETTER = re.compile(r"\s*(?:Subject:|(?:Dear|(?:Hi|Hello|Hey)(?= [A-Z]))[^\n]{0,60},\s*\n)")
+"""Who opens with a subject or a salutation writes for somebody else."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -49,7 +57,7 @@ def check(sample: Sample, config: Config) -> Violation | None:
     """Turn a row away if a response begins by declining; quoted sentences do not count."""
     for turn in assistant_turns(sample):
         found = REFUSAL.search(opening(turn, config.sentences))
-        if found:
+        if found and not LETTER.match(turn):
             return Violation(found.group().strip(), f"no refusal in {config.sentences} sentences")
     return None
 

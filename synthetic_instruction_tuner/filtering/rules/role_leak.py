@@ -10,16 +10,21 @@ from synthetic_instruction_tuner.records import Sample
 
 ORDER = 30
 
-HEADER = re.compile(
+TOKEN = re.compile(
     r"<\|(?:start_header_id|end_header_id|eot_id|begin_of_text|end_of_text|im_start|im_end|im_sep"
     r"|user|assistant|system|end|endoftext)\|>"
     r"|<(?:start_of_turn|end_of_turn)>|\[/?INST\]|<</?SYS>>|</?s>"
-    r"|^#{2,3} *(?:Instruction|Response|Input|Human|Assistant|User):? *$"
+)
+"""Control tokens written out."""
+HEADER = re.compile(
+    r"^#{2,3} *(?:Instruction|Response|Input|Human|Assistant|User):? *$"
     r"|^(?:user|assistant|system|model|human) *:? *$",
     re.MULTILINE,
 )
-"""Control tokens written out, headers of instruction formats, and a line that is a role alone
-(what is left of a header when special tokens are skipped in decoding)."""
+"""Headers of instruction formats, and a line that is a role alone (what is left of a header when
+special tokens are skipped in decoding)."""
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+"""A code block, in which such a line may be the key of a settings file."""
 
 
 class Config(RuleConfig):
@@ -29,7 +34,7 @@ class Config(RuleConfig):
 def check(sample: Sample, config: Config) -> Violation | None:
     """Turn a row away if a turn contains a role header."""
     for turn in (*user_turns(sample), *assistant_turns(sample)):
-        found = HEADER.search(turn)
+        found = TOKEN.search(turn) or HEADER.search(CODE.sub("", turn))
         if found:
             return Violation(found.group().strip(), "no role header in the text")
     return None

@@ -19,24 +19,32 @@ STEP = re.compile(r"^\s*(?:#{1,4}\s*|\*\*)?Step\s+(?:1|one)\b\s*[:.\-)*]", re.I 
 HEADING = re.compile(r"^\s*#{1,4}\s*Step\b", re.I)
 """The text opens with a step, whatever its number."""
 VERDICT = re.compile(
+    r"(?<!why )(?<!whether )(?<!if )(?<!what )"
     r"\bthe (?:final|correct|best|right) (?:answer|option|choice) is\b(?! (?:unknown|not))"
-    r"|\\boxed\s*\{",
+    r"|\\boxed\s*\{(?!\s*\}|\s*\.\.\.|[^}]*\b(?:answer|result|solution)\b)",
     re.I,
 )
-"""The sentence that ends a worked solution."""
+"""The sentence that ends a worked solution; an empty box only says where the answer shall go."""
 ANSWER_LINE = re.compile(
     r"\n\s*(?:#{1,4}\s*|\*\*)?(?:Answer|Solution|Explanation|Response|Output)\s*(?:\*\*)?\s*:"
     r"\s*(?:\*\*)?\s*\S",
     re.I,
 )
 """A later line that is marked as answer and goes on."""
+EXAMPLE = re.compile(
+    r"^\W*(?:Examples?|Sample|For example)\b[^\n]*\n?[^\n]*Input\b[^\n]*:"
+    r".*?^\W*(?:Sample )?Output\b[^\n]*(?:\n\W*Explanation\b[^\n]*:)?",
+    re.I | re.M | re.S,
+)
+"""An example of input and output, as programming tasks bring them: no answer."""
 OPENER = re.compile(
     r"^\s*(?:sure|certainly|of course|absolutely)\s*[,!]\s*(?:here|i|let|the)\b"
-    r"|^\s*(?:i'd|i would|i'm|i am) (?:be )?happy to (?:help|assist|provide)\b"
-    r"|^\s*here (?:is|are) (?:a|an|some|the|your) .{0,80}:\s*\n",
-    re.I,
+    r"|^\s*(?:i'd|i would|i'm|i am) (?:be )?happy to (?:help|assist|provide)"
+    r"(?: you\b| with\b|[.!,])"
+    r"|^\s*here (?:is|are) (?:a|an|some|the|your) [^\n]{0,80}:\s*\n(?!.*\?)",
+    re.I | re.S,
 )
-"""How assistants, not users, begin."""
+"""How assistants, not users, begin; a user who shows something asks about it."""
 
 PATTERNS = (HEADING, STEP, VERDICT, ANSWER_LINE, OPENER)
 
@@ -48,8 +56,9 @@ class Config(RuleConfig):
 def check(sample: Sample, config: Config) -> Violation | None:
     """Turn a row away if an instruction contains its answer."""
     for turn in user_turns(sample):
+        text = EXAMPLE.sub(" ", turn)
         for pattern in PATTERNS:
-            found = pattern.search(turn)
+            found = pattern.search(text)
             if found:
                 return Violation(found.group().strip()[:60], "an instruction without its answer")
     return None

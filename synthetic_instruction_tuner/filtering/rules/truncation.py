@@ -15,7 +15,13 @@ ORDER = 10
 LAST_WORD = re.compile(
     r"\b(a|an|the|of|to|and|or|with|for|in|is|are|by|that|this|its|their)$", re.IGNORECASE
 )
-"""No English text ends on these words."""
+"""Hardly any English text ends on these words without a mark behind them."""
+OPEN_END = re.compile(
+    r"(?:[,;(\[{=^&\\]|\s[+<*/-]|\b(?:the|an|of|and|or|with|from|its|their|because|not))$"
+)
+"""Marks and operators that announce more, and words on which not even a list entry ends."""
+FORMULAS = ((r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
+"""How LaTeX opens and closes what it sets apart."""
 
 
 class Config(RuleConfig):
@@ -57,7 +63,16 @@ def stops_in_sentence(response: str) -> bool:
     """Tell whether a response stops where no sentence, list entry, formula or code block ends."""
     if response.count("```") % 2:
         return True
+    if "```" not in response and any(opens_more(response, *pair) for pair in FORMULAS):
+        return True
     last = response.rstrip().splitlines()[-1].strip()
-    if not (last[-1].isalnum() or last[-1] in ",:;(-="):
+    if OPEN_END.search(last):
+        return True
+    if not (last[-1].isalnum() or last[-1] in ":-"):
         return last.count("$") % 2 == 1
-    return count_words(last) > 8 or last.startswith("#") or last[-1] in ",;(="
+    return count_words(last) > 8 or last.startswith("#")
+
+
+def opens_more(text: str, opening: str, closing: str) -> bool:
+    """Tell whether more is opened than closed."""
+    return text.count(opening) > text.count(closing)

@@ -10,6 +10,12 @@ ASKED = "Please explain how a bicycle stays upright while it is moving."
 SAID = "A moving bicycle stays upright because the rider steers it back under the weight."
 
 
+LEETCODE = (
+    "Write a function that finds two numbers.\n\nExample 1:\nInput: nums = [2,7], sum = 9\n"
+    "Output: [0,1]\nExplanation: 2 + 7 = 9.\n\nExample 2:\nInput: nums = [1], sum = 5\nOutput: []"
+)
+
+
 def row(instruction=ASKED, response=SAID, **more):
     return Sample("id", 0, "general", "", instruction, response, **more)
 
@@ -38,6 +44,10 @@ KEPT = {
         said("word " * 50 + "\n- short last entry", response_finish="imported"),
         said("word " * 50 + "\nThe final answer is: $\\boxed{4}$", response_finish="imported"),
         said("Four", response_finish="imported"),
+        said("word " * 50 + "\nUse Java or C++", response_finish="imported"),
+        said("word " * 50 + "\nThe best choice is a", response_finish="imported"),
+        said("word " * 50 + "\n\\[x = 2\\]\n\n---", response_finish="imported"),
+        said("word " * 50 + "\n```\nre.compile(r'\\[')\n```", response_finish="imported"),
     ],
     "empty": [row(), row("?a", "7"), said("é")],
     "role_leak": [
@@ -46,6 +56,7 @@ KEPT = {
         said("The user types a name. The system answers: welcome, user!"),
         asked("What does the assistant: field mean in this JSON file?"),
         said("Compare a < b and b > s."),
+        asked("Why does this fail?\n```yaml\nuser:\n  name: Ann\n```"),
     ],
     "self_answering": [
         row(),
@@ -55,6 +66,11 @@ KEPT = {
         asked("Describe the solution to climate change that you find most promising."),
         asked("Here is my code: print(1). Why does it fail?"),
         said("## Step 1: Add the numbers.\nThe final answer is: $\\boxed{4}$"),
+        asked(LEETCODE),
+        asked("Solve 2x = 4. Put the result into \\boxed{}, as in \\boxed{your answer}."),
+        asked("Explain why the correct answer is B and not C."),
+        asked("I'm happy to help my neighbour with her garden. What shall I plant?"),
+        asked("Here is a list of words:\n\npear, apple\n\nWhich one is longer?"),
     ],
     "length": [
         row("one two three", "word " * 17),
@@ -74,6 +90,10 @@ KEPT = {
         said("Sure. Boil the water. Add the pasta. I'm sorry, but I can't help loving it."),
         said("Use `I cannot help with that` as the fallback text of your bot."),
         asked("How do I politely say that I cannot help?"),
+        said("Dear Ann,\n\nI'm sorry, but I can't give you the key before Monday.\n\nBest, Tom"),
+        said("I'm sorry, but this is not the place for it, said the guide."),
+        said("AI is a wide field. As an AI researcher, you read papers."),
+        said("Once, I am an AI engineer in this story, there was a robot."),
     ],
     "identity_leak": [
         row(),
@@ -118,6 +138,18 @@ REJECTED = {
             said("word " * 50 + "so that $x = \\frac{2^{", response_finish="imported"),
             "response ends with 'rd word so that $x = \\\\frac{2^{'",
         ),
+        (
+            said("word " * 50 + "\nWe get\n\\[ y = 6x(4x +", response_finish="imported"),
+            "response ends with 'rd word \\nWe get\\n\\\\[ y = 6x(4x +'",
+        ),
+        (
+            said("word " * 50 + "\n\\[ 2 - x^2 = x", response_finish="imported"),
+            "response ends with 'word word word \\n\\\\[ 2 - x^2 = x'",
+        ),
+        (
+            said("word " * 50 + "\n16416 is not", response_finish="imported"),
+            "response ends with 'd word word word \\n16416 is not'",
+        ),
     ],
     "empty": [
         (row("", "text"), "empty instruction"),
@@ -142,7 +174,9 @@ REJECTED = {
         (asked("Pick one.\nA) 1\nB) 2\nThe best answer is B."), "The best answer is"),
         (asked("Find x in 2x = 4. So x is $\\boxed{2}$."), "\\boxed{"),
         (asked("Sure, here is a poem about the sea."), "Sure, here"),
-        (asked("I'd be happy to help you with that!"), "I'd be happy to help"),
+        (asked("I'd be happy to help you with that!"), "I'd be happy to help you"),
+        (asked("Sort these.\nInput: 3 1 2\nOutput: 1 2 3"), "Output: 1"),
+        (asked("Here are some ideas:\n\n1. Bake bread.\n2. Plant a tree."), "Here are some ideas:"),
     ],
     "length": [
         (row("one two", "word " * 30), 2),
@@ -159,10 +193,15 @@ REJECTED = {
     "refusal": [
         (said("I cannot help with that request."), "I cannot help"),
         (said("I'm sorry, but I can't provide it."), "I'm sorry, but I can't provide"),
-        (said("As an AI language model, I have no taste."), "As an AI"),
+        (said("As an AI language model, I have no taste."), "As an AI language model,"),
         (said("I’m an AI and do not eat."), "I'm an AI"),
         (said("Thank you. I am unable to browse the internet."), "I am unable to browse"),
         (said("I do not have personal opinions."), "I do not have personal opinions"),
+        (said("I cannot and will not provide that."), "I cannot and will not provide"),
+        (said("I don't have access to real news."), "I don't have access to real"),
+        (said("I do not have direct access to live data."), "I do not have direct access to live"),
+        (said("It is not appropriate for me to say."), "It is not appropriate for me to"),
+        (said("Hello there,\nI'm sorry, but I can't help."), "I'm sorry, but I can't help"),
     ],
     "identity_leak": [
         (said("My name is Qwen and I can help."), "My name is Qwen"),
