@@ -16,17 +16,19 @@ ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or raise the quota",
     errno.EFBIG: "put the workspace on a file system that takes larger files",
+    errno.ENAMETOOLONG: "choose a workspace with a shorter path",
     errno.EROFS: "mount it for writing, or choose another workspace",
-    errno.EACCES: "allow this user to write there, or choose another workspace",
-    errno.EPERM: "allow this user to write there, or choose another workspace",
+    errno.EACCES: "allow this user to read and write there, or choose another workspace",
+    errno.EPERM: "allow this user to read and write there, or choose another workspace",
     errno.EIO: "check the disk, or mount the drive anew",
     errno.ESTALE: "mount the drive anew",
     errno.ENOTCONN: "mount the drive anew",
+    errno.ECONNABORTED: "mount the drive anew",
     errno.ETIMEDOUT: "check the connection to the drive",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
 """What to do about an error of the disk, by its number."""
-PASSING = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT}
+PASSING = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ECONNABORTED, errno.ETIMEDOUT}
 """Errors that a drive over a network may get over by itself."""
 _OF_RUST = re.compile(r"\(os error (\d+)\)")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import StageError, WorkspaceError
 from synthetic_instruction_tuner.files import canonical_json, digest, sha256_of
 
 MANIFEST = "manifest.json"
@@ -47,11 +47,20 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read a folder's manifest; None if there is none or it is not one of ours."""
+    """Read a folder's manifest; None if there is none or it is not one of ours.
+
+    Raises:
+        WorkspaceError: If a later version wrote it: its work is not to be set aside as damaged.
+    """
     try:
         raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if not _is_ours(raw):
+        if not _is_whole(raw):
             return None
+        if raw["schema"] > SCHEMA:
+            raise WorkspaceError(
+                f"{folder} was written by a later version of this tool; update it, or choose "
+                "another workspace"
+            )
         return Manifest(
             stage=raw["stage"],
             name=raw["name"],
@@ -77,10 +86,10 @@ def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return as_read | {"check": digest(as_read)}
 
 
-def _is_ours(raw: dict[str, Any]) -> bool:
+def _is_whole(raw: dict[str, Any]) -> bool:
     if raw["schema"] == 1:
         return True
-    return bool(raw["schema"] == SCHEMA and raw.pop("check") == digest(raw))
+    return bool(raw["schema"] >= SCHEMA and raw.pop("check") == digest(raw))
 
 
 def find_damage(manifest: Manifest) -> str | None:

@@ -91,7 +91,7 @@ def read_study_file(root: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"{path} cannot be read ({error}); move it away to go on") from error
-    if not isinstance(content, dict) or "name" not in content:
+    if not isinstance(content, dict) or not {"name", "config"} <= content.keys():
         raise WorkspaceError(f"{path} does not name a study; move it away to go on")
     return content
 

@@ -20,7 +20,20 @@ from rich.progress import (
 
 from synthetic_instruction_tuner import progress
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Replace control characters: what models, servers and rows hold must not drive a terminal."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
+
+
+class PrintableRecord(logging.LogRecord):
+    """A line of the log, which may quote rows and servers."""
+
+    def getMessage(self) -> str:
+        """Return the line without control characters."""
+        return printable(super().getMessage())
 
 
 class Bar:
@@ -59,7 +72,7 @@ def showing_progress() -> Iterator[None]:
 
 
 def _line(text: str) -> None:
-    console.print(f"{time.strftime('%H:%M:%S')} {text}", soft_wrap=True, markup=False)
+    console.print(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 def _show_warnings() -> None:

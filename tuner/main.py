@@ -15,6 +15,7 @@ from synthetic_instruction_tuner import __version__, disk
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import TunerError
 from tuner import commands
+from tuner.display import PrintableRecord, printable
 
 app = typer.Typer(
     name="tuner",
@@ -60,16 +61,17 @@ def main() -> None:
     """Run the command line; errors a user can act on become one line and an exit code."""
     prepare_environment()
     quiet_libraries()
+    logging.setLogRecordFactory(PrintableRecord)
     try:
         app()
     except TunerError as error:
-        typer.echo(f"tuner: {error}", err=True)
+        typer.echo(f"tuner: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         told = disk.explain(error, Path("the workspace"))
         if told is None:
             raise
-        typer.echo(f"tuner: {told}", err=True)
+        typer.echo(f"tuner: {printable(str(told))}", err=True)
         sys.exit(told.exit_code)
     except KeyboardInterrupt:
         typer.echo("tuner: stopped; the same command goes on from here", err=True)

@@ -31,7 +31,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 def chosen(study: str, workspace: Path | None, assignments: list[str] | None) -> Study:
     """Load a study's settings and bind them to its workspace, without touching the disk."""
     config = presets.load(study, assignments or [])
-    return Study(config, (workspace or default_root(config)).expanduser().resolve())
+    return Study(config, _resolved(workspace or default_root(config)))
+
+
+def _resolved(root: Path) -> Path:
+    try:
+        return root.expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # a link to itself, the home of nobody
+        raise ConfigurationError(f"workspace {root} cannot be found: {error}") from error
 
 
 def existing(workspace: Path | None) -> Study:
@@ -40,7 +47,7 @@ def existing(workspace: Path | None) -> Study:
     Raises:
         ConfigurationError: If there is none, or several and none was named.
     """
-    root = (workspace or _only_workspace()).expanduser().resolve()
+    root = _resolved(workspace or _only_workspace())
     known = read_study_file(root)
     if known is None:
         raise ConfigurationError(f"workspace {root} holds no study; `tuner run` makes one")

@@ -7,7 +7,7 @@ from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.settings import Settings
-from tuner.commands.chat import printable
+from tuner.display import PrintableRecord, printable
 
 SERVER = "generation.completions"
 
@@ -73,3 +73,4 @@ def test_only_the_credentials_block_holds_a_secret():
 )
 def test_what_a_model_writes_does_not_drive_the_terminal(text, shown):
     assert printable(text) == shown
+    assert PrintableRecord("x", 30, "", 0, "%s", (text,), None).getMessage() == shown

@@ -7,9 +7,9 @@ import pytest
 
 from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.artifacts import MANIFEST, Artifact, ArtifactStore
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import StageError, WorkspaceError
 from synthetic_instruction_tuner.files import digest, sha256_of, slug, write_json
-from synthetic_instruction_tuner.manifests import Manifest, find_damage
+from synthetic_instruction_tuner.manifests import Manifest, find_damage, sealed
 
 RAW = Artifact("generation", "raw", "data/raw", 1, {"seed": 42})
 
@@ -142,6 +142,17 @@ def test_a_manifest_of_before_it_carried_its_hash_is_read(store):
     del old["check"]
     path.write_text(json.dumps(old | {"schema": 1}))
     assert store.require(RAW).facts == {"rows": 1}
+
+
+def test_work_of_a_later_version_is_refused_and_stays_where_it_is(store):
+    path = commit(store).folder / MANIFEST
+    later = json.loads(path.read_text()) | {"schema": 3, "new": [1]}
+    path.write_text(json.dumps(sealed(later)))
+    with pytest.raises(WorkspaceError, match="written by a later version"):
+        store.find(RAW)
+    assert path.exists()
+    path.write_text(json.dumps(later))  # a number that rotted is damage, as before
+    assert store.find(RAW) is None
 
 
 def test_what_a_killed_writer_left_half_written_is_not_kept(store):

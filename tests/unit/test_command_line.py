@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.workspace import open_study
 from tuner.main import main, prepare_environment
 
 
@@ -48,6 +50,8 @@ def tuner(monkeypatch, capsys, tmp_path):
         (("status",), "name the study with --workspace"),
         (("status", "--workspace", "nowhere"), "holds no study"),
         (("report", "--workspace", "nowhere"), "holds no study"),
+        (("status", "--workspace", "~nobody-at-all"), "cannot be found"),
+        (("run", "\x1b[2Jnope"), "unknown study '\\x1b[2Jnope'"),
     ],
 )
 def test_a_wrong_request_is_one_line_and_changes_nothing(tuner, tmp_path, arguments, message):
@@ -105,3 +109,27 @@ def test_what_the_user_has_set_stays():
     prepare_environment(environment)
     assert environment["OMP_NUM_THREADS"] == "4"
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_a_link_to_itself_is_no_workspace(tuner, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    code, _, error = tuner("status", "--workspace", tmp_path / "loop")
+    assert code == 2
+    assert "tuner: workspace" in error
+    assert "loop" in error
+
+
+def test_the_name_of_a_workspace_is_shown_as_it_is(tuner, tmp_path):
+    """Square brackets are markup to the library that prints."""
+    root = tmp_path / "Studie ü [alt]"
+    open_study(presets.load("sandbox-smoke"), root)
+    code, out, _ = tuner("status", "--workspace", root)
+    assert code == 0
+    assert str(root) in out
+
+
+def test_an_error_does_not_drive_the_terminal(tuner):
+    code, _, error = tuner("run", "sandbox", "--set", "generation.\x1b[2Jx=1")
+    assert code == 2
+    assert "generation.\ufffd[2Jx: no such field" in error
+    assert "\x1b" not in error

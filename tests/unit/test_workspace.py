@@ -66,7 +66,7 @@ def test_a_workspace_that_cannot_be_made_is_refused():
         open_study(CONFIG, presets.FOLDER / "sandbox.yaml" / "below-a-file")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"name": "sandbox-smoke"}'])
 def test_an_unreadable_study_file_is_named(tmp_path, text):
     (tmp_path / STUDY_FILE).write_text(text)
     with pytest.raises(WorkspaceError, match=r"study\.json"):

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from synthetic_instruction_tuner.training.chat import answer
+from tuner.display import printable
 from tuner.options import WorkspaceFolder, existing
 
 
@@ -36,11 +37,6 @@ def chat(
             console.print(printable(text), markup=False)
         if prompt:
             return
-
-
-def printable(text: str) -> str:
-    """Replace control characters: what a model writes must not drive the terminal."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
 
 
 def _ask() -> str:

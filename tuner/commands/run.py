@@ -69,7 +69,7 @@ def _finish(opened: Study, steps: int, seconds: float, as_json: bool) -> None:
         }
         typer.echo(json.dumps(result))
     else:
-        console.print(f"Done in {seconds / 60:.1f} minutes ({steps} steps).", highlight=False)
+        console.print(f"Done in {seconds / 60:.1f} minutes ({steps} steps).")
         if report.exists():
             typer.echo(f"Report: {report}")
 

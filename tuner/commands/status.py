@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
@@ -44,12 +45,19 @@ def _show_workspace(workspace: WorkspaceFolder, as_json: bool) -> None:
         typer.echo(json.dumps(found | {"stages": [one.as_json() for one in stages]}))
         return
     console = Console()
-    console.print(f"Study {study.config.name!r} in {study.root}", highlight=False)
+    console.print(
+        f"Study {study.config.name!r} in {study.root}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     table = Table("stage", "state", "done", "what", "last activity", "a rerun would", box=None)
     for one in stages:
         state = f"[{COLOURS[one.state]}]{one.state}[/]"
         done = f"{one.done}/{one.total}"
-        table.add_row(one.stage, state, done, one.detail, one.last_activity or "-", one.rerun)
+        table.add_row(
+            one.stage, state, done, escape(one.detail), one.last_activity or "-", one.rerun
+        )
     console.print(table)
 
 
