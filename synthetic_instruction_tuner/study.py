@@ -60,7 +60,7 @@ class Study(Design):
             "data": inputs.benchmark_content(settings.data_dir),
             "seed": self.config.seed,
         }
-        return Artifact("items", "items", "evaluation/items", evaluation.VERSION, config)
+        return Artifact("items", "items", "evaluation/items", evaluation.ITEMS_VERSION, config)
 
     @cached_property
     def draws(self) -> Artifact:

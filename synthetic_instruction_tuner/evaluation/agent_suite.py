@@ -128,7 +128,7 @@ def _reply(
             settings.batch_size,
         )
     )
-    return [next(answers).text if fit else None for fit in fits]
+    return [next(answers).text.strip() if fit else None for fit in fits]
 
 
 def _score(prompt: Prompt, episode: agents.Episode) -> ItemScore:

@@ -13,7 +13,7 @@ from typing import Any
 from synthetic_instruction_tuner.evaluation.scoring import Answer
 
 SAMPLE = 16
-"""Items scored twice, spread evenly over the benchmark."""
+"""Items scored twice: pairs of neighbours, spread evenly over the benchmark."""
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 2e-1}
 """Largest difference of a log-likelihood. In half precision plain scoring itself moves by as much
@@ -45,14 +45,33 @@ class Agreement:
         return asdict(self)
 
 
-def spread(total: int, count: int = SAMPLE) -> list[int]:
-    """Return positions spread evenly over so many items.
+def sample(sizes: Sequence[int], count: int = SAMPLE) -> list[list[int]]:
+    """Choose items by group: pairs of neighbours, because what a group's items share must be seen.
 
-    >>> spread(10, 4)
-    [0, 2, 5, 7]
+    A prefix that all items of a group have in common is read once for them; a single item of the
+    group would not show whether that is right.
+
+    Args:
+        sizes: Items of every group.
+        count: Items in all, if there are as many.
+
+    Returns:
+        Places within every group.
+
+    >>> sample([5, 1, 9], 6)
+    [[0, 1, 4], [], [0, 1, 4, 5]]
     """
-    count = min(count, total)
-    return [index * total // count for index in range(count)]
+    pairs = [
+        (group, tuple(range(start, min(start + 2, size))))
+        for group, size in enumerate(sizes)
+        for start in range(0, size, 2)
+    ]
+    wanted = min(-(-count * len(pairs) // max(sum(sizes), 1)), len(pairs))
+    chosen = [pairs[index * len(pairs) // wanted] for index in range(wanted)]
+    return [
+        [place for where, places in chosen if where == group for place in places]
+        for group in range(len(sizes))
+    ]
 
 
 def compare(

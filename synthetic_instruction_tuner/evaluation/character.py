@@ -11,7 +11,12 @@ import statistics
 from collections.abc import Sequence
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
-SENTENCE = re.compile(r"[^.!?\n]*\w[^.!?\n]*(?:[.!?]+|\n|$)")
+MARKER = re.compile(r"^\s*\d+[.)](?=\s)", re.MULTILINE)
+ABBREVIATIONS = "".join(
+    rf"(?<!\b{re.escape(one)})" for one in ("Mr", "Mrs", "Ms", "Dr", "St", "vs", "e.g", "i.e")
+)
+SENTENCE_END = re.compile(ABBREVIATIONS + r"""[.!?]+[*_`]*(?:["'”’)\]]+(?!\s+[a-z]))?(?=\s|$)|\n""")
+"""A quotation that ends within a sentence does not end it: 'He said "Go!" and left.'"""
 REFUSALS = (
     "i'm sorry, but", "i am sorry, but", "i cannot help", "i can't help", "i cannot assist",
     "i can't assist", "i'm unable to", "i am unable to", "as an ai", "i cannot provide",
@@ -26,12 +31,15 @@ def words(text: str) -> list[str]:
 
 
 def sentences(text: str) -> int:
-    r"""Count sentences: stretches with a word, ended by . ! ? or a line break.
+    r"""Count sentences: stretches with a word, ended by . ! ? before white space, or a line break.
+
+    The number of a list entry is no sentence of its own, and neither 3.5 nor "Dr." ends one.
 
     >>> sentences("First this. Then that!\nDone")
     3
     """
-    return len(SENTENCE.findall(text))
+    parts = SENTENCE_END.split(MARKER.sub("", text))
+    return sum(WORD.search(part) is not None for part in parts)
 
 
 def distinct(tokens: Sequence[Sequence[str]], n: int) -> float | None:

@@ -28,7 +28,8 @@ class Generated:
     """One answer.
 
     Attributes:
-        text: The answer without special tokens, outer white space removed.
+        text: The answer without special tokens; white space as the model wrote it, because a stop
+            string of a benchmark may be just that.
         tokens: Tokens drawn, the end token included.
         finish: "stop", or "length" if it was cut at `max_new_tokens`.
     """
@@ -107,7 +108,7 @@ def continue_texts(
     completions = engine.generate(requests, batch_size)
     decode = student.tokenizer.decode
     return [
-        Generated(decode(one.tokens, skip_special_tokens=True).strip(), len(one.tokens), one.finish)
+        Generated(decode(one.tokens, skip_special_tokens=True), len(one.tokens), one.finish)
         for one in completions
     ]
 

@@ -168,7 +168,8 @@ def items_file(task: TaskItems) -> str:
 
 
 def _contents(task: TaskItems, folder: Path) -> list[str]:
-    return (folder / items_file(task)).read_text(encoding="utf-8").splitlines()
+    # Only "\n" ends a row: str.splitlines also cuts at U+2028 and the like inside a text.
+    return (folder / items_file(task)).read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
 def _count(task: TaskItems, folder: Path) -> int:

@@ -134,11 +134,10 @@ def _agreement(
 
 
 def _sample(groups: Sequence[Group]) -> list[Group]:
-    """Pick items spread evenly over the benchmark, still by group."""
-    every = [(place, item) for place, group in enumerate(groups) for item in group.items]
-    chosen = [every[position] for position in agreement.spread(len(every))]
-    picked = [
-        Group(group.name, [item for where, item in chosen if where == place])
-        for place, group in enumerate(groups)
+    """Pick items over the whole benchmark, still by group."""
+    chosen = agreement.sample([len(group.items) for group in groups])
+    return [
+        Group(group.name, [group.items[place] for place in places])
+        for group, places in zip(groups, chosen, strict=True)
+        if places
     ]
-    return [group for group in picked if group.items]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
@@ -61,8 +61,9 @@ def ask(trial: Trial, judge: Judge) -> Outcome:
 
 
 def _item(prompt: Prompt, text: str, answer: Generated, judge: Judge) -> ItemScore:
-    scores, detail = judge(prompt, answer.text)
-    shown = {"prompt": prompt.text, "response": answer.text, "finish": answer.finish}
+    response = answer.text.strip()
+    scores, detail = judge(prompt, response)
+    shown = {"prompt": prompt.text, "response": response, "finish": answer.finish}
     return ItemScore(
         id=prompt.id,
         cluster=prompt.cluster,
@@ -71,8 +72,3 @@ def _item(prompt: Prompt, text: str, answer: Generated, judge: Judge) -> ItemSco
         scores=scores,
         detail=shown | detail,
     )
-
-
-def mean(values: Sequence[float]) -> float:
-    """Arithmetic mean."""
-    return sum(values) / len(values)

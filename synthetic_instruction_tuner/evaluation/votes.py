@@ -41,7 +41,9 @@ VOTES, ABOUT = "votes.jsonl", "about.json"
 def artifact(study: Study) -> Artifact:
     """Return the imported votes of a study."""
     config = {"name": study.config.name}
-    return Artifact("evaluation", "human votes", "evaluation/human", evaluation.VERSION, config)
+    return Artifact(
+        "evaluation", "human votes", "evaluation/human", evaluation.VOTES_VERSION, config
+    )
 
 
 def export(

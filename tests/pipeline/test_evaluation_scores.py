@@ -6,12 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from lm_eval.api.instance import Instance
 from lm_eval.tasks import TaskManager
 from support import evaluation_bench as bench
 from support import plain_lm_eval as plain
 
 from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.evaluation import run, students
+from synthetic_instruction_tuner.evaluation import (
+    generation,
+    harness,
+    lm_eval_tasks,
+    run,
+    students,
+)
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
 from synthetic_instruction_tuner.study import Study
@@ -53,6 +60,25 @@ def test_scores_of_every_arm_of_the_embedded_study_equal_plain_lm_eval(tmp_path:
     for subject in study.subjects:
         ours = plain.assert_equal_scores(study, subject.name, tasks)
         assert set(ours) == set(plain.PLAIN)
+
+
+@pytest.mark.parametrize("name", ["base", "sft", "prompt_tuning"])
+def test_written_answers_equal_plain_lm_eval_to_the_last_space(study: Study, name: str) -> None:
+    # White space at the ends counts: a stop string may be just that.
+    texts = [f"Question: What is {n}?\nAnswer:" for n in ("one", "two", "three")] + ["x\n\n", "Hi"]
+    arguments = {"until": [], "max_gen_toks": 12, "do_sample": False}
+    with students.under_test(study, study.subject(name)) as student:
+        ours = generation.continue_texts(student, texts, 12, 512, 4)
+        lm = harness.wrap(student, 1, 512)
+        wanted = [Instance("generate_until", {}, (one, arguments), 0) for one in texts]
+        expected = lm.generate_until(wanted, disable_tqdm=True)
+    assert [one.text for one in ours] == expected
+    assert any(one != one.strip() for one in expected)
+
+
+def test_a_stop_string_at_the_beginning_leaves_nothing() -> None:
+    assert lm_eval_tasks._cut("\n\nParis. Rome", {"until": ["\n\n"]}) == ""
+    assert lm_eval_tasks._cut(" Paris. Rome, Bern", {"until": [".", ","]}) == " Paris"
 
 
 def test_one_base_serves_all_models_and_all_terms_are_equal(study: Study) -> None:

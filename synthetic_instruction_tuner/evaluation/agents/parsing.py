@@ -94,7 +94,7 @@ def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
     """
     whole = _load(text)
     listed = whole if isinstance(whole, list) else [whole]
-    exact = [_exact(one) for one in listed]
+    exact = [_exact(one, tools) for one in listed]
     if exact and all(exact):
         return Calls(tuple(one for one in exact if one), True, True)
     found = tuple(call for value in json_values(text) for call in _usual(value))
@@ -103,11 +103,18 @@ def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
     return Calls((), bool(_PLAIN.fullmatch(text.strip())), _looks_like_call(text, tools))
 
 
-def _exact(value: Any) -> Call | None:
-    """Read {"tool": name, argument: value, ...}, the instructed spelling."""
+def _exact(value: Any, tools: Sequence[dict[str, Any]]) -> Call | None:
+    """Read {"tool": name, argument: value, ...}, the instructed spelling.
+
+    Arguments in an object of their own, {"tool": name, "arguments": {...}}, are another spelling.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("tool"), str):
         return None
-    return Call(value["tool"], {key: one for key, one in value.items() if key != "tool"})
+    given = {key: one for key, one in value.items() if key != "tool"}
+    known = {name for tool in tools for name in tool["parameters"]["properties"]}
+    if len(given) == 1 and not known & given.keys() and _arguments(given) is not given:
+        return None
+    return Call(value["tool"], given)
 
 
 def _usual(value: Any, depth: int = 3) -> Iterator[Call]:

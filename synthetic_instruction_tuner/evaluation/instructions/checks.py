@@ -27,9 +27,22 @@ def parsed(text: str) -> Any:
     """Return the JSON value that the whole text is (a code fence around it is fine), or None."""
     inner = re.sub(r"^```(?:json)?\s*\n|\n```$", "", text.strip())
     try:
-        return json.loads(inner)
-    except ValueError:
+        return json.loads(inner, object_pairs_hook=_distinct, parse_constant=_refuse)
+    except (ValueError, RecursionError):  # a model that repeats "[" nests deeper than Python reads
         return None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that has a key twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _refuse(constant: str) -> Any:
+    """Refuse what only Python takes for JSON: NaN and infinities."""
+    raise ValueError(f"{constant} is not JSON")
 
 
 # --- length --------------------------------------------------------------------------------
@@ -116,14 +129,17 @@ def comma_separated(text: str, count: int) -> bool:
 
 def table_columns(text: str, count: int) -> bool:
     """A Markdown table of so many columns: header, rule, one row at least."""
-    rows = [line.strip("|").split("|") for line in lines(text) if line.startswith("|")]
+    found = lines(text)
+    rows = [line.strip("|").split("|") for line in found]
     rule = len(rows) > 2 and all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in rows[1])
-    return rule and all(len(row) == count for row in rows)
+    return rule and all(
+        line.startswith("|") and len(row) == count for line, row in zip(found, rows, strict=True)
+    )
 
 
 def code_block(text: str) -> bool:
     """Only a fenced code block, nothing around it."""
-    return re.fullmatch(r"```\w*\n(?:(?!```).)+\n```", text.strip(), re.DOTALL) is not None
+    return re.fullmatch(r"```[\w+#.-]*\n(?:(?!```).)+\n```", text.strip(), re.DOTALL) is not None
 
 
 def bracketed_title(text: str) -> bool:
@@ -150,9 +166,7 @@ def two_answers(text: str) -> bool:
 
 def in_quotes(text: str) -> bool:
     """The whole answer in one pair of double quotes."""
-    stripped = text.strip()
-    inner = stripped[1:-1]
-    return len(stripped) > 2 and stripped[0] == stripped[-1] == '"' and '"' not in inner.strip('"')
+    return re.fullmatch(r'"[^"]*[^"\s][^"]*"', text.strip()) is not None
 
 
 def postscript(text: str) -> bool:
@@ -202,7 +216,7 @@ def upper_case(text: str) -> bool:
 
 def capital_words(text: str, count: int) -> bool:
     """At least so many words of two or more letters written in capitals."""
-    return len(re.findall(r"\b[A-Z]{2,}\b", text)) >= count
+    return sum(one.isupper() for one in re.findall(r"\b[^\W\d_]{2,}\b", text)) >= count
 
 
 def no_commas(text: str) -> bool:

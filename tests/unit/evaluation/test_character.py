@@ -11,6 +11,11 @@ def test_words_and_sentences() -> None:
     ]  # fmt: skip
     assert character.sentences("First this. Then that!\nDone") == 3
     assert character.sentences("...") == 0
+    for one in ("It is 3.5 m long.", "See example.com now.", 'He said "Go!" and left.', "42."):
+        assert character.sentences(one) == 1
+    assert character.sentences("Dr. Smith, i.e. the cook, came.") == 1
+    assert character.sentences('"Go!" (She left.) **Well?** yes.') == 4
+    assert character.sentences("1. Rain is wet.\n2. Sun is dry.") == 2
     assert character.sentences("") == 0
 
 

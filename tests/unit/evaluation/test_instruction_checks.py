@@ -16,7 +16,7 @@ FIXTURES = {
     ),
     "one_sentence": (
         {"count": 1},
-        ["It rains today.", "Why", "Stop!"],
+        ["It rains today.", "Why", "Stop!", "Pi is 3.14 at example.org, Dr. Ho says."],
         ["It rains. I stay.", "", "One\nTwo"],
     ),
     "most_sentences": (
@@ -77,12 +77,19 @@ FIXTURES = {
             '```json\n{"size": "x", "name": []}\n```',
             '{"size":1,"name":2} ',
         ],
-        ['{"name": 1}', '["name", "size"]', "name: 1, size: 2"],
+        [
+            '{"name": 1}',
+            '["name", "size"]',
+            "name: 1, size: 2",
+            '{"name": 1, "name": 2, "size": 3}',
+            '{"name": NaN, "size": 3}',
+            '{"name": ' * 50_000,
+        ],
     ),
     "json_array": (
         {"count": 2},
         ["[1, 2]", '["a", {"b": 1}]', "```\n[1,\n2]\n```"],
-        ["[1]", "1, 2", '{"a": 1, "b": 2}'],
+        ["[1]", "1, 2", '{"a": 1, "b": 2}', "[1, Infinity]", "[" * 100_000],
     ),
     "comma_separated": (
         {"count": 3},
@@ -92,11 +99,17 @@ FIXTURES = {
     "table_columns": (
         {"count": 2},
         [TABLE, TABLE + "\n| 3 | 4 |", "| x | y |\n| :- | -: |\n| 1 | 2 |"],
-        ["a | b", "| a | b |\n|---|---|", TABLE.replace("| 2 |", "| 2 | 3 |")],
+        [
+            "a | b",
+            "| a | b |\n|---|---|",
+            TABLE.replace("| 2 |", "| 2 | 3 |"),
+            "Here it is:\n" + TABLE,
+            TABLE + "\nDone.",
+        ],
     ),
     "code_block": (
         {},
-        ["```\nx = 1\n```", "```python\nprint()\n```", "\n```\na\nb\n```\n"],
+        ["```\nx = 1\n```", "```c++\nmain();\n```", "\n```\na\nb\n```\n"],
         ["x = 1", "Here:\n```\nx\n```", "```\na\n```\n```\nb\n```"],
     ),
     "one_of": (
@@ -122,7 +135,7 @@ FIXTURES = {
     "in_quotes": (
         {},
         ['"Rain is good."', ' "a" ', '"one\ntwo"'],
-        ["Rain", '"a" and "b"', '""'],
+        ["Rain", '"a" and "b"', '""', '"""', '""a""', '" "'],
     ),
     "last_phrase": (
         {"phrase": "The end."},
@@ -173,7 +186,7 @@ FIXTURES = {
     "upper_case": ({}, ["RAIN FALLS.", "A 1", "ÉTÉ"], ["Rain", "", "123"]),
     "capital_words": (
         {"count": 2},
-        ["RAIN and SUN", "A BIG, BIG cat", "NOW OR NEVER"],
+        ["RAIN and SUN", "A BIG, BIG cat", "ÉTÉ ÜBER alles"],
         ["RAIN falls", "A I", "Rain And Sun"],
     ),
     "no_commas": ({}, ["Rain; sun.", "a b", "1.5"], ["a, b", "", ","]),

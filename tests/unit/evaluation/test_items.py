@@ -145,6 +145,20 @@ def test_the_hub_is_not_asked_offline(tmp_path: Path, monkeypatch: pytest.Monkey
         items.write_items(config("sandbox", {"name": "winogrande"}), tmp_path / "b")
 
 
+def test_a_line_separator_inside_a_text_does_not_end_a_row(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    odd = [mmlu("x", n) | {"question": f"Which\u2028one\x85is {n}?"} for n in range(6)]
+    path = data / "mmlu/anatomy/test.jsonl"
+    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in odd), "utf-8")
+    whole = config(str(data), {"name": "mmlu"})
+    assert items.write_items(whole, tmp_path / "whole")["items"] == {"mmlu": 12}
+    facts = items.write_items(config(str(data), {"name": "mmlu", "items": 6}), tmp_path / "out")
+    assert facts["items"] == {"mmlu": 6}
+    tasks = json.loads((tmp_path / "out/tasks.json").read_text())["mmlu"]
+    assert [len(one["chosen"]) for one in tasks] == [3, 3]
+    assert all(place < 6 for one in tasks for place in one["chosen"])
+
+
 def test_ids_depend_on_content_alone_and_repeated_items_are_told_apart() -> None:
     one, other = {"q": "a"}, {"q": "b"}
     first = items.item_ids("mmlu", "mmlu_x", [one, other, one])

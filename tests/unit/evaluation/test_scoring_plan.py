@@ -96,5 +96,15 @@ def test_a_changed_argmax_or_greedy_flag_counts_however_close() -> None:
 
 
 def test_the_sample_is_spread_over_all_items() -> None:
-    assert agreement.spread(3) == [0, 1, 2]
-    assert agreement.spread(1600) == list(range(0, 1600, 100))
+    assert agreement.sample([3]) == [[0, 1, 2]]
+    assert agreement.sample([1600])[0][::2] == list(range(0, 1600, 200))
+    assert sum(map(len, agreement.sample([1] * 57))) == agreement.SAMPLE
+    assert agreement.sample([0, 2]) == [[], [0, 1]]
+
+
+def test_the_sample_shows_what_items_of_one_task_share() -> None:
+    chosen = agreement.sample([100] * 57)  # MMLU: more subjects than sampled items
+    assert {len(places) for places in chosen} == {0, 2}
+    contexts = [(*PREFIX, place) for places in chosen[:1] for place in places]
+    (batch,) = plan([request(one, 1) for one in contexts], 50, 16)
+    assert batch.prefix == PREFIX

@@ -35,6 +35,8 @@ hostile = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
         ('I will: {"tool": "timer", "minutes": 5} ok', CALL, False),
         ('```json\n{"tool": "timer", "minutes": 5}\n```', CALL, False),
         ('{"name": "timer", "arguments": {"minutes": 5}}', CALL, False),
+        ('{"tool": "timer", "arguments": {"minutes": 5}}', CALL, False),
+        ('{"tool": "timer", "args": "{\\"minutes\\": 5}"}', CALL, False),
         ('{"name": "timer", "parameters": {"minutes": 5}}', CALL, False),
         ('{"function": {"name": "timer", "arguments": "{\\"minutes\\": 5}"}}', CALL, False),
         ('{"tool_calls": [{"name": "timer", "args": {"minutes": 5}}]}', CALL, False),
