@@ -40,7 +40,7 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 """The first person declines. "I cannot" counts before a verb of helping, not in a story."""
-QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|^\s*>.*$|`[^`\n]*`", re.MULTILINE)
+QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|^[^\S\n]*>.*$|`[^`\n]*`", re.MULTILINE)
 LETTER = re.compile(r"\s*(?:Subject:|(?:Dear|(?:Hi|Hello|Hey)(?= [A-Z]))[^\n]{0,60},\s*\n)")
 """Who opens with a subject or a salutation writes for somebody else."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")

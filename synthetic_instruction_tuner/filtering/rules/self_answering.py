@@ -14,7 +14,7 @@ from synthetic_instruction_tuner.records import Sample
 
 ORDER = 40
 
-STEP = re.compile(r"^\s*(?:#{1,4}\s*|\*\*)?Step\s+(?:1|one)\b\s*[:.\-)*]", re.I | re.M)
+STEP = re.compile(r"^[^\S\n]*(?:#{1,4}\s*|\*\*)?Step\s+(?:1|one)\b\s*[:.\-)*]", re.I | re.M)
 """The first step of a worked solution at the start of a line."""
 HEADING = re.compile(r"^\s*#{1,4}\s*Step\b", re.I)
 """The text opens with a step, whatever its number."""
@@ -26,14 +26,14 @@ VERDICT = re.compile(
 )
 """The sentence that ends a worked solution; an empty box only says where the answer shall go."""
 ANSWER_LINE = re.compile(
-    r"\n\s*(?:#{1,4}\s*|\*\*)?(?:Answer|Solution|Explanation|Response|Output)\s*(?:\*\*)?\s*:"
+    r"\n[^\S\n]*(?:#{1,4}\s*|\*\*)?(?:Answer|Solution|Explanation|Response|Output)\s*(?:\*\*)?\s*:"
     r"\s*(?:\*\*)?\s*\S",
     re.I,
 )
 """A later line that is marked as answer and goes on."""
 EXAMPLE = re.compile(
-    r"^\W*(?:Examples?|Sample|For example)\b[^\n]*\n?[^\n]*Input\b[^\n]*:"
-    r".*?^\W*(?:Sample )?Output\b[^\n]*(?:\n\W*Explanation\b[^\n]*:)?",
+    r"^[^\w\n]*(?:Examples?|Sample|For example)\b[^\n]*\n?[^\n]*Input\b[^\n]*:"
+    r".{0,500}?^[^\w\n]*(?:Sample )?Output\b[^\n]*(?:\n[^\w\n]*Explanation\b[^\n]*:)?",
     re.I | re.M | re.S,
 )
 """An example of input and output, as programming tasks bring them: no answer."""

@@ -1,5 +1,7 @@
 """Every rule: rows it keeps, rows it turns away, and the value it gives as the reason."""
 
+import re
+
 import pytest
 
 from synthetic_instruction_tuner.config import FilteringConfig
@@ -273,3 +275,18 @@ def test_words_are_counted_on_white_space():
     config = FilteringConfig.model_validate({"rules": {"length": {"min_words": 6}}}).rules
     assert judge(row("well-known\tthings  here", "one\ntwo three"), config) is None
     assert judge(row("well-known\tthings  here", "one two"), config).violation == (5, 6)
+
+
+def test_no_pattern_scans_blank_lines_again_from_each_of_them():
+    """A line start followed by any white space is quadratic in blank lines: hours for one row."""
+    patterns = {
+        f"{name}.{key}": value
+        for name, module in all_rules().items()
+        for key, value in vars(module).items()
+        if isinstance(value, re.Pattern)
+    }
+    assert len(patterns) > 10
+    slow = [name for name, one in patterns.items() if re.search(r"(\^|\\n)\\[sW]\*", one.pattern)]
+    anchored = {"self_answering.HEADING", "self_answering.OPENER"}  # at the start of the text only
+    assert set(slow) - anchored == set()
+    assert not any(patterns[name].flags & re.MULTILINE for name in anchored)
