@@ -79,7 +79,8 @@ class Study(Design):
     @staticmethod
     def _imported(source: str) -> Artifact:
         config = {"files": inputs.source_content(source)}
-        return Artifact("generation", "imported", "data/raw/imported", generation.VERSION, config)
+        version = generation.IMPORT_VERSION
+        return Artifact("generation", "imported", "data/raw/imported", version, config)
 
     def chunk(self, first: int, last: int) -> Artifact:
         """The samples first..last (both included) of the sequence of draws."""

@@ -52,15 +52,7 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
             progress.update(index + 1, index + 1, "rows read")
     total = len(samples) + len(rejected)
     _check_any(source, samples, rejected)
-    if rejected:
-        logger.warning(
-            "%d of %d rows of %s cannot be used (they lie with the rejected rows, with their "
-            "reasons): %s",
-            len(rejected),
-            total,
-            source.name,
-            _named(rejected),
-        )
+    _tell(source, samples, rejected)
     with study.store.writing(artifact) as staging:
         write_lines(staging / SAMPLES, samples)
         write_lines(staging / REJECTED, rejected)
@@ -73,6 +65,29 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
         "source": source.name,
     }
     return study.store.commit(artifact, facts, time.monotonic() - started)
+
+
+def _tell(source: Path, samples: list[Sample], rejected: list[Rejection]) -> None:
+    """Say which rows cannot be used, and what of the others will not be."""
+    total = len(samples) + len(rejected)
+    if rejected:
+        logger.warning(
+            "%d of %d rows of %s cannot be used (they lie with the rejected rows, with their "
+            "reasons): %s",
+            len(rejected),
+            total,
+            source.name,
+            _named(rejected),
+        )
+    steered = sum(bool(one.system_prompt) for one in samples)
+    if steered:
+        logger.warning(
+            "%d of %d rows of %s have a system prompt: it is kept beside the row, but neither "
+            "trained on nor shown to those who answer",
+            steered,
+            total,
+            source.name,
+        )
 
 
 def _named(rejected: list[Rejection]) -> str:

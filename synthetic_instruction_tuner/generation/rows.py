@@ -47,10 +47,10 @@ def read_row(row: Any) -> tuple[str, list[Message]]:
     """
     if not isinstance(row, Mapping):
         raise BadRow("shape", type(row).__name__, "an object with named fields")
-    if row.get("messages") is not None:
-        return _checked(_chat(row["messages"], "role", "content"))
-    if row.get("conversations") is not None:
-        return _checked(_chat(row["conversations"], "from", "value"))
+    for name in ("messages", "conversations"):
+        if row.get(name) is not None:
+            system, turns = _checked(_chat(row[name]))
+            return system or _system(row), turns
     for question, answer in PAIRS:
         if question in row and answer in row:
             return _pair(row, question, answer)
@@ -59,18 +59,21 @@ def read_row(row: Any) -> tuple[str, list[Message]]:
 
 def _pair(row: Mapping[str, Any], question: str, answer: str) -> tuple[str, list[Message]]:
     if isinstance(row[question], list):  # TRL's conversational prompt/completion
-        return _checked(_chat([*row[question], *_as_list(row[answer])], "role", "content"))
+        return _checked(_chat([*row[question], *_as_list(row[answer])]))
     instruction = _text(row[question], question)
     context = row.get("input")  # Alpaca rows carry what the instruction speaks of separately
     if isinstance(context, str) and context.strip():
         instruction = f"{instruction}\n\n{context}"
-    system = row.get("system_prompt") or row.get("system") or ""
     turns = [
-        {"role": "system", "content": _text(system, "system")},
         {"role": "user", "content": instruction},
         {"role": "assistant", "content": _text(row[answer], answer)},
     ]
-    return _checked(turns if system else turns[1:])
+    return _system(row), _checked(turns)[1]
+
+
+def _system(row: Mapping[str, Any]) -> str:
+    """Return the system prompt that stands beside the turns."""
+    return _text(row.get("system_prompt") or row.get("system") or "", "system").strip()
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -79,18 +82,25 @@ def _as_list(value: Any) -> list[Any]:
     return value
 
 
-def _chat(turns: Any, role: str, content: str) -> list[Message]:
+def _chat(turns: Any) -> list[Message]:
     if not isinstance(turns, (list, tuple)):
         raise BadRow("type", type(turns).__name__, "a list of messages")
     messages = []
     for turn in turns:
-        if not isinstance(turn, Mapping) or role not in turn or content not in turn:
-            raise BadRow("type", str(turn)[:80], f"messages with {role!r} and {content!r}")
+        role, content = _keys(turn)
         speaker = _SHAREGPT_ROLES.get(str(turn[role]))
         if speaker is None:
             raise BadRow("roles", str(turn[role]), "system, user and assistant")
         messages.append({"role": speaker, "content": _text(turn[content], content)})
     return messages
+
+
+def _keys(turn: Any) -> tuple[str, str]:
+    """Tell which keys a message has for speaker and text; both kinds occur under either name."""
+    for role, content in (("role", "content"), ("from", "value")):
+        if isinstance(turn, Mapping) and role in turn and content in turn:
+            return role, content
+    raise BadRow("type", str(turn)[:80], "messages with role and content, or from and value")
 
 
 def _checked(messages: list[Message]) -> tuple[str, list[Message]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +39,11 @@ def read_rows(source: Path) -> Iterator[Any]:
 
 def _json(path: Path) -> Iterator[Any]:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
+        if _holds_lines(path):
+            yield from _lines(path)
+            return
         raise ConfigurationError(f"generation.source={str(path)!r} is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise ConfigurationError(
@@ -48,8 +52,18 @@ def _json(path: Path) -> Iterator[Any]:
     yield from rows
 
 
+def _holds_lines(path: Path) -> bool:
+    """Tell whether a file holds JSON lines, whatever its name says (`Dataset.to_json` does so)."""
+    with path.open("rb") as file:
+        first = file.readline().decode("utf-8-sig", errors="replace")
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _lines(path: Path) -> Iterator[Any]:
-    for line in path.read_bytes().split(b"\n"):
+    for line in path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n"):
         if not line.strip():
             continue
         try:

@@ -64,6 +64,28 @@ def test_bad_rows_are_told_with_their_number_and_reason(tmp_path, caplog):
     assert caplog.text.rstrip().endswith("and 1 more")
 
 
+@pytest.mark.parametrize("name", ["rows.json", "rows.jsonl"])
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path, name):
+    text = json.dumps([GOOD]) if name == "rows.json" else f"{json.dumps(GOOD)}\n"
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    study = study_of(tmp_path, tmp_path / name)
+    import_rows(study, Silent())
+    assert [one.instruction for one in read_samples(study)] == ["Hi"]
+
+
+def test_json_lines_are_read_whatever_the_file_is_called(tmp_path):
+    source = lines(tmp_path, GOOD, "{not json}\n", GOOD).rename(tmp_path / "rows.json")
+    facts = import_rows(study_of(tmp_path, source), Silent()).facts
+    assert (facts["rows"], facts["samples"], facts["rules"]) == (3, 2, {"json": 1})
+
+
+def test_rows_with_a_system_prompt_are_told(tmp_path, caplog):
+    study = study_of(tmp_path, lines(tmp_path, GOOD, GOOD | {"system": "Be brief."}))
+    import_rows(study, Silent())
+    assert [one.system_prompt for one in read_samples(study)] == ["", "Be brief."]
+    assert "1 of 2 rows of rows.jsonl have a system prompt" in caplog.text
+
+
 def test_importing_again_changes_nothing(tmp_path):
     study = study_of(tmp_path, lines(tmp_path, GOOD))
     first = import_rows(study, Silent())

@@ -14,6 +14,8 @@ PAIR = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
         {"prompt": PAIR[:1], "completion": PAIR[1:]},
         {"messages": PAIR},
         {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]},
+        {"conversations": PAIR},
+        {"messages": [{"from": "user", "value": "Hi"}, {"from": "assistant", "value": "Hello"}]},
         {"instruction": "Hi", "input": " ", "output": "Hello"},
         {"instruction": "Hi", "output": "Hello", "messages": None},
     ],
@@ -28,6 +30,8 @@ def test_alpaca_input_and_system_prompts():
     turns = [{"role": "system", "content": "Be brief. "}, *PAIR]
     assert read_row({"messages": turns}) == ("Be brief.", PAIR)
     assert read_row({"instruction": "Hi", "output": "Hello", "system": "S"}) == ("S", PAIR)
+    assert read_row({"conversations": PAIR, "system": " S"}) == ("S", PAIR)
+    assert read_row({"messages": turns, "system_prompt": "S"}) == ("Be brief.", PAIR)
 
 
 def test_several_turns():
@@ -57,7 +61,9 @@ def test_several_turns():
         ({"messages": PAIR[::-1]}, "roles", "assistant user"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "roles", "tool"),
         ({"messages": [{"role": "user"}]}, "type", "{'role': 'user'}"),
+        ({"messages": ["Hi"]}, "type", "Hi"),
         ({"prompt": PAIR[:1], "completion": "Hello"}, "type", "str"),
+        ({"messages": PAIR, "system": 3}, "type", "system is int"),
     ],
 )
 def test_bad_rows_say_what_is_wrong(row, rule, value):
