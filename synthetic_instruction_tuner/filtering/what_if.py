@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.filtering.embeddings import embedder
 from synthetic_instruction_tuner.filtering.rule import all_rules
 from synthetic_instruction_tuner.filtering.run import read_items
 from synthetic_instruction_tuner.generation.store import read_samples
+from synthetic_instruction_tuner.presets import explain
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.study import Study
 
@@ -55,7 +56,7 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
         The study's own settings first, then each override.
 
     Raises:
-        ConfigurationError: If a rule, field or value does not exist.
+        ConfigurationError: If a rule, field or value does not exist, or a value is no YAML.
     """
     settings = study.config.filtering
     variants = [(AS_CONFIGURED, settings)]
@@ -100,13 +101,14 @@ def override(settings: FilteringConfig, assignments: Iterable[str]) -> Filtering
         for name in parents:
             target = _inside(target, name, path)
         _inside(target, field, path)
-        target[field] = yaml.safe_load(text)
+        try:
+            target[field] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(f"{assignment!r}: {text!r} is not YAML") from error
     try:
         return FilteringConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigurationError(f"filtering.{where}={first['input']!r}: {first['msg']}") from error
+        raise ConfigurationError(f"filtering.{explain(error)}") from error
 
 
 def _full_path(path: str) -> list[str]:

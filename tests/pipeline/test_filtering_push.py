@@ -106,10 +106,17 @@ def test_a_data_set_is_sent_as_one_commit_to_a_private_repository(study, hub):
     assert all(sent[name] == (folder / name).read_bytes() for name in sent)
 
 
-def test_a_provisional_data_set_is_not_published(study, hub):
+@pytest.mark.parametrize("name", ["filtered", "raw"])
+def test_a_provisional_data_set_is_not_published(study, hub, name):
     commit(study, study.provisional)
-    done = push(study, "filtered", "me/rows")
+    done = push(study, name, "me/rows")
     assert done.exit_code != 0
+    assert f"the {name} rows are provisional: they were not compared" in str(done.exception)
+    assert hub == []
+
+
+def test_what_is_not_there_is_not_published(study, hub):
+    done = push(study, "filtered", "me/rows")
     assert "is missing or was damaged; run the filtering stage first" in str(done.exception)
     assert hub == []
 

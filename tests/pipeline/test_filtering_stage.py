@@ -310,8 +310,10 @@ def test_what_if_shows_what_other_thresholds_keep(tmp_path):
         ("length.min_words", "wanted: rule.field=value"),
         ("lenght.min_words=3", "there is no 'lenght'; allowed: .*duplicates.*length"),
         ("length.words=3", "there is no 'words'; allowed: enabled, max_words"),
-        ("length.min_words=-1", r"filtering.rules.length.min_words=-1"),
-        ("duplicates.similarity=2", r"filtering.duplicates.similarity=2"),
+        ("length.min_words=-1", r"filtering.rules.length.min_words: .*\(got -1\)"),
+        ("duplicates.similarity=2", r"filtering.duplicates.similarity: .*\(got 2\)"),
+        ("duplicates.similarity=0.5", r"filtering.duplicates: link_similarity=0.6 must be at most"),
+        ("length.min_words=[1", r"'\[1' is not YAML"),
     ],
 )
 def test_what_if_refuses_what_does_not_exist(assignment, message):

@@ -9,6 +9,7 @@ import typer
 
 from synthetic_instruction_tuner import formats
 from synthetic_instruction_tuner.artifacts import Artifact
+from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.study import Study
 from tuner.options import WorkspaceFolder, existing
 
@@ -29,8 +30,21 @@ def push(
 ) -> None:
     """Publish a data set with its card; private unless --public; needs a Hugging Face token."""
     study = existing(workspace)
+    _refuse_provisional(study, data_set)
     folder = study.store.require(_artifact(study, data_set)).folder
     typer.echo(formats.push_to_hub(folder, repository, private=not public))
+
+
+def _refuse_provisional(study: Study, data_set: DataSet) -> None:
+    """Say why rows that lie there are not published."""
+    if data_set is DataSet.preference or study.filtered.identity == study.provisional.identity:
+        return
+    if study.store.find(study.filtered) is None and study.store.find(study.provisional):
+        raise StageError(
+            f"the {data_set.value} rows are provisional: they were not compared with the benchmark "
+            "items, so they are not published; run the study again with the items (online, or "
+            "evaluation.data_dir)"
+        )
 
 
 def _artifact(study: Study, data_set: DataSet) -> Artifact:
