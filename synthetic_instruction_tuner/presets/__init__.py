@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 FOLDER = Path(__file__).parent
 HIDDEN = ("completions.url", "completions.api_key_variable")
 """Fields into which a secret is put by mistake: an error does not repeat what they hold."""
+_SHOWN = reprlib.Repr()
+"""Shows values in errors: a few lines of YAML can stand for more text than fits the memory."""
+_SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, 400, 400
 
 
 def names() -> list[str]:
@@ -47,7 +52,7 @@ def explain(error: ValidationError) -> str:
     for one in error.errors():
         field = ".".join(str(part) for part in one["loc"]) or "study"
         hidden = isinstance(one["input"], Mapping) or field.endswith(HIDDEN)
-        value = "" if hidden else f" (got {one['input']!r})"
+        value = "" if hidden else f" (got {_SHOWN.repr(one['input'])})"
         message = one["msg"].removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":
             message, value = "no such field" + _allowed(one["loc"]), ""
@@ -104,12 +109,13 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
 
 
 def _step(target: Any, part: str, assignment: str) -> Any:
-    if isinstance(target, list):
-        return target[_position(target, part, assignment)]
-    child = target.setdefault(part, {})
+    """Go into a section, as a copy: others that share it through a YAML alias stay as they are."""
+    place = _position(target, part, assignment) if isinstance(target, list) else part
+    child = target[place] if isinstance(target, list) else target.get(place, {})
     if not isinstance(child, (dict, list)):
         raise ConfigurationError(f"--set {assignment!r}: {part!r} is a value, not a section")
-    return child
+    target[place] = copy.copy(child)
+    return target[place]
 
 
 def _position(target: list[Any], part: str, assignment: str) -> int:

@@ -107,14 +107,29 @@ def test_study_files(tmp_path_factory, text):
         assert isinstance(presets.load(str(path)), StudyConfig)
 
 
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20)
+)
+
+
 @pytest.mark.parametrize(
-    "text", ["a: &a [*a]", "[" * 1500, "a: !!python/object/apply:os.getcwd []"]
+    "text",
+    [
+        "a: &a [*a]",
+        "[" * 1500,
+        "a: !!python/object/apply:os.getcwd []",
+        LAUGHS,
+        f"{LAUGHS}title: *a19",
+        f"{LAUGHS}generation: {{teacher: *a19, domains: *a19}}",
+        f"{LAUGHS}? *a19\n: b",
+    ],
 )
 def test_hostile_yaml(tmp_path, text):
     path = tmp_path / "study.yaml"
     path.write_text(text)
-    with pytest.raises(TunerError):
+    with pytest.raises(TunerError) as caught:
         presets.load(str(path))
+    assert len(str(caught.value)) < 20_000
 
 
 CALL = st.sampled_from(

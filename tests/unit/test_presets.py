@@ -98,3 +98,18 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, text):
 def test_foreign_code_needs_a_pinned_revision():
     with pytest.raises(ConfigurationError, match="needs a pinned revision"):
         presets.load("sandbox", ["training.student.trust_remote_code=true"])
+
+
+def test_an_override_changes_one_section_of_those_that_share_a_yaml_alias(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "name: x\n"
+        "generation: {teacher: &model {name: a/b}}\n"
+        "training: {student: *model}\n"
+        "preference: {responders: [{name: one, model: *model}, {name: two, model: *model}]}\n"
+    )
+    changes = ["training.student.name=c/d", "preference.responders.two.model.name=e/f"]
+    config = presets.load(str(path), changes)
+    assert config.generation.teacher.name == "a/b"
+    assert config.training.student.name == "c/d"
+    assert [one.model.name for one in config.preference.responders] == ["a/b", "e/f"]
