@@ -45,6 +45,7 @@ class Benchmark:
         dataset: Its rows; None where the project writes the items itself.
         chance: Score of guessing: "choices" (1 / number of choices, averaged over the items),
             "true_share" (share of true choices), or None where there is no such thing.
+        examples: Whether the definition lets prompts show solved examples of one's choice.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Benchmark:
     definition: str = ""
     dataset: Dataset | None = None
     chance: Literal["choices", "true_share"] | None = None
+    examples: bool = True
 
 
 _TRUTHFULQA = Dataset(
@@ -87,6 +89,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         definition="truthfulqa/truthfulqa_mc1.yaml",
         dataset=_TRUTHFULQA,
         chance="choices",
+        examples=False,
     ),
     "truthfulqa_mc2": Benchmark(
         "lm_eval",
@@ -94,12 +97,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         definition="truthfulqa/truthfulqa_mc2.yaml",
         dataset=_TRUTHFULQA,
         chance="true_share",
+        examples=False,
     ),
     "ifeval": Benchmark(
         "lm_eval",
         "prompt_level_strict_acc",
         definition="ifeval/ifeval.yaml",
         dataset=Dataset("google/IFEval", None, "ifeval", ("train",), "ifeval"),
+        examples=False,
     ),
     "verifiable": Benchmark("verifiable", "accuracy"),
     "instructions": Benchmark("instructions", "accuracy"),

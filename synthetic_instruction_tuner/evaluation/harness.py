@@ -144,6 +144,8 @@ def _use_rows(config: dict[str, Any], entry: TaskItems, folder: Path) -> None:
             config[name] = None
     if entry.processed:
         config["process_docs"] = None
+        if isinstance(config.get("fewshot_config"), dict):
+            config["fewshot_config"].pop("process_docs", None)
 
 
 def build_questions(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableError
-from synthetic_instruction_tuner.evaluation import rows
+from synthetic_instruction_tuner.evaluation import judging, rows
 from synthetic_instruction_tuner.evaluation.benchmarks import Dataset, TaskItems
 
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+FIXED = (
+    "benchmark {!r} fixes its prompts: lm-eval shows no further examples, whatever is asked for; "
+    "leave num_fewshot out"
+)
 PROBE_SECONDS = 10.0
 """How long the Hub has to answer before it counts as out of reach."""
 
@@ -68,20 +74,38 @@ def download(dataset: Dataset, target: Path) -> None:
             rows.write_rows(target / dataset.folder / name / f"{split}.jsonl", content)
 
 
-def export_task(name: str, folder: Path) -> list[TaskItems]:
+def export_task(benchmark: BenchmarkConfig, folder: Path) -> list[TaskItems]:
     """Load any lm-eval task or group by name and write the rows it reads, ready processed.
 
     Raises:
-        ConfigurationError: If there is no such task, it cannot be loaded, or its rows are no JSON.
+        ConfigurationError: If there is no such task, it cannot be loaded, its rows are no JSON, or
+            its score is no mean over its items.
     """
+    name = benchmark.name
     require_online(f"lm-eval task {name!r}")
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager()
     if name not in manager.all_tasks:
         raise ConfigurationError(f"unknown benchmark {name!r}: no lm-eval task of that name")
-    loaded = manager.load([name])["tasks"]
-    return [_export_leaf(name, task, folder) for _, task in sorted(loaded.items())]
+    loaded = manager.load([name])
+    tasks = [task for _, task in sorted(loaded["tasks"].items())]
+    _refuse_other_weights(loaded["groups"].values())
+    judging.headline(name, tasks)
+    if benchmark.num_fewshot and any(task.get_config("num_fewshot") == 0 for task in tasks):
+        raise ConfigurationError(FIXED.format(name))
+    return [_export_leaf(name, task, folder) for task in tasks]
+
+
+def _refuse_other_weights(groups: Iterable[Any]) -> None:
+    """Refuse groups whose small tasks count as much as large ones: no mean over items."""
+    for group in groups:
+        if any(not one.weight_by_size for one in group.aggregate_metric_list or ()):
+            tasks = ", ".join(group.child_names)
+            raise ConfigurationError(
+                f"lm-eval group {group.name!r} weighs its tasks alike, whatever their size, so its "
+                f"score is no mean over items; name its tasks one by one: {tasks}"
+            )
 
 
 def _export_leaf(benchmark: str, task: Any, folder: Path) -> TaskItems:
@@ -96,7 +120,8 @@ def _export_leaf(benchmark: str, task: Any, folder: Path) -> TaskItems:
     config = task.config
     items_split = config.test_split or config.validation_split
     splits = {items_split: list(task.eval_docs)}
-    examples = config.fewshot_split or config.training_split
+    beside_tests = config.validation_split if config.test_split else None
+    examples = config.fewshot_split or config.training_split or beside_tests  # as lm-eval looks
     if examples is not None and examples != items_split:
         splits[examples] = list(task.fewshot_docs())
     files = {}

@@ -97,7 +97,9 @@ def _task_items(benchmark: BenchmarkConfig, source: Path | None, folder: Path) -
     if entry is not None and entry.definition.startswith(ifeval.DEFINITIONS):
         ifeval.prepare()
     if entry is None or entry.dataset is None:
-        return hub.export_task(benchmark.name, folder)
+        return hub.export_task(benchmark, folder)
+    if benchmark.num_fewshot and not entry.examples:
+        raise ConfigurationError(hub.FIXED.format(benchmark.name))
     if source is None:
         hub.download(entry.dataset, folder / "rows")
         source = folder / "rows"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthetic_instruction_tuner.evaluation.harness import LoadedTask
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from synthetic_instruction_tuner.evaluation.harness import LoadedTask
 
 
 def item_metrics(loaded: LoadedTask, responses: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
@@ -46,6 +49,30 @@ def aggregate(
             totals[name] = totals.get(name, 0.0) + float(value) * len(found)
             weights[name] = weights.get(name, 0) + len(found)
     return {name: total / weights[name] for name, total in totals.items()}
+
+
+def headline(name: str, tasks: Sequence[Any]) -> tuple[str, bool]:
+    """Choose the metric that stands for lm-eval tasks of any name, and its direction.
+
+    The first that is the mean of its items in every task: only such a score can be compared item
+    by item. Perplexity, F1 over a corpus and the like are no such mean.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    from lm_eval.api.metrics import mean
+
+    means = [
+        [metric for metric, function in task.aggregation().items() if function is mean]
+        for task in tasks
+    ]
+    for metric in means[0]:
+        if all(metric in one for one in means):
+            return metric, bool(tasks[0].higher_is_better().get(metric, True))
+    raise ConfigurationError(
+        f"benchmark {name!r} has no metric that is the mean of its items in all of its tasks, "
+        "so models could not be compared item by item"
+    )
 
 
 def scalar(value: Any) -> float | None:

@@ -133,7 +133,7 @@ def _scorer(benchmark: BenchmarkConfig) -> Any:
 
 def _result(trial: Trial, outcome: Outcome, memory: dict[str, int]) -> BenchmarkResult:
     entry = benchmark_named(trial.benchmark.name)
-    metric = entry.metric or next(iter(outcome.scores))
+    metric, higher_is_better = outcome.headline or (entry.metric, entry.higher_is_better)
     for name, value in outcome.scores.items():
         if not math.isfinite(value):
             raise StageError(f"{trial.subject.name} on {trial.key}: {name}={value} is not a number")
@@ -141,7 +141,7 @@ def _result(trial: Trial, outcome: Outcome, memory: dict[str, int]) -> Benchmark
         subject=trial.subject.name,
         benchmark=trial.key,
         metric=metric,
-        higher_is_better=entry.higher_is_better,
+        higher_is_better=higher_is_better,
         chance=outcome.chance,
         items=len(outcome.items),
         scores=outcome.scores,

@@ -101,6 +101,9 @@ class Outcome:
         conditions: Conditions besides those of every trial.
         measurements: Figures besides those of every trial.
         seconds: Working time on the batches, over all sessions.
+        chance: Score of guessing, None where there is no such thing.
+        headline: The metric that stands for a benchmark that the table does not know, and whether
+            more of it is better.
     """
 
     items: list[ItemScore]
@@ -109,3 +112,4 @@ class Outcome:
     measurements: dict[str, Any]
     seconds: float
     chance: float | None = None
+    headline: tuple[str, bool] | None = None
