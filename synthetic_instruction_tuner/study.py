@@ -33,6 +33,7 @@ from synthetic_instruction_tuner.config import (
 from synthetic_instruction_tuner.design import Design
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
+from synthetic_instruction_tuner.models.engines.protocol import engine_identity
 from synthetic_instruction_tuner.subject import Subject, benchmark_key
 
 
@@ -69,7 +70,7 @@ class Study(Design):
         if settings.source is not None:
             return self._imported(settings.source)
         config = settings.content("instruction", "response", "domains", "turns") | {
-            "engine": settings.engine,
+            "engine": engine_identity(settings.engine),
             "teacher": reference.content(settings.teacher),
             "families": families.VERSION,
             "seed": self.config.seed,

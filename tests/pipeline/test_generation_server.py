@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -12,7 +13,9 @@ from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig, S
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans, read_samples
 from synthetic_instruction_tuner.models.engines import Request, close_engine
-from synthetic_instruction_tuner.models.engines.completions import CompletionsEngine, RateLimit
+from synthetic_instruction_tuner.models.engines.completions import CompletionsEngine
+from synthetic_instruction_tuner.models.engines.protocol import later_seed
+from synthetic_instruction_tuner.models.engines.rate_limit import RateLimit
 from synthetic_instruction_tuner.progress import Silent
 
 STOP = (4,)
@@ -260,6 +263,38 @@ def test_banned_first_tokens_take_a_request_of_their_own(folder, serve):
     assert first["logit_bias"] == {"50": -100, "51": -100}
     assert (rest["prompt"], rest["max_tokens"], "logit_bias" in rest) == ([0, 7, 60], 8, False)
     assert completion.tokens == (60, 61, 4)
+    # with the seed of the first, the second token would meet the same random numbers
+    assert (first["seed"], rest["seed"]) == (
+        1,
+        later_seed(Request((0, 7), 1, SAMPLING, STOP)) % 2**31,
+    )
+
+
+def test_a_ban_holds_where_only_one_token_is_drawn(folder, serve):
+    server = serve(lambda *_: said(finish="length", token_ids=[60]))
+    one = SAMPLING.model_copy(update={"max_new_tokens": 1})
+    (completion,) = ask(engine_for(folder, server), Request((0, 7), 1, one, STOP, (50,)))
+    assert (server.queries[-1]["logit_bias"], completion.tokens) == ({"50": -100}, (60,))
+
+
+def test_what_comes_in_after_a_failure_is_kept(folder, serve):
+    refused = threading.Event()
+
+    def rule(query, count):
+        if query.get("seed") == 7:
+            refused.set()
+            return 500, b"out of memory", {}
+        if query.get("seed") == 8:  # under way while the other fails
+            refused.wait(20)
+            time.sleep(0.2)
+        return said(token_ids=[query.get("seed", 0), 4])
+
+    server, kept = serve(rule), {}
+    engine = engine_for(folder, server, retries=0, parallel=2)
+    requests = [Request((0, n), n, SAMPLING, STOP) for n in (7, 8)]
+    with pytest.raises(StageError, match="failed 1 times"):
+        engine.generate(requests, 8, finished=kept.__setitem__)
+    assert {place: one.tokens for place, one in kept.items()} == {1: (8, 4)}
 
 
 def test_requests_are_spaced_evenly():

@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.config import ModelConfig, SamplingConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.generation.run import draw_chunk, read_samples
 from synthetic_instruction_tuner.models.engines import Request, close_engine
+from synthetic_instruction_tuner.models.engines.protocol import later_seed
 from synthetic_instruction_tuner.models.engines.vllm import VllmEngine
 from synthetic_instruction_tuner.progress import Silent
 
@@ -63,7 +64,7 @@ class RequestOutput:
 
 
 class LLM:
-    """Writes A's, as many as the seed says (2 to 5), then the stop token."""
+    """Writes A's, as many as the seed says (2 to 5), then the stop token; two behind a ban."""
 
     made: ClassVar[list] = []
 
@@ -88,8 +89,8 @@ class LLM:
         [(key, ids)] = prompt.items()
         assert key == "prompt_token_ids"
         letter = LETTER_B if LETTER_A in (params.logit_bias or {}) else LETTER_A
-        written = len(ids) - 3 if len(ids) > 3 and ids[3] in (LETTER_A, LETTER_B) else 0
-        whole = [letter] * (params.seed % 4 + 2 - written) + [STOP]
+        begun = len(ids) > 3 and ids[3] in (LETTER_A, LETTER_B)
+        whole = [letter] * (2 if begun else params.seed % 4 + 2) + [STOP]
         tokens = whole[: params.max_tokens]
         ended = tokens[-1] in params.stop_token_ids
         return RequestOutput([CompletionOutput(tokens, "stop" if ended else "length")])
@@ -163,6 +164,8 @@ def test_banned_first_tokens_take_a_round_of_one_token(teacher, vllm):
     ]
     assert [prompt["prompt_token_ids"] for prompt, _ in rest] == [[0, 7, 8, LETTER_B], [0, 7, 8]]
     assert [(one.max_tokens, one.logit_bias) for _, one in rest] == [(5, None), (6, None)]
+    # with the seed of the first, the second token would meet the same random numbers
+    assert [one.seed for _, one in first + rest] == [1, 1, later_seed(rows[0]), 1]
 
 
 def test_a_sample_does_not_depend_on_what_is_drawn_beside_it(teacher, vllm):

@@ -8,16 +8,21 @@ second begin token or a template of its own.
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
+from synthetic_instruction_tuner.models.engines.protocol import (
+    Completion,
+    Finished,
+    Request,
+    later_seed,
+)
+from synthetic_instruction_tuner.models.engines.rate_limit import RateLimit
 from synthetic_instruction_tuner.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -91,22 +96,23 @@ class CompletionsEngine:
                     rate = tokens / max(time.monotonic() - started, 1e-9)
                     (progress or Silent()).update(len(done), len(requests), f"{rate:.0f} tokens/s")
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                pool.shutdown(cancel_futures=True)
+                _hand_over(waiting, done, finished)
                 raise
         return [done[at] for at in range(len(requests))]
 
     def _complete(self, request: Request) -> Completion:
         """Draw one completion; a ban on first tokens takes a request of its own for that token."""
-        first: tuple[int, ...] = ()
         limit = request.sampling.max_new_tokens
-        if request.banned_first and limit > 1:
-            bias = {str(token): _NEVER for token in request.banned_first}
-            begun = self._draw(request, request.prompt, 1, {"logit_bias": bias})
-            if begun.finish == "stop":
-                return begun
-            first = begun.tokens
-        rest = self._draw(request, request.prompt + first, limit - len(first), {})
-        return Completion(first + rest.tokens, rest.finish)
+        if not request.banned_first:
+            return self._draw(request, request.prompt, limit, {})
+        bias = {str(token): _NEVER for token in request.banned_first}
+        begun = self._draw(request, request.prompt, 1, {"logit_bias": bias})
+        if begun.finish == "stop" or limit == 1:
+            return begun
+        later = {"seed": later_seed(request) % 2**31}
+        rest = self._draw(request, request.prompt + begun.tokens, limit - 1, later)
+        return Completion(begun.tokens + rest.tokens, rest.finish)
 
     def _draw(
         self, request: Request, prompt: tuple[int, ...], limit: int, more: dict[str, Any]
@@ -254,33 +260,20 @@ def _read_key(variable: str) -> str:
     return key
 
 
+def _hand_over(
+    waiting: Mapping[Future[Completion], int],
+    done: Mapping[int, Completion],
+    finished: Finished | None,
+) -> None:
+    """Pass on what came in after another request had failed: it need not be drawn again."""
+    for future, place in waiting.items():
+        whole = future.done() and not future.cancelled() and future.exception() is None
+        if finished is not None and whole and place not in done:
+            finished(place, future.result())
+
+
 class RefusedError(StageError):
     """A server says that a request is wrong; trying again would not help."""
-
-
-class RateLimit:
-    """Spaces requests evenly, whatever thread sends them.
-
-    Args:
-        per_minute: Requests a minute.
-        sleep: How to wait.
-        clock: Seconds that never go back.
-    """
-
-    def __init__(
-        self, per_minute: float, sleep: Callable[[float], None], clock: Callable[[], float]
-    ) -> None:
-        self._interval, self._sleep, self._clock = 60 / per_minute, sleep, clock
-        self._lock, self._next = threading.Lock(), clock()
-
-    def wait(self) -> None:
-        """Wait for the next free place."""
-        with self._lock:
-            now = self._clock()
-            mine = max(now, self._next)
-            self._next = mine + self._interval
-        if mine > now:
-            self._sleep(mine - now)
 
 
 def _retry_after(answer: httpx.Response, default: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -43,6 +43,8 @@ class Completion:
     finish: Literal["stop", "length"]
 
 
+ENGINE_VERSIONS: Mapping[str, int] = {"transformers": 1, "vllm": 2, "completions": 2}
+"""Raised when an engine draws otherwise from equal requests; part of every draw's identity."""
 Finished: TypeAlias = Callable[[int, Completion], None]
 """Takes the place of a request among the requests, and its completion."""
 
@@ -92,3 +94,18 @@ def stream_seed(*parts: str | int) -> int:
     """
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def engine_identity(engine: str) -> str:
+    """Return what names an engine and its way to draw in the identity of a draw."""
+    version = ENGINE_VERSIONS[engine]
+    return engine if version == 1 else f"{engine}-{version}"
+
+
+def later_seed(request: Request) -> int:
+    """Return the seed for what follows a first token that took a request of its own.
+
+    Not the request's own: an engine that begins its stream again would draw the second token with
+    the random numbers that chose the first.
+    """
+    return stream_seed(request.seed, "later")

@@ -15,7 +15,12 @@ from typing import Any
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
+from synthetic_instruction_tuner.models.engines.protocol import (
+    Completion,
+    Finished,
+    Request,
+    later_seed,
+)
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.progress import Progress, Silent
 
@@ -123,7 +128,7 @@ class VllmEngine:
             temperature=request.sampling.temperature,
             top_p=request.sampling.top_p,
             max_tokens=1 if first_only else left,
-            seed=request.seed,
+            seed=request.seed if len(text) == len(request.prompt) else later_seed(request),
             stop_token_ids=list(request.stop),
             logit_bias=bias,
             detokenize=False,

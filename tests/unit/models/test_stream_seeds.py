@@ -1,4 +1,11 @@
-from synthetic_instruction_tuner.models.engines.protocol import stream_seed
+from typing import get_args
+
+from synthetic_instruction_tuner.models.engines import EngineName
+from synthetic_instruction_tuner.models.engines.protocol import (
+    ENGINE_VERSIONS,
+    engine_identity,
+    stream_seed,
+)
 from synthetic_instruction_tuner.models.engines.sampling import mix64, step_keys
 
 
@@ -20,3 +27,9 @@ def test_keys_of_steps_and_seeds_differ_and_fit_32_bits():
     assert len(keys) == 10_000
     assert all(-(2**31) <= word < 2**31 for key in keys for word in key)
     assert all(second % 2 for _, second in keys)
+
+
+def test_engines_that_draw_otherwise_than_before_have_other_draws():
+    assert engine_identity("transformers") == "transformers"
+    assert {engine_identity(one) for one in ("vllm", "completions")} == {"vllm-2", "completions-2"}
+    assert set(ENGINE_VERSIONS) == set(get_args(EngineName))
