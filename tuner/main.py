@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -57,6 +58,14 @@ def quiet_libraries() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+def _terminate(*_: Any) -> None:
+    """End in good order, so that nothing stays behind: batch systems and `timeout` send SIGTERM."""
+    sys.exit(TERMINATED)
+
+
 def main() -> None:
     """Run the command line; errors a user can act on become one line and an exit code."""
     prepare_environment()
@@ -73,9 +82,10 @@ def main() -> None:
             raise
         typer.echo(f"tuner: {printable(str(told))}", err=True)
         sys.exit(told.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("tuner: stopped; the same command goes on from here", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code in (INTERRUPTED, TERMINATED):  # Typer makes the first of KeyboardInterrupt
+            typer.echo("tuner: stopped; the same command goes on from here", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -49,7 +49,9 @@ def _run_flow(opened: Study, until: str) -> str:
     """
     console.print(f"Study {opened.config.name!r} in {opened.root}")
     from flows.study import study as study_flow
+    from tuner.embedded_server import start_unless_configured
 
+    start_unless_configured()
     state = study_flow(opened.config, str(opened.root), until, return_state=True)
     state.result()
     return str(state.message)

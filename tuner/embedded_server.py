@@ -1,0 +1,71 @@
+"""The Prefect server that `tuner run` brings along, where no other is configured.
+
+Prefect starts it in the process group of the run. There Ctrl-C, which a terminal or a notebook
+sends to the whole group, ends the server first, and the run waits minutes for it to come back; and
+a run that SIGTERM ends leaves its server behind for ever. Here it has a session of its own and ends
+when the run has gone, however it went.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import uvicorn
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, get_current_settings
+
+ENVIRONMENT = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
+"""What tells the server that it serves one process only (as in Prefect 3.8's own start)."""
+
+
+class EmbeddedServer(SubprocessASGIServer):
+    """Prefect's embedded server out of reach of signals that are meant for the run.
+
+    Prefect keeps one instance a port, so that its clients find this one.
+    """
+
+    def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "tuner.embedded_server", str(self.port)],
+            env=os.environ | ENVIRONMENT | settings,
+            stdin=subprocess.PIPE,  # ends with the run
+            start_new_session=True,
+        )
+
+
+def start_unless_configured() -> None:
+    """Start the embedded server, unless a server is configured or already started."""
+    if not PREFECT_API_URL.value():
+        EmbeddedServer().start()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def serve(port: int) -> None:
+    """Serve Prefect's API on loopback until the parent closes standard input or has gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    uvicorn.run(
+        "prefect.server.api.server:create_app",
+        factory=True,
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        lifespan="on",
+    )
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))
