@@ -114,11 +114,17 @@ def test_token_ids_of_the_server_are_taken_as_they_are(folder, serve):
     assert (completion.tokens, completion.finish) == ((50, 51, 52), "length")
 
 
+def test_what_a_server_writes_behind_a_stop_token_is_cut_off(folder, serve):
+    server = serve(lambda *_: said("xx", "length", token_ids=[50, 4, 51, 52]))
+    (completion,) = ask(engine_for(folder, server))
+    assert (completion.tokens, completion.finish) == ((50, 4), "stop")
+
+
 def test_completions_come_back_in_the_order_of_the_requests(folder, serve):
     server = serve(lambda query, _: said(token_ids=[query.get("seed", 0), 4]))
-    requests = [Request((0, n), n, SAMPLING, STOP) for n in range(30)]
+    requests = [Request((0, n), n, SAMPLING, STOP) for n in range(50, 80)]
     drawn = ask(engine_for(folder, server, parallel=7), *requests)
-    assert [one.tokens for one in drawn] == [(n, 4) for n in range(30)]
+    assert [one.tokens for one in drawn] == [(n, 4) for n in range(50, 80)]
 
 
 def test_text_is_sent_where_ids_are_refused(folder, serve):

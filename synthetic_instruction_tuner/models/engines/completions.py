@@ -153,8 +153,11 @@ class CompletionsEngine:
                 f"{self._server.url} read {excess} tokens more than it was sent: it adds a begin "
                 "token or a template to prompts; turn that off, or use another engine"
             )
-        if finish == "stop" and stop and (not tokens or tokens[-1] not in stop):
-            tokens = [*tokens, stop[0]]  # the end that servers leave out of what they return
+        end = next((at for at, one in enumerate(tokens) if one in stop), None)
+        if end is not None:  # not every server heeds all the tokens that end a turn
+            return Completion(tuple(tokens[: end + 1]), "stop")
+        if finish == "stop" and stop:
+            tokens.append(stop[0])  # the end that servers leave out of what they return
         return Completion(tuple(tokens), "stop" if finish == "stop" else "length")
 
     def _excess(self, answer: dict[str, Any], prompt: Sequence[int]) -> int:
