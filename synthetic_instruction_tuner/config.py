@@ -336,6 +336,11 @@ class BenchmarkConfig(Settings):
     items: int | None = Field(default=None, ge=1)
     """Size of the seeded, stratified subset; None: all items."""
 
+    @property
+    def key(self) -> str:
+        """Folder and column name: "mmlu", or "mmlu-5shot" with examples."""
+        return self.name if self.num_fewshot is None else f"{self.name}-{self.num_fewshot}shot"
+
 
 class EvaluationConfig(Settings):
     """Every arm and the base on identical items, prompts, precision and batch size."""
@@ -366,6 +371,19 @@ class EvaluationConfig(Settings):
     """Family-wise error rate."""
     transcripts: int = Field(default=8, ge=0)
     """Prompts whose answers by every model are shown side by side in the report."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> EvaluationConfig:
+        """Refuse two benchmarks of one name, and a primary family that nobody measures."""
+        keys = [one.key for one in self.benchmarks]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"benchmarks are listed twice: {', '.join(twice)}")
+        allowed = dict.fromkeys([*keys, *(one.name for one in self.benchmarks)])
+        unknown = [name for name in self.primary if name not in allowed]
+        if unknown:
+            raise ValueError(f"primary names {unknown}; benchmarks of this study: {list(allowed)}")
+        return self
 
 
 class CostConfig(Settings):

@@ -26,7 +26,5 @@ class Subject:
 
 
 def benchmark_key(benchmark: BenchmarkConfig) -> str:
-    """Return a benchmark's folder and column name: "mmlu", or "mmlu-5shot" with examples."""
-    if benchmark.num_fewshot is None:
-        return benchmark.name
-    return f"{benchmark.name}-{benchmark.num_fewshot}shot"
+    """Return a benchmark's folder and column name."""
+    return benchmark.key

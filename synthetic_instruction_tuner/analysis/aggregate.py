@@ -53,10 +53,12 @@ def macro_means(
         )
         means = [normalise(float(np.mean(sampled[k].values[name])), chances[k]) for k in shared]
         scores[name] = float(np.mean(means))
-    first = np.argmax(np.stack([draws[name] for name in present]), axis=0)
+    stacked = np.stack([draws[name] for name in present])
+    first = stacked == stacked.max(axis=0)  # who shares the first place has a share of the draw
+    shares = (first / first.sum(axis=0)).mean(axis=1)
     models: dict[str, Any] = dict.fromkeys(subjects)
     for position, name in enumerate(present):
         low, high = percentile_interval(draws[name], alpha)
-        share = float(np.mean(first == position))
+        share = float(shares[position])
         models[name] = {"score": scores[name], "low": low, "high": high, "first_share": share}
     return {"benchmarks": shared, "models": models}, draws

@@ -113,11 +113,11 @@ def interval(
     instead of 90 %; see `statistics.cluster_interval`).
 
     Where no item differs at all, every draw is 0 and would claim certainty; then the bound is the
-    share of differing items that n items without one cannot rule out ("rule of three", Hanley and
-    Lippman-Hand 1983).
+    share of differing clusters (of single items, where they share none) that so many without one
+    cannot rule out ("rule of three", Hanley and Lippman-Hand 1983).
     """
     if not any(deltas):
-        bound = 1 - (alpha / 2) ** (1 / len(deltas))
+        bound = 1 - (alpha / 2) ** (1 / len(set(sampled.clusters)))
         return -bound, bound
     if sampled.clustered:
         return statistics.cluster_interval(deltas, sampled.clusters, alpha)

@@ -91,13 +91,16 @@ def _chain(
 
 
 def _evaluation(name: str, results: Results) -> dict[str, Any]:
-    """Sum evaluation seconds; take the generation speed where it was measured on its own."""
+    """Sum evaluation seconds; take the generation speed where it was measured on its own.
+
+    The sum of some benchmarks would make a model look cheap whose other results are missing.
+    """
     own = [one[name].result for one in results.values() if name in one]
     seconds = [one.measurements.get("seconds") for one in own]
-    known = [value for value in seconds if value is not None]
+    whole = bool(own) and len(own) == len(results) and None not in seconds
     speeds = [one for one in own if is_measurement(one.benchmark)]
     return {
-        "evaluation_seconds": sum(known) if known else None,
+        "evaluation_seconds": sum(seconds) if whole else None,
         "generation_tokens_per_second": next((one.scores.get(one.metric) for one in speeds), None),
     }
 

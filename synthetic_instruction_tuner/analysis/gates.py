@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -144,7 +145,7 @@ def _evaluate(store: Store, gate: GateConfig) -> dict[str, Any]:
     against = None
     if isinstance(threshold, str):
         against, _, threshold = figure(store, threshold)
-    if value is None or threshold is None:
+    if not _is_number(value) or not _is_number(threshold):
         state = NOT_MEASURED
     else:
         state = PASS if _COMPARE[gate.comparison](value, threshold) else FAIL
@@ -159,6 +160,11 @@ def _evaluate(store: Store, gate: GateConfig) -> dict[str, Any]:
         "state": state,
         "source": gate.source,
     }
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a figure was measured; NaN compares false with everything and is no failure."""
+    return value is not None and math.isfinite(value)
 
 
 def figure(store: Store, name: str) -> tuple[str, str, Any]:

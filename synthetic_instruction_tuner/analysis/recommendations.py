@@ -10,9 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.pareto import cost_of
+from synthetic_instruction_tuner.analysis.verdicts import (
+    Store,
+    contrast,
+    is_complete,
+    is_useful,
+    verdicts,
+)
 from synthetic_instruction_tuner.subject import BASE
-
-Store = Mapping[str, Any]
 
 CHOSEN, NONE, NOT_MEASURED = "chosen", "none", "not measured"
 
@@ -37,8 +42,8 @@ TIE = 0.01
 
 COST_RULE = (
     "The cheapest arm among those that are better than the base on at least one primary "
-    "benchmark and worse on none. Costs that differ by less than one percent count as equal; then "
-    "the arm that trains faster is named."
+    "benchmark and worse on none, all of them measured. Costs that differ by less than one percent "
+    "count as equal; then the arm that trains faster is named."
 )
 SKILL_RULE = (
     "The model that trains fastest among those not worse than the highest score by more than "
@@ -50,7 +55,9 @@ BALANCE_RULE = (
     "highest by more than [[terms/margin|points]] (lower end of the joint interval); it must be "
     "better than the base."
 )
-HARMLESS_RULE = "All arms that are worse than the base on no benchmark at all."
+HARMLESS_RULE = (
+    "All arms that are worse than the base on no benchmark at all, all of them measured."
+)
 
 
 def recommend(store: Store, names: Sequence[str], draws: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -66,41 +73,6 @@ def recommend(store: Store, names: Sequence[str], draws: Mapping[str, Any]) -> l
     found += [one for case in SKILL_CASES if (one := _by_skill(store, names, *case))]
     found += [_by_cost(store, arms, *case) for case in COST_CASES]
     return [*found, _harmless(store, arms)]
-
-
-def contrast(store: Store, left: str, right: str, benchmark: str) -> dict[str, Any] | None:
-    """Return delta, interval and verdict of `left` against `right`, whichever way it is stored."""
-    pairs = store["comparisons"]
-    cell = pairs.get(f"{left}-vs-{right}", {}).get(benchmark)
-    if cell and cell["status"] == "measured":
-        return {key: cell[key] for key in ("delta", "low", "high", "verdict")}
-    cell = pairs.get(f"{right}-vs-{left}", {}).get(benchmark)
-    if not cell or cell["status"] != "measured":
-        return None
-    turned = {"better": "worse", "worse": "better"}.get(cell["verdict"], cell["verdict"])
-    return {
-        "delta": -cell["delta"],
-        "low": -cell["high"],
-        "high": -cell["low"],
-        "verdict": turned,
-    }
-
-
-def verdicts(store: Store, arm: str, primary_only: bool) -> list[str]:
-    """List the verdicts of an arm against the base."""
-    cells = store["comparisons"].get(f"{arm}-vs-{BASE}", {})
-    return [
-        cell["verdict"]
-        for key, cell in cells.items()
-        if cell["status"] == "measured"
-        and (store["benchmarks"][key]["primary"] or not primary_only)
-    ]
-
-
-def is_useful(store: Store, arm: str) -> bool:
-    """Whether an arm is better than the base somewhere in the primary family, and worse nowhere."""
-    found = verdicts(store, arm, primary_only=True)
-    return "better" in found and "worse" not in found
 
 
 def _case(name: str, label: str, rule: str, state: str, **rest: Any) -> dict[str, Any]:
@@ -136,8 +108,13 @@ def _by_cost(
 def _useless(store: Store, arms: Sequence[str]) -> list[tuple[list[str], str]]:
     """Say why arms are of no use: no proven gain over the base, or a proven loss somewhere."""
     loses = [arm for arm in arms if "worse" in verdicts(store, arm, primary_only=True)]
-    idle = [arm for arm in arms if arm not in loses]
-    found = ((idle, "without a proven gain over the base"), (loses, "with a proven loss somewhere"))
+    rest = [arm for arm in arms if arm not in loses]
+    idle = [arm for arm in rest if is_complete(store, arm, True)]
+    found = (
+        (idle, "without a proven gain over the base"),
+        (loses, "with a proven loss somewhere"),
+        ([arm for arm in rest if arm not in idle], "not measured on every primary benchmark"),
+    )
     return [(some, why) for some, why in found if some]
 
 
@@ -274,9 +251,15 @@ def _harmless(store: Store, arms: Sequence[str]) -> dict[str, Any]:
     known = {arm: found for arm, found in judged.items() if found}
     if not known:
         return _case(name, label, HARMLESS_RULE, NOT_MEASURED)
-    fine = [arm for arm, found in known.items() if "worse" not in found]
+    fine = [
+        arm
+        for arm, found in known.items()
+        if "worse" not in found and is_complete(store, arm, False)
+    ]
     if not fine:
-        reason = "Every arm is worse than the base on at least one benchmark."
+        reason = (
+            "Every arm is worse than the base on at least one benchmark, or was not measured on it."
+        )
         return _case(name, label, HARMLESS_RULE, NONE, reason=reason)
     reason = (
         "No benchmark shows a loss against the base; a loss smaller than the detectable difference "

@@ -36,7 +36,8 @@ def between_seeds(
 def _spread(cells: list[Any]) -> dict[str, Any]:
     values = [cell["score"] for cell in cells if cell["status"] == "measured"]
     if len(values) < 2:
-        return {"seeds": len(values), "mean": None, "sd": None, "note": ONE_SEED}
+        note = ONE_SEED if values else "not measured"
+        return {"seeds": len(values), "mean": None, "sd": None, "note": note}
     return {
         "seeds": len(values),
         "mean": statistics.fmean(values),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.results import Measured, Results, mean
-from synthetic_instruction_tuner.analysis.statistics import wilson_interval
+from synthetic_instruction_tuner.analysis.statistics import cluster_interval, wilson_interval
 from synthetic_instruction_tuner.records import ItemScore
 
 AGENT_METRICS = ("success", "success_strict", "progress")
@@ -27,7 +27,7 @@ def describe_agents(results: Results, subjects: Sequence[str], alpha: float) -> 
 
     Returns:
         By benchmark: "items" by category, and by model "overall", "category" and "level" with the
-        share of successes (replies read leniently, with Wilson's interval; strictly) and the mean
+        share of successes (replies read leniently, with an interval; strictly) and the mean
         progress, "errors" and "status" with the number of episodes; None for a model without.
     """
     return _apart(results, subjects, "errors", lambda one: _agent(one, alpha))
@@ -60,11 +60,18 @@ def _summary(items: Sequence[ItemScore], alpha: float) -> dict[str, Any]:
     return {
         "items": len(items),
         **means,
-        **_bounds([one.scores["success"] for one in items], alpha),
+        **_bounds([one.scores["success"] for one in items], [one.cluster for one in items], alpha),
     }
 
 
-def _bounds(values: Sequence[float], alpha: float) -> dict[str, float]:
+def _bounds(values: Sequence[float], clusters: Sequence[str], alpha: float) -> dict[str, float]:
+    """Bound a share as the score of the whole benchmark is bounded: items of a family go together.
+
+    Where all items are alike, or of one family, there is nothing to see of families.
+    """
+    if len(set(values)) > 1 and 1 < len(set(clusters)) < len(clusters):
+        low, high = cluster_interval(values, clusters, alpha)
+        return {"low": max(low, 0.0), "high": min(high, 1.0)}
     low, high = wilson_interval(round(sum(values)), len(values), alpha)
     return {"low": low, "high": high}
 
@@ -80,13 +87,17 @@ def describe_constraints(results: Results, subjects: Sequence[str], alpha: float
 
 
 def _constraints(measured: Measured, alpha: float) -> dict[str, dict[str, Any]]:
-    obeyed: dict[str, list[float]] = {}
+    obeyed: dict[str, dict[str, float]] = {}
     for item in measured.items:
         for name, right in item.detail["obeyed"].items():
-            obeyed.setdefault(str(name), []).append(float(right))
+            obeyed.setdefault(str(name), {})[item.id] = float(right)
     return {
-        name: {"items": len(values), "obeyed": mean(values), **_bounds(values, alpha)}
-        for name, values in sorted(obeyed.items())
+        name: {
+            "items": len(found),
+            "obeyed": mean(list(found.values())),
+            **_bounds(list(found.values()), list(found), alpha),
+        }
+        for name, found in sorted(obeyed.items())
     }
 
 

@@ -91,25 +91,42 @@ class WinRate:
 def blind(transcripts: Iterable[Transcript], seed: int) -> tuple[list[Pair], dict[str, Sides]]:
     """Pair the answers of every two models on every prompt.
 
-    Answers that are equal to the letter are no pair: there is nothing to choose.
+    Answers that are equal to the letter are no pair: there is nothing to choose. Of the pairs of
+    two models each model is on the left of one half, because people favour a side.
 
     Returns:
         Pairs in mixed order, and the key by pair id.
     """
     pairs: list[Pair] = []
     key: dict[str, Sides] = {}
-    for one in transcripts:
-        for models in combinations(sorted(one.answers), 2):
-            name = digest([seed, one.item, *models])
-            left, right = models if int(name[-1], 16) % 2 else models[::-1]
-            if one.answers[left] == one.answers[right]:
-                continue
-            pair = Pair(name[:16], one.prompt, one.answers[left], one.answers[right])
+    for models, drawn in _matches(transcripts, seed).items():
+        for position, (name, one) in enumerate(drawn):
+            left, right = models if position % 2 else models[::-1]
+            pair = Pair(name, one.prompt, one.answers[left], one.answers[right])
             if pair.id in key:
                 raise ConfigurationError(f"item {one.item!r} occurs twice among the transcripts")
             pairs.append(pair)
             key[pair.id] = Sides(one.item, left, right)
     return sorted(pairs, key=lambda pair: pair.id), key
+
+
+def _matches(
+    transcripts: Iterable[Transcript], seed: int
+) -> dict[tuple[str, str], list[tuple[str, Transcript]]]:
+    """Return by two models the ids and transcripts of their pairs, in an order that tells nothing.
+
+    The order must not be that of the ids, which raters see: it decides on the sides.
+    """
+    found: dict[tuple[str, str], list[tuple[str, Transcript]]] = {}
+    for one in transcripts:
+        for first, second in combinations(sorted(one.answers), 2):
+            if one.answers[first] != one.answers[second]:
+                name = digest([seed, one.item, first, second])
+                found.setdefault((first, second), []).append((name, one))
+    return {
+        models: [(name[:16], one) for name, one in sorted(drawn, key=lambda pair: pair[0][::-1])]
+        for models, drawn in found.items()
+    }
 
 
 def export_pairs(folder: Path, transcripts: Iterable[Transcript], seed: int, title: str) -> None:
@@ -124,6 +141,8 @@ def export_pairs(folder: Path, transcripts: Iterable[Transcript], seed: int, tit
     pairs, key = blind(transcripts, seed)
     if not pairs:
         raise ConfigurationError("no two models answered a prompt differently: nothing to compare")
+    if (folder / KEY).exists() and read_key(folder / KEY) != key:  # votes on it may still come
+        raise ConfigurationError(f"{folder} holds another export; move it away first")
     write_bytes(folder / RATERS / "pairs.html", _page(pairs, title).encode())
     write_bytes(folder / RATERS / "pairs.csv", _table(pairs).encode())
     write_json(folder / KEY, {name: asdict(sides) for name, sides in key.items()})

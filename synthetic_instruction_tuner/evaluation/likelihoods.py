@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from synthetic_instruction_tuner.evaluation import agreement, harness
 from synthetic_instruction_tuner.evaluation.scoring import Answer, Batch, Request, Scorer, plan
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.journal import Journal
+
+logger = logging.getLogger(__name__)
 
 
 class Group(NamedTuple):
@@ -130,7 +133,20 @@ def _agreement(
         harness.require_finite([one for item in theirs for one in item], "scoring")
         found = agreement.compare(ours, theirs, trial.precision).as_json()
         result.append(found)
+    _say(f"{trial.subject.name} on {trial.key}", found)
     return found
+
+
+def _say(what: str, found: dict[str, Any]) -> None:
+    """Print what the two scorers' sample showed; that the slow one is used is a warning."""
+    level = logging.INFO if found["used"] == "fast" else logging.WARNING
+    logger.log(
+        level,
+        "%s: %s scorer; on %d items of a sample the scorers differ by %.1e at most (%.0e allowed), "
+        "%d choices changed",
+        *(what, found["used"], found["items"]),
+        *(found["largest"], found["tolerance"], found["changed"]),
+    )
 
 
 def _sample(groups: Sequence[Group]) -> list[Group]:

@@ -115,11 +115,26 @@ def find_fault(row: Any, shape: str) -> str | None:
     for name, allowed, check in SHAPES[shape]:
         if name not in row:
             return f"has no field {name!r} ({allowed})"
-        if not check(row[name]):
+        if not _passes(check, row[name]):
             return f"has {name}={_shown(row[name])}; allowed: {allowed}"
     if shape == "arc" and row["answerKey"] not in row["choices"]["label"]:
         return f"has answerKey={row['answerKey']!r}; allowed: {row['choices']['label']}"
+    try:
+        _line(row).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # dates, bytes, half a character
+        return f"cannot be written as JSON: {error}"
     return None
+
+
+def _passes(check: Check, value: Any) -> bool:
+    try:
+        return check(value)
+    except TypeError:  # lists of what does not compare
+        return False
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _shown(value: Any) -> str:
@@ -152,7 +167,10 @@ def _raw_rows(path: Path) -> Iterator[Row]:
     if path.suffix == ".parquet":
         import pyarrow.parquet
 
-        yield from pyarrow.parquet.read_table(path).to_pylist()
+        try:
+            yield from pyarrow.parquet.read_table(path).to_pylist()
+        except pyarrow.ArrowException as error:
+            raise ConfigurationError(f"{path} is not readable parquet: {error}") from error
         return
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -169,4 +187,4 @@ def write_rows(path: Path, rows: list[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(_line(row))

@@ -169,7 +169,8 @@ CUT = (
 NOTES = {
     "primary": "Declared before anything was measured. p values corrected by Holm's method, so "
     "that the chance of any false claim in this table stays below [[terms/alpha|percent0]]. "
-    "Detectable: the smallest true difference that this many items find four times in five.",
+    "Detectable: the smallest true difference that this many items find four times in five, before "
+    "the correction.",
     "exploratory": "A look around, not declared beforehand. p values corrected by Benjamini and "
     "Hochberg's method, so that the expected share of false claims among the claims stays below "
     "[[terms/alpha|percent0]].",

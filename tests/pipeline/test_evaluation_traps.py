@@ -148,6 +148,12 @@ def test_too_long_requests_are_cut_as_lm_eval_cuts_them(prepared: Study, tmp_pat
         assert agreement["used"] == "fast", agreement
 
 
+def test_what_the_scorers_sample_showed_is_said(study: Study, caplog) -> None:
+    with caplog.at_level("INFO", "synthetic_instruction_tuner"):
+        items_of(study, "base", MMLU)
+    assert "base on mmlu-0shot: fast scorer; on 12 items of a sample the scorers" in caplog.text
+
+
 def test_adapters_of_one_kind_never_share_scores(study: Study) -> None:
     results = {items_of(study, name, MMLU) for name in ("base", "sft", "other", "prompt_tuning")}
     assert len(results) == 4

@@ -3,6 +3,7 @@
 import pytest
 
 from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 
@@ -74,6 +75,23 @@ def test_overrides_reach_sections_lists_by_name_and_by_number():
 def test_a_wrong_override_names_field_value_and_choices(assignment, message):
     with pytest.raises(ConfigurationError, match=message):
         presets.load("sandbox", [assignment])
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        (
+            {"primary": ["mmul"]},
+            r"primary names \['mmul'\]; benchmarks of this study: \['mmlu-5shot",
+        ),
+        ({"benchmarks": [{"name": "mmlu"}, {"name": "mmlu", "items": 9}]}, "listed twice: mmlu"),
+    ],
+)
+def test_benchmarks_are_told_apart_and_the_primary_ones_are_among_them(evaluation, message):
+    with pytest.raises(ValueError, match=message):
+        StudyConfig.model_validate({"evaluation": evaluation})
+    allowed = StudyConfig.model_validate({"evaluation": {"primary": ["mmlu", "mmlu-5shot"]}})
+    assert allowed.evaluation.primary == ("mmlu", "mmlu-5shot")
 
 
 def test_an_unknown_study_lists_the_presets():

@@ -216,7 +216,8 @@ def upper_case(text: str) -> bool:
 
 def capital_words(text: str, count: int) -> bool:
     """At least so many words of two or more letters written in capitals."""
-    return sum(one.isupper() for one in re.findall(r"\b[^\W\d_]{2,}\b", text)) >= count
+    found: list[str] = re.findall(r"\b[^\W\d_]{2,}\b", text)
+    return len([one for one in found if one.isupper()]) >= count
 
 
 def no_commas(text: str) -> bool:

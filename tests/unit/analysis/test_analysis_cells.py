@@ -116,6 +116,12 @@ def test_the_mean_over_benchmarks_takes_what_all_models_have():
     assert len(draws["a"]) == len(draws["b"])
 
 
+def test_models_that_share_the_first_place_share_the_draw():
+    same = [1.0, 0.0, 1.0, 0.0]
+    table, _ = macro_means({"arc": sampled(a=same, b=same)}, {"arc": None}, ["a", "b"], alpha=0.05)
+    assert [table["models"][name]["first_share"] for name in "ab"] == [0.5, 0.5]
+
+
 def test_one_seed_says_nothing_about_the_next():
     subjects = {"base": {"arm": None}, "sft": {"arm": "sft"}, "sft-seed43": {"arm": "sft"}}
     cell = {"status": "measured", "score": 0.5}
@@ -128,3 +134,6 @@ def test_one_seed_says_nothing_about_the_next():
     assert (spread["seeds"], spread["mean"], round(spread["sd"], 3)) == (2, 0.6, 0.141)
     alone = between_seeds({"sft": {"arm": "sft"}}, {"sft": {"arc": cell}})["sft"]["arc"]
     assert (alone["sd"], alone["note"]) == (None, "one seed: this checkpoint only")
+    missing = {"sft": {"arc": {"status": "not measured"}}}
+    none = between_seeds({"sft": {"arm": "sft"}}, missing)["sft"]["arc"]
+    assert (none["seeds"], none["note"]) == (0, "not measured")

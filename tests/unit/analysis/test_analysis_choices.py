@@ -3,7 +3,8 @@ import pytest
 
 from synthetic_instruction_tuner.analysis import gates, pareto
 from synthetic_instruction_tuner.analysis.efficiency import gpu_of
-from synthetic_instruction_tuner.analysis.recommendations import contrast, recommend
+from synthetic_instruction_tuner.analysis.recommendations import recommend
+from synthetic_instruction_tuner.analysis.verdicts import contrast
 from synthetic_instruction_tuner.config import CostConfig, GateConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 
@@ -176,6 +177,27 @@ def test_where_nobody_scores_no_model_has_the_highest_score():
 def test_an_arm_that_loses_somewhere_is_not_harmless():
     found = advice(study(tuned="worse"))["harmless"]
     assert (found["winner"], found["others"]) == ("sft", ["sft"])
+
+
+def test_what_was_not_measured_everywhere_is_not_recommended():
+    store = study()
+    store["benchmarks"]["mmlu"] = {
+        "skill": "knowledge", "label": "MMLU", "items": 9, "primary": True,
+    }  # fmt: skip
+    for row in store["scores"].values():
+        row["mmlu"] = {"status": "measured", "score": 0.3}
+    store["comparisons"]["sft-vs-base"]["mmlu"] = cell("equivalent", 0.0, -0.01, 0.01)
+    store["comparisons"]["tuned-vs-base"]["mmlu"] = {"status": "not measured"}
+    found = advice(store)
+    assert found["smallest_file"]["winner"] == "sft"
+    assert "TUNED would be cheaper, but not measured on" in found["smallest_file"]["reason"]
+    assert found["harmless"]["others"] == ["sft"]
+
+
+def test_a_figure_that_is_no_number_was_not_measured():
+    store = STORE | {"dataset": {"measures": {"mean_quality": float("nan")}}}
+    gate = GateConfig(name="quality", comparison=">=", threshold=0.7, source="test")
+    assert gates.evaluate(store, [gate])[0]["state"] == "not measured"
 
 
 def test_without_results_nothing_is_recommended():

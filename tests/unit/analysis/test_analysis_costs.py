@@ -1,8 +1,9 @@
 """What a run tells about its costs."""
 
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
+from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.config import CostConfig
-from synthetic_instruction_tuner.records import TrainingRun
+from synthetic_instruction_tuner.records import BenchmarkResult, TrainingRun
 
 RUN = {
     "subject": "sft", "method": "lora", "seed": 42, "examples": 8, "steps": 2, "epochs": 1.0,
@@ -21,3 +22,24 @@ def test_planned_memory_stands_beside_the_measured_one() -> None:
     found = efficiency(subjects, {"sft": planned, "cpu": plain}, {}, CostConfig())
     assert (found["sft"]["memory"]["train"], found["sft"]["planned_memory"]) == (1000, 950)
     assert found["cpu"]["planned_memory"] is None
+
+
+def test_evaluation_that_is_not_whole_has_no_time_that_looks_short() -> None:
+    def took(seconds: float) -> Measured:
+        facts = {"seconds": seconds}
+        return Measured(BenchmarkResult("sft", "x", "acc", True, None, 0, {}, {}, facts), ())
+
+    results = {"arc_easy": {"base": took(2.0), "sft": took(3.0)}, "mmlu": {"base": took(5.0)}}
+    about = {"arm": None, "start_from": None, "seed": None}
+    found = efficiency({"base": about, "sft": about}, {}, results, CostConfig())
+    assert found["base"]["evaluation_seconds"] == 7.0
+    assert found["sft"]["evaluation_seconds"] is None
+
+
+def test_compute_units_and_money_follow_from_hours_and_prices() -> None:
+    run = TrainingRun(**{**RUN, "train_seconds": 1800.0}, conditions={"device": "cuda: Tesla T4"})
+    prices = CostConfig(compute_units_per_hour={"T4": 1.2}, money_per_unit=0.1)
+    about = {"arm": "sft", "start_from": None, "seed": 42}
+    found = efficiency({"sft": about}, {"sft": run}, {}, prices)["sft"]
+    assert (found["compute_units"], found["gpu"]) == (0.6, "T4")
+    assert round(found["money"], 9) == 0.06

@@ -51,6 +51,18 @@ def test_agent_tasks_are_taken_apart_by_category_level_and_error():
     assert sft["status"] == {"completed": 3, "step limit": 1}
 
 
+def test_shares_of_a_category_are_bounded_by_its_families():
+    rows = [
+        (f"family {n // 10}", {"success": float(n < 10), "success_strict": 0.0, "progress": 0.0},
+         {"category": "planning", "level": 1, "errors": {}, "status": "completed"})
+        for n in range(40)
+    ]  # fmt: skip
+    found = describe_agents({"agent": {"sft": measured("success", rows)}}, ["sft"], 0.05)
+    one = found["agent"]["sft"]["category"]["planning"]
+    # One family of four all right: t(3) = 3.182, standard error 0.25; the share stays in 0..1.
+    assert (one["low"], one["high"]) == (0.0, 1.0)
+
+
 def test_constraints_are_counted_one_by_one():
     rows = [
         ("one", {"accuracy": 1.0}, {"obeyed": {"one_word": True, "no_commas": True}}),

@@ -31,6 +31,14 @@ def test_clustered_items_are_bounded_by_their_clusters():
     assert cell["mde"] == statistics.minimal_detectable_difference(error, 0.05, clusters=4)
 
 
+def test_without_any_difference_clusters_bound_it_not_their_items():
+    values, clusters = [0.0] * 40, [f"family {at // 10}" for at in range(40)]
+    draws = joint_bootstrap({"base": values, "sft": values}, clusters, seed=0, draws=20)
+    found = Sampled(clusters, {"base": values, "sft": values}, draws)
+    cell = compare_pair("agent", found, Pair("sft", "base"), TERMS)
+    assert cell["high"] == 1 - 0.025 ** (1 / 4)
+
+
 def test_a_clustered_score_stays_a_share():
     cell = score(sampled(FOUR), "base", 0.05)
     assert cell["method"] == "t over clusters"

@@ -36,10 +36,21 @@ def test_sides_are_mixed_and_the_same_on_every_export():
     assert blind(TRANSCRIPTS, 1) == (pairs, key)
     assert [pair.id for pair in pairs] == sorted(key)
     on_left = sum(sides.left == "model-one" for sides in key.values())
-    assert 10 <= on_left <= 30
+    assert on_left == 20
+    first = [key[pair.id].left == "model-one" for pair in pairs[:20]]
+    assert 0 < sum(first) < 20  # the order that raters see does not tell the side
     for pair in pairs:
         assert (pair.left[0] == "a") == (key[pair.id].left == "model-one")
     assert blind(TRANSCRIPTS, 2)[1] != key
+
+
+def test_a_key_whose_votes_may_still_come_is_kept(tmp_path):
+    export_pairs(tmp_path, TRANSCRIPTS, 1, "Which?")
+    export_pairs(tmp_path, TRANSCRIPTS, 1, "Which?")
+    key = (tmp_path / "key.json").read_bytes()
+    with pytest.raises(ConfigurationError, match="holds another export; move it away"):
+        export_pairs(tmp_path, TRANSCRIPTS, 2, "Which?")
+    assert (tmp_path / "key.json").read_bytes() == key
 
 
 def test_equal_answers_are_no_pair_and_three_models_are_three():
