@@ -100,7 +100,7 @@ def compare_pair(benchmark: str, sampled: Sampled, pair: Pair, terms: Terms) -> 
         "items_worse": worse,
         "test": "McNemar mid-p" if simple else "sign-flip permutation",
         "p": p,
-        "mde": _detectable(deltas, sampled, terms.alpha) if any(deltas) else high,
+        "mde": _detectable(deltas, sampled, terms.alpha, high),
     }
 
 
@@ -124,11 +124,19 @@ def interval(
     return percentile_interval(draws, alpha)
 
 
-def _detectable(deltas: Sequence[float], sampled: Sampled, alpha: float) -> float | None:
-    """Return the smallest difference that would be found; None if one cluster cannot tell."""
+def _detectable(
+    deltas: Sequence[float], sampled: Sampled, alpha: float, bound: float
+) -> float | None:
+    """Return the smallest difference that would be found; None if there are too few clusters.
+
+    Of the 2**n sign patterns of n clusters two are as extreme as the most extreme one, so with five
+    clusters p never falls below 0.06, however large the difference.
+    """
     clusters = len(set(sampled.clusters))
-    if clusters < 2:
+    if clusters < 2 or (sampled.clustered and 2 / 2**clusters >= alpha):
         return None
+    if not any(deltas):
+        return bound
     error = statistics.standard_error(deltas, sampled.clusters)
     return statistics.minimal_detectable_difference(
         error, alpha, clusters=clusters if sampled.clustered else None

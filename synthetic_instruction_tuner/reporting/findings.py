@@ -105,10 +105,12 @@ def contrast(results: Results, cell: Mapping[str, Any], key: str) -> str:
             f"{left} and {right} are equivalent on {label}: the difference ({size}) stays within "
             "[[terms/margin|points]]."
         )
-    return (
-        f"Whether {left} or {right} is better on {label} stays open: {size}. A true difference of "
-        f"[[{path}/mde|points]] or more would probably have been found."
+    missed = (
+        "There are too few groups of items to find any difference."
+        if cell["mde"] is None
+        else f"A true difference of [[{path}/mde|points]] or more would probably have been found."
     )
+    return f"Whether {left} or {right} is better on {label} stays open: {size}. {missed}"
 
 
 def _interval(path: str, form: str = "percent") -> str:

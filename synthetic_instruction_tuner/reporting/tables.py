@@ -154,7 +154,7 @@ def _comparison(results: Results, pair: str, key: str, cell: Mapping[str, Any]) 
         Cell(f"[[{path}/delta|delta]]", _range(path, "delta")),
         Cell(f"[[{path}/p|p]]", cell["test"]),
         Cell(f"[[{path}/p_corrected|p]]"),
-        Cell(f"[[{path}/mde|points]]"),
+        Cell(f"[[{path}/mde|points]]" if cell["mde"] is not None else "none"),
         Cell(f"{SIGNS[verdict]} {verdict}", state=verdict),
     )
 

@@ -27,8 +27,23 @@ def test_clustered_items_are_bounded_by_their_clusters():
     inner = (cell["equivalence_low"], cell["equivalence_high"])
     assert inner == statistics.cluster_interval(deltas, FOUR, 0.10)
     assert cell["test"] == "sign-flip permutation"
-    error = statistics.standard_error(deltas, FOUR)
-    assert cell["mde"] == statistics.minimal_detectable_difference(error, 0.05, clusters=4)
+
+
+def test_what_could_be_found_follows_from_the_clusters_if_the_test_can_find_anything():
+    def detectable(count):
+        clusters = [f"subject {at % count}" for at in range(24)]
+        values = {"base": BASE * 3, "sft": SFT * 3}
+        draws = joint_bootstrap(values, clusters, seed=0, draws=20)
+        found = Sampled(clusters, values, draws)
+        cell = compare_pair("mmlu", found, Pair("sft", "base"), TERMS)
+        deltas = [a - b for a, b in zip(SFT * 3, BASE * 3, strict=True)]
+        return cell, statistics.standard_error(deltas, clusters)
+
+    cell, error = detectable(6)
+    assert cell["mde"] == statistics.minimal_detectable_difference(error, 0.05, clusters=6)
+    cell, _ = detectable(5)
+    assert cell["p"] >= 2 / 2**5 > 0.05
+    assert cell["mde"] is None
 
 
 def test_without_any_difference_clusters_bound_it_not_their_items():
@@ -37,6 +52,7 @@ def test_without_any_difference_clusters_bound_it_not_their_items():
     found = Sampled(clusters, {"base": values, "sft": values}, draws)
     cell = compare_pair("agent", found, Pair("sft", "base"), TERMS)
     assert cell["high"] == 1 - 0.025 ** (1 / 4)
+    assert cell["mde"] is None
 
 
 def test_a_clustered_score_stays_a_share():

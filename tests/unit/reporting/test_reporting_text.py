@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.reporting import findings, fitting, ticks, zips
+from synthetic_instruction_tuner.reporting import canvas, findings, fitting, ticks, zips
 from synthetic_instruction_tuner.reporting.chart import marker_of, style_of
 from synthetic_instruction_tuner.reporting.format import write
 from synthetic_instruction_tuner.reporting.layout import Entry, fit_table, fit_text
@@ -61,9 +61,9 @@ def test_an_unknown_form_is_an_error():
         Results({}).text("[[a|nice]]")
 
 
-def compared(verdict):
+def compared(verdict, mde=0.05):
     cell = {"status": "measured", "challenger": "dpo", "reference": "sft", "verdict": verdict}
-    cell |= {"delta": 0.03, "low": -0.01, "high": 0.07, "mde": 0.05}
+    cell |= {"delta": 0.03, "low": -0.01, "high": 0.07, "mde": mde}
     results = Results(
         {
             "subjects": {"sft": {"label": "LoRA"}, "dpo": {"label": "DPO"}},
@@ -82,6 +82,7 @@ def test_the_sentence_follows_the_verdict():
     open_question = compared("inconclusive")
     assert open_question.startswith("Whether DPO or LoRA is better on ARC stays open: +3.0 points")
     assert "A true difference of 5.0 points or more would probably have been found" in open_question
+    assert "too few groups of items" in compared("inconclusive", mde=None)
 
 
 def test_text_is_shortened_to_its_box():
@@ -158,3 +159,9 @@ def test_fourteen_models_have_colour_and_marker_of_their_own():
     styles = {(style_of(one, models), marker_of(one, models)) for one in models}
     assert len(styles) == 15
     assert [marker_of(one, models) for one in models[:3]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("code", [0, 0x0B, 0x1B, 0xD800, 0xDFFF, 0xFFFE, 0xFFFF])
+def test_what_xml_cannot_hold_is_no_text_of_a_slide(code):
+    """A model may write any character; one of these would end the report after days of work."""
+    assert canvas.printable(f"a{chr(code)}b\t\U0001f600") == "a\ufffdb\t\U0001f600"
