@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -225,9 +226,12 @@ def add_run(paragraph: Any, text: str, size: int, colour: str, bold: bool) -> No
         run.font.color.rgb = rgb(colour)
 
 
+NOT_XML = re.compile("[^\\t\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
 def printable(text: str) -> str:
-    """Replace control characters, which XML cannot hold."""
-    return "".join(char if char >= " " or char == "\t" else "\ufffd" for char in text)
+    """Replace control characters and others that XML cannot hold; models write such things."""
+    return NOT_XML.sub("\ufffd", text)
 
 
 def rgb(colour: str) -> Any:

@@ -219,6 +219,32 @@ def test_journals(tmp_path_factory, noise, place, bit):
     assert Journal(path, "x").read() == read.read()
 
 
+ROWS = content(
+    "question", "choices", "answer", "answerKey", "mc1_targets", "ctx", "endings", "label"
+)
+
+
+@pytest.mark.parametrize("shape", benchmark_rows.SHAPES)
+@fuzzed
+@given(ROWS | st.lists(JSON, min_size=2, max_size=4).map(lambda v: json.dumps({"all": v}).encode()))
+def test_rows_of_benchmarks(tmp_path_factory, shape, written):
+    folder = tmp_path_factory.mktemp("rows")
+    values = [written]
+    with suppress(ValueError, RecursionError):  # the same value in every field that is asked for
+        value = json.loads(written)
+        many = value.get("all", [value]) if isinstance(value, dict) else [value]
+        for one in (many, {"text": many, "label": many}, {"choices": many, "labels": many}):
+            fields = {field.name: one for field in benchmark_rows.SHAPES[shape]}
+            values.append(fields)
+    for content in values:
+        (folder / "x.jsonl").write_bytes(
+            content if isinstance(content, bytes) else json.dumps(content).encode()
+        )
+        with suppress(TunerError):
+            found = benchmark_rows.read_rows(folder / "x.jsonl", shape)
+            benchmark_rows.write_rows(folder / "again.jsonl", found)
+
+
 @fuzzed
 @given(content("token", "pid", "host", "machine", "until", "since", "started"))
 def test_claims(tmp_path_factory, written):

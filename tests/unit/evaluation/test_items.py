@@ -1,6 +1,7 @@
 """Benchmark rows: shapes, subsets, identities, and what is wrong said before anything runs."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def config(data_dir: str | None, *benchmarks: dict) -> StudyConfig:
         ("hellaswag", hellaswag(1), {"label": 1}, 'allowed: one of "0", "1", "2", "3"'),
         ("arc", arc(1), {"answerKey": "E"}, "has answerKey='E'; allowed: ['A', 'B', 'C', 'D']"),
         ("arc", arc(1), {"choices": {"text": ["a", "b"], "label": ["A"]}}, "labels distinct"),
+        ("arc", arc(1), {"choices": {"text": ["a", "b"], "label": [["A"], ["B"]]}}, "distinct"),
+        ("arc", arc(1), {"question": "half \ud83d"}, "cannot be written as JSON"),
+        (
+            "truthfulqa",
+            truthfulqa(1),
+            {"mc2_targets": {"choices": ["a", "b"], "labels": [[0], [1]]}},
+            "labels 0 and 1",
+        ),
         (
             "truthfulqa",
             truthfulqa(1),
@@ -69,6 +78,13 @@ def test_parquet_rows_are_read_like_json_lines(tmp_path: Path) -> None:
     content = [arc(number) for number in range(3)]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(content), tmp_path / "test.parquet")
     assert rows.read_rows(tmp_path / "test.parquet", "arc") == content
+    dated = pyarrow.Table.from_pylist([one | {"date": date(2024, 1, 1)} for one in content])
+    pyarrow.parquet.write_table(dated, tmp_path / "dated.parquet")
+    with pytest.raises(ConfigurationError, match=r"row 1 cannot be written as JSON: .*date"):
+        rows.read_rows(tmp_path / "dated.parquet", "arc")
+    (tmp_path / "torn.parquet").write_bytes((tmp_path / "test.parquet").read_bytes()[:99])
+    with pytest.raises(ConfigurationError, match="is not readable parquet"):
+        rows.read_rows(tmp_path / "torn.parquet", "arc")
 
 
 def test_items_of_a_folder(tmp_path: Path) -> None:
