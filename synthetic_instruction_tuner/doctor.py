@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ LIBRARIES = (
     "prefect",
 )  # fmt: skip
 SPARE_BYTES = 2 << 30  # adapters, checkpoints, results and reports of one study stay below this
+HUB_SECONDS = 10
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -58,8 +60,11 @@ def examine(study: Study) -> Iterator[Check]:
     yield _workspace(study)
     yield _token(study)
     yield _arms(study)
-    for role in models_of(study):
-        yield from _model(role.name, role.model)
+    hub = _hub(study)
+    yield hub
+    with _offline() if hub.state == "problem" else nullcontext():
+        for role in models_of(study):
+            yield from _model(role.name, role.model)
 
 
 class Role(NamedTuple):
@@ -199,6 +204,35 @@ def _token(study: Study) -> Check:
         return Check("hub token", "ok", "stored by `hf auth login`")
     remedy = "gated models need one: set HF_TOKEN or run `hf auth login`"
     return Check("hub token", "warning", "none found", remedy)
+
+
+def _hub(study: Study) -> Check:
+    """Ask the Hub once: without an answer every model would be asked for in vain for a minute."""
+    if all(_folder(role.model) for role in models_of(study)):
+        return Check("hub", "ok", "not needed: every model is local")
+    import httpx
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        return Check("hub", "ok", "not asked (HF_HUB_OFFLINE): models have to be on this machine")
+    try:
+        httpx.head(constants.ENDPOINT, timeout=HUB_SECONDS)
+    except httpx.HTTPError as error:
+        remedy = "connect this machine; meanwhile only models that it has can be used"
+        return Check("hub", "problem", f"{constants.ENDPOINT} does not answer: {error}", remedy)
+    return Check("hub", "ok", f"{constants.ENDPOINT} answers")
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let the libraries look on this machine alone."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _folder(model: ModelConfig) -> Path | None:

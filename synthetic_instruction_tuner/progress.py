@@ -35,24 +35,26 @@ class LogProgress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._title, self._every, self._write, self._clock = title, every_seconds, write, clock
-        self._started = self._last = clock()
-        self._first: int | None = None
+        self._first: tuple[int, float] | None = None
+        self._last = 0.0
 
     def update(self, done: int, total: int, note: str = "") -> None:
         """Write a line if enough time has passed since the last one."""
         now = self._clock()
         if self._first is None:
-            self._first = done
+            self._first = (done, now)  # what it took to get there was no progress
         elif done < total and now - self._last < self._every:
             return
         self._last = now
-        self._write(f"{self._title}: {done}/{total}{self._eta(done, total, now)} {note}".rstrip())
+        left = self._left(self._first, done, total, now)
+        self._write(f"{self._title}: {done}/{total}{left} {note}".rstrip())
 
-    def _eta(self, done: int, total: int, now: float) -> str:
-        advanced = done - (self._first or 0)
+    @staticmethod
+    def _left(first: tuple[int, float], done: int, total: int, now: float) -> str:
+        advanced = done - first[0]
         if advanced <= 0 or done >= total:
             return ""
-        seconds = (now - self._started) / advanced * (total - done)
+        seconds = (now - first[1]) / advanced * (total - done)
         return f", about {seconds:.0f} s left"
 
 

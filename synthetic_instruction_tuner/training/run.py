@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import time
 from typing import Any
 
 from synthetic_instruction_tuner.artifacts import Manifest
@@ -89,14 +88,12 @@ def make_job(study: Study, subject: Subject) -> Job:
 
 
 def _listen(job: Job, progress: Progress) -> None:
-    clock = _Clock()
     events = launch.run(job)
     try:
         for event in events:
             kind = event.pop("event")
             if kind == "step":
-                note = f"loss {event['loss']:.4f}{clock.left(event['step'], event['total'])}"
-                progress.update(event["step"], event["total"], note)
+                progress.update(event["step"], event["total"], f"loss {event['loss']:.4f}")
             elif kind == "evaluation":
                 logger.info("%s: evaluation %s", job.subject, _figures(event))
             elif kind == "log":
@@ -109,23 +106,6 @@ def _listen(job: Job, progress: Progress) -> None:
 
 def _figures(event: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in event.items())
-
-
-class _Clock:
-    """Estimates the time left from the steps of this session."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-
-    def left(self, step: int, total: int) -> str:
-        """Return ", about N s left", once that can be told."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = (step, now)
-        first, started = self._first
-        if step <= first or step >= total:
-            return ""
-        return f", about {(now - started) / (step - first) * (total - step):.0f} s left"
 
 
 def facts(run: dict[str, Any]) -> dict[str, Any]:

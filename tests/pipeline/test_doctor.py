@@ -1,9 +1,11 @@
 """What will fail is said before it does."""
 
+import httpx
 import pytest
+from huggingface_hub import constants
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.doctor import examine, models_of, require_models
+from synthetic_instruction_tuner import doctor, presets
+from synthetic_instruction_tuner.doctor import Check, examine, models_of, require_models
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.training.plan import GPUS, plan
@@ -29,6 +31,31 @@ def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):
         "meta-llama/Llama-3.2-3B",
     ]
     assert all("the Hub cannot be reached" in one.found for one in problems)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):
+    asked, offline = [], []
+
+    def no_answer(address, **_):
+        asked.append(address)
+        raise httpx.ConnectError("no route")
+
+    def look(role, model):
+        offline.append(constants.is_offline_mode())
+        yield Check(role, "ok", model.name)
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(httpx, "head", no_answer)
+    monkeypatch.setattr(doctor, "_model", look)
+    checks = list(examine(Study(presets.load("colab-t4"), tmp_path)))
+    (hub,) = [one for one in checks if one.name == "hub"]
+    assert (hub.state, hub.found) == (
+        "problem",
+        "https://huggingface.co does not answer: no route",
+    )
+    assert asked == ["https://huggingface.co"]
+    assert offline == [True] * 6
+    assert not constants.is_offline_mode()
 
 
 def test_a_model_with_two_roles_is_looked_at_once_in_its_first(tmp_path):

@@ -5,7 +5,7 @@ from synthetic_instruction_tuner.progress import LogProgress
 
 
 def test_lines_come_first_last_and_after_the_interval_with_an_estimate():
-    times = iter([0.0, 0.0, 5.0, 20.0, 40.0])
+    times = iter([100.0, 105.0, 120.0, 140.0])
     lines = []
     one = LogProgress("Samples", 15.0, lines.append, lambda: next(times))
     one.update(0, 40)

@@ -18,12 +18,12 @@ def studies(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({name: one.model_dump(mode="json") for name, one in found.items()}))
         return
-    table = Table("study", "teacher", "student", "rows", "pairs", "arms", box=None, pad_edge=False)
+    table = Table("study", "rows", "pairs", "models and arms", box=None, pad_edge=False)
     for name, one in found.items():
         arms = ", ".join(arm.name for arm in one.training.arms)
-        teacher, student = one.generation.teacher.name, one.training.student.name
-        pairs = str(one.preference.pairs)
-        table.add_row(name, teacher, student, str(one.filtering.target), pairs, arms)
+        models = f"{one.generation.teacher.name} teaches {one.training.student.name}"
+        rows, pairs = str(one.filtering.target), str(one.preference.pairs)
+        table.add_row(name, rows, pairs, f"{models}\n{arms}")
     Console().print(table)
 
 
