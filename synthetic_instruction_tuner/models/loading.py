@@ -5,6 +5,7 @@ Weights are read from safetensors only; a pickle is never opened.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.errors import MissingModelError
+from synthetic_instruction_tuner.errors import MissingModelError, TunerError
 from synthetic_instruction_tuner.models.reference import local_folder
 
 HEADS = ("score", "classifier", "pooler")
@@ -151,6 +152,7 @@ def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = (
     place = resolve_device(device)
     dtype = compute_dtype(model, place)
     with _explained(model):
+        _refuse_pickles(model)
         loaded = kind.from_pretrained(
             _source(model),
             dtype=dtype,
@@ -161,6 +163,30 @@ def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = (
             **_revision(model),
         )
     return loaded.eval()
+
+
+def _refuse_pickles(model: ModelConfig) -> None:
+    """Read which files hold the parts of the weights: transformers opens whatever is listed."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+    from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
+
+    try:
+        folder = local_folder(model)
+        index = (
+            folder / SAFE_WEIGHTS_INDEX_NAME
+            if folder
+            else hf_hub_download(model.name, SAFE_WEIGHTS_INDEX_NAME, revision=model.revision)
+        )
+        files = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"].values()
+    except (FileNotFoundError, EntryNotFoundError):
+        return  # all weights in one file
+    others = sorted({str(one) for one in files if not str(one).endswith(".safetensors")})
+    if others:
+        raise MissingModelError(
+            f"model {model.name!r} lists {', '.join(others[:3])} among its safetensors weights; "
+            "pickled weights are never opened"
+        )
 
 
 def _quantization(model: ModelConfig, dtype: Any, whole: tuple[str, ...] = ()) -> Any:
@@ -202,15 +228,22 @@ def _revision(model: ModelConfig) -> dict[str, str]:
 
 @contextmanager
 def _explained(model: ModelConfig) -> Iterator[None]:
-    """Turn what loading raises into an error a user can act on."""
-    from safetensors import SafetensorError
+    """Turn whatever loading raises (files of a model can hold anything) into an error to act on."""
+    from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
 
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
-        raise MissingModelError(explain(model, error)) from error
+    except TunerError:
+        raise
     except ImportError as error:
         raise MissingModelError(f"model {model.name!r} needs a package: {error}") from error
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MissingModelError(
+                f"model {model.name!r} does not fit the memory; set its quantization to nf4 or "
+                f"int8, or take a smaller one ({error})"
+            ) from error
+        raise MissingModelError(explain(model, error)) from error
 
 
 def explain(model: ModelConfig, error: BaseException) -> str:
@@ -243,7 +276,9 @@ def explain(model: ModelConfig, error: BaseException) -> str:
             return f"{name} cannot be loaded: {told}"
     if "safetensors" in str(error):
         return f"{name} has no safetensors weights; pickled weights are never opened ({error})"
-    return f"{name} cannot be loaded: {error}"
+    if isinstance(error, (OSError, ValueError)):
+        return f"{name} cannot be loaded: {error}"
+    return f"{name} cannot be loaded, its files are damaged: {type(error).__name__}: {error}"
 
 
 def _is_offline(kinds: set[str]) -> bool:

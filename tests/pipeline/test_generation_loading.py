@@ -1,4 +1,6 @@
 import json
+import pickle
+import shutil
 
 import pytest
 from support.preference_models import save_responder
@@ -132,3 +134,59 @@ def test_vllm_without_the_extra_says_how_to_get_it(folder):
         open_engine(ModelConfig(name=str(folder)), "vllm")
     with pytest.raises(ConfigurationError, match="no quantization=int8"):
         open_engine(ModelConfig(name=str(folder), quantization="int8"), "vllm")
+
+
+def damaged(tmp_path, folder, name, content):
+    """Copy a model with one file replaced, or some fields of it."""
+    copied = tmp_path / "model"
+    shutil.copytree(folder, copied)
+    if isinstance(content, dict):
+        known = json.loads((copied / name).read_text()) if (copied / name).exists() else {}
+        content = json.dumps(known | content)
+    (copied / name).write_text(content)
+    return ModelConfig(name=str(copied))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", '{"a":' * 100_000),
+        ("config.json", {"hidden_size": "x"}),
+        ("config.json", {"vocab_size": 7}),
+        ("tokenizer.json", "{}"),
+        ("model.safetensors", "torn"),
+        ("model.safetensors.index.json", "[]"),
+        ("model.safetensors.index.json", '{"a":' * 100_000),
+    ],
+)
+def test_files_of_a_model_that_hold_nonsense_are_named(tmp_path, folder, name, content):
+    model = damaged(tmp_path, folder, name, content)
+    with pytest.raises(MissingModelError, match=r"model '.*' cannot be loaded"):
+        load_causal(model, "cpu")
+
+
+@pytest.mark.parametrize("place", ["weights.bin", "../weights.bin"])
+def test_an_index_of_safetensors_that_lists_a_pickle_opens_none(
+    tmp_path, folder, monkeypatch, place
+):
+    """Transformers opens what the index of a repository lists, by the ending of its name."""
+    import torch
+
+    model = damaged(tmp_path, folder, "model.safetensors.index.json", {"weight_map": {"x": place}})
+    (tmp_path / "model" / "model.safetensors").unlink()
+    (tmp_path / "model" / place).write_bytes(pickle.dumps({}))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was opened"))
+    with pytest.raises(MissingModelError, match="pickled weights are never opened"):
+        load_causal(model, "cpu")
+
+
+def test_a_model_that_does_not_fit_the_memory_says_what_to_set(folder, monkeypatch):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def full(*_, **__):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", full)
+    with pytest.raises(MissingModelError, match="does not fit the memory; set its quantization"):
+        load_causal(ModelConfig(name=str(folder)), "cpu")

@@ -27,6 +27,7 @@ def raised(kind: str, text: str = "x") -> OSError:
         (raised("ConnectError"), "the Hub cannot be reached"),
         (OSError("no file named model.safetensors"), "pickled weights are never opened"),
         (OSError("disk on fire"), "cannot be loaded: disk on fire"),
+        (KeyError("added_tokens"), "its files are damaged: KeyError: 'added_tokens'"),
     ],
 )
 def test_every_error_says_what_to_do(error, advice):
