@@ -23,6 +23,8 @@ from synthetic_instruction_tuner.files import digest, write_bytes, write_json
 
 Choice = Literal["left", "right", "tie"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Where a spreadsheet takes a cell for a formula; the last four are the wide forms of East Asia."""
 RATERS, KEY = "for-raters", "key.json"
 
 
@@ -165,7 +167,7 @@ def _table(pairs: Sequence[Pair]) -> str:
     injection).
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)  # "\\r" ends rows, too
     writer.writerow(["pair", "prompt", "left", "right", "vote", "rater"])
     for pair in pairs:
         writer.writerow([pair.id, *map(_cell, (pair.prompt, pair.left, pair.right)), "", ""])
@@ -173,7 +175,7 @@ def _table(pairs: Sequence[Pair]) -> str:
 
 
 def _cell(text: str) -> str:
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return "'" + text if text[:1] in FORMULA else text
 
 
 def read_key(path: Path) -> dict[str, Sides]:

@@ -129,12 +129,12 @@ def _refuse_another(folder: Path, about: Mapping[str, Any], items: Sequence[str]
 
 def _read_about(folder: Path) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        return {**about, "benchmark": str(about["benchmark"]), "answers": dict(about["answers"])}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"{folder} holds no export of this study; `tuner human export` makes one ({error})"
         ) from error
-    return about
 
 
 @dataclass(frozen=True)

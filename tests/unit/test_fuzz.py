@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.artifacts import find_damage, read_manifest
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.evaluation import rows as benchmark_rows
+from synthetic_instruction_tuner.evaluation import votes
 from synthetic_instruction_tuner.evaluation.agents import parsing
 from synthetic_instruction_tuner.evaluation.agents.database import query
 from synthetic_instruction_tuner.evaluation.agents.tool import ToolError
@@ -257,10 +258,11 @@ def test_claims(tmp_path_factory, written):
 
 
 @fuzzed
-@given(content("name", "config", "id", "index", "pair", "left", "right"))
+@given(content("name", "config", "id", "index", "pair", "left", "right", "benchmark", "answers"))
 def test_other_files(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("files") / "study.json"
     path.write_bytes(written)
+    (path.parent / votes.ABOUT).write_bytes(written)
     key = {"1": Sides("item", "a", "b")}
     for read in (
         lambda: read_study_file(path.parent),
@@ -268,6 +270,7 @@ def test_other_files(tmp_path_factory, written):
         lambda: benchmark_rows.read_rows(path, "mmlu"),
         lambda: read_key(path),
         lambda: read_votes([path], key),
+        lambda: votes._read_about(path.parent),
     ):
         with suppress(TunerError):
             read()

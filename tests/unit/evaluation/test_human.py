@@ -152,3 +152,12 @@ def test_ties_alone_have_no_rate():
     rate = win_rates(votes("tt"), KEY)[0]
     assert (rate.rate, rate.low, rate.high, rate.ties) == (None, None, None, 2)
     assert win_rates([], KEY) == []
+
+
+@pytest.mark.parametrize("first", "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+def test_no_answer_is_a_formula_in_a_spreadsheet(tmp_path, first):
+    one = Transcript("x", "plain", {"a": f"{first}HYPERLINK(1)", "b": "plain"})
+    export_pairs(tmp_path, [one], seed=1, title="t")
+    with (tmp_path / "for-raters/pairs.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert sorted((row["left"], row["right"])) == [f"'{first}HYPERLINK(1)", "plain"]
