@@ -110,7 +110,7 @@ def _assign(values: dict[str, Any], assignment: str) -> None:
 
 def _step(target: Any, part: str, assignment: str) -> Any:
     """Go into a section, as a copy: others that share it through a YAML alias stay as they are."""
-    place = _position(target, part, assignment) if isinstance(target, list) else part
+    place: Any = _position(target, part, assignment) if isinstance(target, list) else part
     child = target[place] if isinstance(target, list) else target.get(place, {})
     if not isinstance(child, (dict, list)):
         raise ConfigurationError(f"--set {assignment!r}: {part!r} is a value, not a section")
