@@ -164,10 +164,10 @@ def _table(pairs: Sequence[Pair]) -> str:
     """Write the pairs as CSV with empty columns for vote and rater.
 
     Cells that a spreadsheet would run as a formula get an apostrophe in front (OWASP, CSV
-    injection).
+    injection); all are quoted, as a carriage return in one would end the row.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)  # "\\r" ends rows, too
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["pair", "prompt", "left", "right", "vote", "rater"])
     for pair in pairs:
         writer.writerow([pair.id, *map(_cell, (pair.prompt, pair.left, pair.right)), "", ""])
