@@ -1,4 +1,4 @@
 """Analysis: paired statistics, gates, efficiency, recommendations from result files."""
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a change of the code changes what this stage writes."""

@@ -26,6 +26,7 @@ from synthetic_instruction_tuner.analysis.provenance import (
 from synthetic_instruction_tuner.analysis.recommendations import recommend
 from synthetic_instruction_tuner.analysis.results import Results, load_results
 from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
+from synthetic_instruction_tuner.analysis.scorers import describe_scorers
 from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
 from synthetic_instruction_tuner.analysis.subjects import (
     all_pairs,
@@ -109,6 +110,7 @@ def build_store(study: Study) -> dict[str, Any]:
         "character": describe_character(results, names),
         "agents": describe_agents(results, names, terms.alpha),
         "constraints": describe_constraints(results, names, terms.alpha),
+        "scorers": describe_scorers(results, names),
         "votes": votes.describe(study, terms.alpha),
         "provenance": describe_inputs(study),
         "software": {"version": __version__},

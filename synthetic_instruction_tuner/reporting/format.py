@@ -84,6 +84,11 @@ def money(value: float) -> str:
     return f"{value:,.2f}{SPACE}USD"
 
 
+def scientific(value: float) -> str:
+    """Write a tiny number: 0.0000123 -> 1.2e-05."""
+    return f"{value:.1e}"
+
+
 def plain(value: Any) -> str:
     """Write a value as it stands in the results."""
     if isinstance(value, float):
@@ -110,6 +115,7 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
     "seconds": seconds,
     "bytes": size,
     "money": money,
+    "scientific": scientific,
     "plain": plain,
 }
 """Forms by the name that templates and tables use."""

@@ -113,6 +113,7 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "efficiency": tables.efficiency(results),
         "pareto": tables.pareto(results),
         "recommendations": tables.recommendations(results),
+        "scorers": tables_skills.scorers(results),
     }
 
 

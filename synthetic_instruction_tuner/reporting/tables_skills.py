@@ -155,3 +155,29 @@ def votes(results: Results) -> Table | None:
         "[[terms/confidence|percent0]] interval. Raters saw two answers to the same prompt side "
         "by side and not which model wrote which.",
     )
+
+
+def scorers(results: Results) -> Table | None:
+    """How far the fast scorer is from lm-evaluation-harness; None where no choices are ranked."""
+    found = results.data["scorers"]
+    rows = tuple(
+        (
+            Cell(results.benchmark(key)),
+            Cell(f"[[scorers/{key}/fast|count]] of [[scorers/{key}/models|count]]"),
+            Cell(f"[[scorers/{key}/items|count]]"),
+            Cell(f"[[scorers/{key}/largest|scientific]]"),
+            Cell(f"[[scorers/{key}/changed|count]]"),
+        )
+        for key in found
+    )
+    if not rows:
+        return None
+    limit = f"[[scorers/{next(iter(found))}/tolerance|scientific]]"
+    return Table(
+        "scorers",
+        ("Benchmark", "Models scored fast", "Items compared", "Largest difference", "Changed"),
+        rows,
+        "Both scorers answered a sample of every model's items. The fast one is used where no "
+        f"log-probability differs by {limit} or more and no choice changes, else "
+        "lm-evaluation-harness's own.",
+    )

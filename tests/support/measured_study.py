@@ -71,6 +71,10 @@ CHARACTER = {
     "vocabulary": 210, "distinct_1": 0.31, "distinct_2": 0.52, "refusal_share": 0.0,
     "empty_share": 0.005,
 }  # fmt: skip
+AGREEMENT = {
+    "items": 16, "requests": 64, "largest": 4.2e-06, "changed": 0, "tolerance": 1e-4,
+    "used": "fast",
+}  # fmt: skip
 
 
 def settings(items: int = 200, **changes: Any) -> StudyConfig:
@@ -294,7 +298,8 @@ def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any)
         "scores": scores,
         "conditions": {"precision": "float32", "batch_size": 16, "template": "generation"},
         "measurements": {"seconds": 4.0}
-        | ({"response_character": CHARACTER} if benchmark.name == "verifiable" else {}),
+        | ({"response_character": CHARACTER} if benchmark.name == "verifiable" else {})
+        | ({"agreement": AGREEMENT} if benchmark.name in CHANCE else {}),
     }
     kind = BenchmarkResult(**(result | changes))
     facts = measured_with(study, subject)
