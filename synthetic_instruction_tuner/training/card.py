@@ -55,6 +55,12 @@ def render(job: Job, run: TrainingRun) -> str:
     return "\n".join(parts)
 
 
+def as_merged(text: str) -> str:
+    """Return an adapter's card for its weights merged into the base: a model of its own."""
+    plain, own = (LOADING[trains_base].format(folder=".") for trains_base in (False, True))
+    return text.replace(plain, own).replace("library_name: peft", "library_name: transformers", 1)
+
+
 def _table(evaluations: list[dict[str, float]]) -> list[str]:
     names = list(dict.fromkeys(name for one in evaluations for name in one))
     rows = [

@@ -8,6 +8,7 @@ from typing import Any
 from synthetic_instruction_tuner.evaluation.students import under_test
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import Subject
+from synthetic_instruction_tuner.training.data import render
 from synthetic_instruction_tuner.training.order import stream
 
 Turn = dict[str, str]
@@ -23,7 +24,7 @@ def answer(
     """Let a model answer a conversation.
 
     The base is loaded once a process; adapters are exchanged on it in a fraction of a second, so
-    that two arms can answer side by side.
+    that two arms can answer side by side. The conversation is rendered as for training.
 
     Args:
         study: The study.
@@ -38,21 +39,21 @@ def answer(
     import torch
 
     with under_test(study, subject) as student, torch.inference_mode():
-        inputs = student.tokenizer.apply_chat_template(
-            list(turns), add_generation_prompt=True, return_dict=True, return_tensors="pt"
-        ).to(student.model.device)
+        prompt = render([list(turns)], student.tokenizer, add_generation_prompt=True)
+        ids = torch.tensor(prompt, device=student.model.device)
         torch.manual_seed(stream("chat", subject.name, *(turn["content"] for turn in turns)))
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
             sampling = {"do_sample": True, "temperature": temperature, "top_k": 0}
-        ids = student.wrapped.generate(
-            **inputs,
+        answered = student.wrapped.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
             max_new_tokens=max_new_tokens,
             eos_token_id=_ends(student),
             pad_token_id=student.tokenizer.pad_token_id,
             **sampling,
         )
-        new = ids[0, inputs["input_ids"].shape[1] :]
+        new = answered[0, ids.shape[1] :]
         text: str = student.tokenizer.decode(new, skip_special_tokens=True)
     return text.strip()
 

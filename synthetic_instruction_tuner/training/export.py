@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation.students import weights
 from synthetic_instruction_tuner.models import loading
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.subject import Subject
+from synthetic_instruction_tuner.training import card
 
 Format = Literal["adapter", "merged", "gguf"]
 CONVERTER = "convert_hf_to_gguf.py"
@@ -35,22 +38,26 @@ def export(study: Study, subject: Subject, target: Path, kind: Format = "merged"
     Raises:
         ConfigurationError: If the target exists, the method cannot be merged, or llama.cpp's
             converter is not there.
-        StageError: If the arm is not trained, or the conversion fails.
+        StageError: If the arm is not trained, or the conversion fails; nothing is left behind.
     """
     if target.exists():
         raise ConfigurationError(f"{target} exists already; name a new folder or file")
     converter = find_converter() if kind == "gguf" else None
     manifest = study.store.require(study.trained(subject))
-    if kind == "adapter":
-        shutil.copytree(manifest.folder / "final", target)
-    elif kind == "merged":
-        _merge(study, subject, manifest, target)
-    else:
-        assert converter is not None
-        merged = target.with_name(f".{target.name}.merged")
-        _merge(study, subject, manifest, merged)
-        _convert(converter, merged, target)
-        shutil.rmtree(merged)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        disk.named(target.parent),
+        TemporaryDirectory(dir=target.parent, prefix=".export-") as name,
+    ):
+        made = Path(name) / "made"
+        if kind == "adapter":
+            shutil.copytree(manifest.folder / "final", made)
+        else:
+            _merge(study, subject, manifest, made)
+        if converter is not None:
+            merged, made = made, Path(name) / target.name
+            _convert(converter, merged, made)
+        made.rename(target)
     return target
 
 
@@ -82,16 +89,23 @@ def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> 
     model = _whole(study, subject, adapter)
     model.save_pretrained(target)
     for path in adapter.iterdir():
-        if path.name.startswith(("tokenizer", "chat_template", "special_tokens", "README")):
+        if path.name.startswith(("tokenizer", "chat_template", "special_tokens")):
             shutil.copy2(path, target / path.name)
+    told = (adapter / "README.md").read_text(encoding="utf-8")
+    (target / "README.md").write_text(card.as_merged(told), encoding="utf-8")
 
 
 def _whole(study: Study, subject: Subject, adapter: Path) -> Any:
-    """Load base and adapter in the base's own precision; merging into 4 bits would round."""
+    """Load base and adapter in the type of the base's files; merging into 4 bits would round.
+
+    A 16-bit base stays one: in float32 it would take twice the memory and the disk.
+    """
     import torch
 
-    base = weights(study, subject).base.model_copy(update={"quantization": "none"})
-    model, _ = loading.load_causal(base, "cpu")
+    base = weights(study, subject).base
+    held = str(loading.load_config(base).dtype or "auto").removeprefix("torch.")
+    settings = {"quantization": "none", "dtype": held}
+    model, _ = loading.load_causal(base.model_copy(update=settings), "cpu")
     if not (adapter / "adapter_config.json").is_file():
         return model
     from peft import PeftModel

@@ -110,7 +110,7 @@ class Loop:
                 self._require_several_rows(error)
                 if self.group.size > 1:
                     raise GroupOutOfMemory(self.state.micro_batch_size) from error
-                self._halve()
+            self._halve()  # out here: as long as it is handled, the error holds the failed step
 
     def _advance(self) -> None:
         while True:

@@ -53,8 +53,10 @@ def weight_bytes(folder: Path) -> int:
 class Memory:
     """Peak memory of each phase of a run, over all its sessions.
 
-    On a GPU: "allocated" (tensors) and "reserved" (what the allocator took) of PyTorch. Everywhere:
-    "rss", the process' largest resident size in the phase, where the system can tell (Linux).
+    On a GPU: "allocated" (tensors) and "reserved" (what the allocator took) of PyTorch, and
+    "driver": all that the driver says is taken at the end of the phase, the context and other
+    processes included. Everywhere: "rss", the process' largest resident size in the phase, where
+    the system can tell (Linux).
     """
 
     def __init__(self, peaks: Peaks | None = None) -> None:
@@ -103,7 +105,12 @@ def _read_peaks() -> dict[str, int]:
     cuda = _cuda()
     gpu = {}
     if cuda is not None:
-        gpu = {"allocated": cuda.max_memory_allocated(), "reserved": cuda.max_memory_reserved()}
+        free, total = cuda.mem_get_info()
+        gpu = {
+            "allocated": cuda.max_memory_allocated(),
+            "reserved": cuda.max_memory_reserved(),
+            "driver": total - free,
+        }
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:

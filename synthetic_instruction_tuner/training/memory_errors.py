@@ -15,13 +15,18 @@ class GroupOutOfMemory(Exception):
         self.micro_batch_size = micro_batch_size
 
 
+SIGNS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What PyTorch's allocator on a CPU says, the CUDA driver (asked by kernels and libraries past
+PyTorch's allocator), and cuBLAS that finds no room for its workspace."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that memory ran out, on a GPU or on the host."""
     import torch
 
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
 
 
 def free_memory() -> None:

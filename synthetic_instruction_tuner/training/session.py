@@ -25,7 +25,7 @@ from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.measure import Memory
 from synthetic_instruction_tuner.training.objective import Reference
 from synthetic_instruction_tuner.training.parallel import Group
-from synthetic_instruction_tuner.training.state import Emit
+from synthetic_instruction_tuner.training.state import Emit, Interrupted
 
 
 def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
@@ -51,7 +51,11 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
         with memory.phase("reference"):
             loop.reference = _reference(job, loop, rows, tokenizer)
     emit("phase", name="train")
-    state = loop.run()
+    try:
+        state = loop.run()
+    except Interrupted:  # a session that ends may take its machine's disk with it
+        loop.keeper.close(keep=True)
+        raise
     conditions = {"chat_template": template, "planned_bytes": planned}
     model = result.gather(job, loop)
     if group.main:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models.templates import pin_date
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ TEMPLATES = (
 def ensure_template(tokenizer: Any, family: str | None = None) -> str:
     """Give the tokenizer a chat template if it has none; set what pads and what ends an answer.
 
+    A template of its own that writes the day's date (Llama 3.2) gets a fixed one: training, tests
+    and whoever loads what is shipped see the same prompt on any day.
+
     Args:
         tokenizer: A Hugging Face tokenizer; changed in place.
         family: Name of the template of `TEMPLATES` to give, where several would fit.
@@ -86,9 +90,12 @@ def ensure_template(tokenizer: Any, family: str | None = None) -> str:
         "own", or the name of the template that was given.
 
     Raises:
-        ConfigurationError: If the named template is unknown or needs tokens that are not there.
+        ConfigurationError: If the named template is unknown or needs tokens that are not there, or
+            the tokenizer's own asks for the date in a way that cannot be fixed.
     """
     name = "own" if tokenizer.chat_template else _give(tokenizer, family)
+    if isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = pin_date(tokenizer.chat_template)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return name

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import weakref
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from support import training_models
 from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training import checkpoint, result
+from synthetic_instruction_tuner.training import checkpoint, loop, result
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.objective import Supervised
 from synthetic_instruction_tuner.training.run import make_job
@@ -138,15 +139,26 @@ def test_out_of_memory_halves_the_micro_batch_and_ends_alike(
     whole = quietly(job_of(student, tmp_path / "whole", dropout=0.0))
     plain = Supervised.loss
 
+    held = []
+
     def small_memory(self, trainer, model, batch, weight, total):
         if len(batch["input_ids"]) > 2:
+            activations = torch.zeros(9)
+            held.append(weakref.ref(activations))
             raise torch.cuda.OutOfMemoryError("too much")
         return plain(self, trainer, model, batch, weight, total)
 
+    def given_back() -> None:
+        assert [one() for one in held] == [None] * len(held), "the failed step still holds memory"
+        plainly()
+
+    plainly = loop.free_memory
+    monkeypatch.setattr(loop, "free_memory", given_back)
     monkeypatch.setattr(Supervised, "loss", small_memory)
     halved = quietly(job_of(student, tmp_path / "halved", dropout=0.0))
     assert whole["conditions"]["micro_batch_size"] == 8
     assert halved["conditions"]["micro_batch_size"] == 2
+    assert len(held) == 2
     losses = [[point["loss"] for point in one["curve"]] for one in (whole, halved)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 

@@ -1,14 +1,17 @@
 """An arm leaves the workspace: copied, merged, or converted; and it can be talked to."""
 
+import errno
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support import training_models
 
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError, StorageError
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.training import chat
+from synthetic_instruction_tuner.training.data import render
 from synthetic_instruction_tuner.training.export import export
 from synthetic_instruction_tuner.training.run import make_job
 from synthetic_instruction_tuner.training.session import train
@@ -43,6 +46,47 @@ def test_a_merged_arm_answers_as_base_and_adapter_do(study: Study, tmp_path: Pat
     assert AutoTokenizer.from_pretrained(folder).chat_template
 
 
+def test_a_merged_arm_is_held_as_the_base_is_and_its_card_loads_it(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    student = training_models.save_student(tmp_path / "student")
+    AutoModelForCausalLM.from_pretrained(student, dtype=torch.bfloat16).save_pretrained(student)
+    arms = [{"name": "lora", "method": "lora", "batch_size": 8, "epochs": 1}]
+    made = training_models.study(tmp_path / "ws", student, arms, rows=18)
+    subject = made.subject("lora")
+    train(make_job(made, subject), lambda event, **fields: None, lambda: False)
+    made.store.commit(made.trained(subject), {}, 0.0)
+    folder = export(made, subject, tmp_path / "merged", "merged")
+    weights = load_file(folder / "model.safetensors")
+    assert {one.dtype for one in weights.values()} == {torch.bfloat16}
+    card = (folder / "README.md").read_text()
+    assert 'AutoModelForCausalLM.from_pretrained(".")' in card
+    assert "library_name: transformers" in card
+    assert "peft" not in card.lower()
+
+
+def test_an_export_that_fails_leaves_nothing_behind(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "bin" / "convert_hf_to_gguf.py"
+    script.parent.mkdir()
+    script.write_text("raise SystemExit('this architecture is not known')\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(StageError, match="this architecture is not known"):
+        export(study, study.subject("lora"), tmp_path / "out" / "x.gguf", "gguf")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("transformers.PreTrainedModel.save_pretrained", full)
+    with pytest.raises(StorageError, match=r"No space left on device; free some space"):
+        export(study, study.subject("lora"), tmp_path / "out" / "merged", "merged")
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_what_cannot_be_merged_says_so(study: Study, tmp_path: Path) -> None:
     subject = study.subject("prompt_tuning")
     with pytest.raises(ConfigurationError, match=r"'prompt_tuning' has no form as plain weights"):
@@ -69,6 +113,38 @@ def test_gguf_goes_through_the_converter_of_llama_cpp(
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
     assert export(study, study.subject("lora"), tmp_path / "x.gguf", "gguf").read_bytes() == b"GGUF"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "x.gguf"]
+
+
+def test_a_conversation_is_put_as_in_training(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template without begin token: training puts one before it, so must whoever asks."""
+    asked = []
+
+    class Student:
+        def __init__(self, plain) -> None:
+            self.tokenizer, self.model, self.wrapped = plain.tokenizer, plain.model, self
+            self._generate = plain.wrapped.generate
+
+        def generate(self, **options):
+            asked.append(options["input_ids"][0].tolist())
+            return self._generate(**options)
+
+    @contextmanager
+    def without_start(*arguments):
+        with under_test(*arguments) as plain:
+            shorter = plain.tokenizer.chat_template.replace("{{ bos_token }}", "")
+            monkeypatch.setattr(plain.tokenizer, "chat_template", shorter)
+            monkeypatch.setattr(plain.tokenizer, "add_bos_token", True)
+            yield Student(plain)
+
+    under_test = chat.under_test
+    monkeypatch.setattr(chat, "under_test", without_start)
+    turns = [{"role": "user", "content": "Add 1 and 1."}]
+    chat.answer(study, study.subject("lora"), turns, 2)
+    with without_start(study, study.subject("lora")) as student:
+        assert asked == render([turns], student.tokenizer, add_generation_prompt=True)
+    assert asked[0][0] == student.tokenizer.bos_token_id
 
 
 def test_arms_and_base_can_be_talked_to_in_turn(study: Study) -> None:

@@ -1,16 +1,19 @@
 """What goes wrong while an arm trains: memory, a loss that is no number, restarts."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from support import training_models
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.training import build, checkpoint, launch, scoring
+from synthetic_instruction_tuner.training import build, checkpoint, keeper, launch, scoring
 from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
 from synthetic_instruction_tuner.training.pairwise import Preference
 from synthetic_instruction_tuner.training.run import make_job
+from synthetic_instruction_tuner.training.scratch import Checkpoints
 from synthetic_instruction_tuner.training.session import train
 from synthetic_instruction_tuner.training.state import Interrupted
 
@@ -223,6 +226,48 @@ def test_processes_that_cannot_be(
 ) -> None:
     with pytest.raises(Exception, match=message):
         Run(job_of(student, tmp_path, "lora", **settings))()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to", True),
+        ("CUDA error: out of memory", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("CUDA error: an illegal memory access was encountered", False),
+        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED", False),
+    ],
+)
+def test_memory_runs_out_past_the_allocator_too(text: str, expected: bool) -> None:
+    assert is_out_of_memory(RuntimeError(text)) is expected
+
+
+def test_a_run_that_is_asked_to_leave_brings_its_last_checkpoint_to_the_workspace(
+    student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drive takes an earlier one still: the last would stay on a disk that goes away."""
+    copy, left = checkpoint.copy, threading.Event()
+
+    def slow(path: Path, folder: Path) -> None:
+        left.wait(60)
+        copy(path, folder)
+
+    plain = Checkpoints.close
+
+    def close(self, keep: bool = True) -> None:
+        left.set()
+        plain(self, keep)
+
+    monkeypatch.setattr(checkpoint, "copy", slow)
+    monkeypatch.setattr(Checkpoints, "close", close)
+    monkeypatch.setattr(keeper, "local", lambda workspace: tmp_path / "local")
+    job = job_of(student, tmp_path / "ws", "lora", checkpoint_steps=1)
+    with pytest.raises(Interrupted):
+        Run(job)(leave_after=3)
+    left.set()
+    held = checkpoint.newest(job.checkpoints)
+    assert held is not None
+    assert held.state["step"] == 3
 
 
 def test_a_crash_says_how_it_ended(student: Path, tmp_path: Path) -> None:

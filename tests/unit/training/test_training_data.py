@@ -144,6 +144,12 @@ def test_an_own_template_is_kept() -> None:
     assert (tokenizer.chat_template, tokenizer.pad_token) == ("mine", "</s>")
 
 
+def test_a_template_that_writes_the_day_gets_a_fixed_one() -> None:
+    tokenizer = Bare(template="Today: {{ strftime_now('%d %b %Y') }}")
+    assert ensure_template(tokenizer) == "own"
+    assert tokenizer.chat_template == "Today: {{ '26 Jul 2024' }}"
+
+
 def test_a_base_model_gets_the_template_its_tokens_allow() -> None:
     tokenizer = Bare("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
     assert ensure_template(tokenizer) == "llama-3"
