@@ -29,7 +29,7 @@ from synthetic_instruction_tuner.training.gpus import (
 )
 from synthetic_instruction_tuner.training.method import MethodConfig
 
-__all__ = ["FRAGMENTATION", "GPUS", "Gpu", "Row", "choose", "plan"]
+__all__ = ["FRAGMENTATION", "GPUS", "Gpu", "Row", "choose", "plan", "unplanned"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,13 @@ def _evaluated_tokens(config: StudyConfig) -> float:
         items, tokens = ITEMS.get(one.name, (0, 0))
         total += min(items, one.items or items) * tokens * (1 + (one.num_fewshot or 0))
     return total
+
+
+def unplanned(config: StudyConfig) -> list[str]:
+    """Name what a study runs and a plan leaves out of its hours."""
+    names = {one.name for one in config.evaluation.benchmarks} - set(ITEMS)
+    reward = any(arm.data == "preference" for arm in config.training.arms)
+    return [*sorted(names), *(["the reward model"] if reward else []), "loading and downloads"]
 
 
 def _verdict(

@@ -6,14 +6,14 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.training.plan import GPUS, Gpu, Row, plan
+from synthetic_instruction_tuner.training.plan import GPUS, Gpu, Row, plan, unplanned
 from tuner.options import AsJson, Assignments, StudyName, chosen
 
 GpuName = Enum("GpuName", {name: name for name in GPUS}, type=str)  # type: ignore[misc]
@@ -33,7 +33,10 @@ class Total:
 
 def plan_study(
     study: StudyName,
-    gpu: Annotated[GpuName, typer.Option(help="The GPU whose stages are listed.")] = GpuName.T4,
+    gpu: Annotated[
+        Optional[GpuName],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
+        typer.Option(help="The GPU whose stages are listed; the smallest that fits if not given."),
+    ] = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,18 +44,23 @@ def plan_study(
     config = chosen(study, None, assignments).config
     plans = {name: plan(config, one) for name, one in GPUS.items()}
     totals = [_total(config, GPUS[name], rows) for name, rows in plans.items()]
-    rows = plans[gpu.value]
+    fitting = [one.gpu for one in totals if one.fits] or [list(GPUS)[-1]]
+    name = gpu.value if gpu else fitting[0]
+    rows, left_out = plans[name], unplanned(config)
     if as_json:
-        found = {"gpu": gpu.value, "stages": rows, "totals": totals}
+        found = {"gpu": name, "stages": rows, "totals": totals, "not_planned": left_out}
         typer.echo(json.dumps(found, default=dataclasses.asdict))
         return
     console = Console(highlight=False)
-    console.print(_stages(rows))
+    console.print(_stages(name, rows))
+    for row in rows:
+        if note := _note(row):
+            console.print(f" {row.stage}, {row.subject}: {note}")
     console.print(f"\nDisk: {sum(row.disk_bytes for row in rows) / 1e9:.0f} GB at most.\n")
     console.print(_totals(totals))
     console.print(
         "\nMemory is computed from the models' code (docs/benchmarks.md compares it with "
-        "measurements). Hours are estimates; the reward model is not planned."
+        f"measurements). Hours are estimates, without: {', '.join(left_out)}."
     )
 
 
@@ -64,22 +72,29 @@ def _total(config: StudyConfig, gpu: Gpu, rows: list[Row]) -> Total:
     return Total(gpu.name, all(row.fits for row in rows), hours, units, money)
 
 
-def _stages(rows: list[Row]) -> Table:
-    names = ("stage", "model", "parameters", "trained", "GPU GiB", "host GiB", "hours", "fits")
-    table = Table(*names, "how", box=None)
+def _stages(gpu: str, rows: list[Row]) -> Table:
+    """Lay the stages out so that 80 columns hold every number whole; notes stand below."""
+    names = ("stage", "model", "million", "trained", f"{gpu} GiB", "host", "hours", "fits")
+    table = Table(
+        *(Column(name, overflow="fold") for name in names), box=None, padding=(0, 1, 0, 0)
+    )
     for row in rows:
         table.add_row(
             row.stage,
             row.subject,
-            f"{row.parameters / 1e6:,.0f} M",
-            f"{row.trained:,} ({row.trained / row.parameters:.4%})" if row.trained else "",
+            f"{row.parameters / 1e6:,.0f}",
+            f"{row.trained:,}" if row.trained else "",
             f"{row.gpu_bytes / GIB:.1f}",
             f"{row.host_bytes / GIB:.1f}",
             f"{row.seconds / 3600:.2f}",
             "yes" if row.fits else "[red]no[/]",
-            row.advice,
         )
     return table
+
+
+def _note(row: Row) -> str:
+    share = f"{row.trained / row.parameters:.4%} trained" if row.trained else ""
+    return "; ".join(one for one in (share, row.advice) if one)
 
 
 def _totals(totals: list[Total]) -> Table:
