@@ -74,10 +74,14 @@ def compare_pair(benchmark: str, sampled: Sampled, pair: Pair, terms: Terms) -> 
     left, right = sampled.values[pair.challenger], sampled.values[pair.reference]
     deltas = [a - b for a, b in zip(left, right, strict=True)]
     draws = sampled.draws[pair.challenger] - sampled.draws[pair.reference]
-    low, high = interval(deltas, draws, sampled, terms.alpha)
-    inner = interval(deltas, draws, sampled, 2 * terms.alpha)
     better, worse = sum(one > 0 for one in deltas), sum(one < 0 for one in deltas)
     simple = is_binary(left) and is_binary(right) and not sampled.clustered
+    if simple:
+        low, high = statistics.tango_interval(better, worse, len(deltas), terms.alpha)
+        inner = statistics.tango_interval(better, worse, len(deltas), 2 * terms.alpha)
+    else:
+        low, high = interval(deltas, draws, sampled, terms.alpha)
+        inner = interval(deltas, draws, sampled, 2 * terms.alpha)
     p = (
         statistics.mcnemar_midp(better, worse)
         if simple
@@ -108,6 +112,8 @@ def interval(
     deltas: Sequence[float], draws: Any, sampled: Sampled, alpha: float
 ) -> tuple[float, float]:
     """Bound a paired difference by its bootstrap draws; clustered items by Student's t.
+
+    Right-or-wrong items without clusters have `statistics.tango_interval` instead.
 
     Percentiles of resampled clusters are too narrow where there are few clusters (8 subjects: 84 %
     instead of 90 %; see `statistics.cluster_interval`).

@@ -74,6 +74,41 @@ def mcnemar_midp(better: Any, worse: Any) -> Any:
     return _plain(np.minimum(1.0, p))
 
 
+def tango_interval(better: int, worse: int, n: int, alpha: float = 0.05) -> tuple[float, float]:
+    """Bound a paired right/wrong difference by inverting the score test (Tango 1998).
+
+    Fits McNemar's test, and holds where few items differ: percentiles of a bootstrap then exclude
+    too much (12 one-sided of 600 items: 9 % instead of 5 % on one side). Statistics in Medicine
+    17:891; recommended by Fagerland, Lydersen, Laake 2014, Statistics in Medicine 33:2850.
+
+    Args:
+        better: Items only the first model has right.
+        worse: Items only the second model has right.
+        n: Items in all.
+        alpha: Error rate of the two-sided interval.
+
+    Returns:
+        Lower and upper limit of first - second.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import norm
+
+    limit = float(norm.ppf(1 - alpha / 2))
+
+    def excess(difference: float, sign: int) -> float:
+        """Tell how far the observed counts are beyond the limit if this were the difference."""
+        linear = (2 * n - better + worse) * difference - better - worse
+        constant = -worse * difference * (1 - difference)
+        share = (math.sqrt(max(linear**2 - 8 * n * constant, 0)) - linear) / (4 * n)
+        variance = n * (2 * share + difference * (1 - difference))
+        return sign * (better - worse - n * difference) - limit * math.sqrt(max(variance, 0))
+
+    observed, aside = (better - worse) / n, 1e-9  # at -1, 0 and 1 the variance itself can be 0
+    low = -1.0 if observed == -1 else brentq(excess, -1, observed - aside, (1,))
+    high = 1.0 if observed == 1 else brentq(excess, observed + aside, 1, (-1,))
+    return float(low), float(high)
+
+
 def sign_flip(
     deltas: Sequence[float], clusters: Sequence[str], seed: int, draws: int = 10_000
 ) -> float:

@@ -61,7 +61,7 @@ def test_a_model_without_result_is_not_measured():
 
 def test_no_differing_item_does_not_claim_certainty():
     few = compare_pair("arc", sampled(a=[0.0] * 20, b=[0.0] * 20), Pair("a", "b"), TERMS)
-    assert round(few["high"], 3) == 0.168  # 1 - 0.025 ** (1 / 20)
+    assert round(few["high"], 3) == 0.161  # 3.8415 / (20 + 3.8415)
     table = compare_all(
         {"arc": sampled(a=[0.0] * 20, b=[0.0] * 20)}, [Pair("a", "b")], [], [], TERMS
     )

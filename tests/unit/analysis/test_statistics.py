@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from synthetic_instruction_tuner.analysis import statistics
 from synthetic_instruction_tuner.analysis.resampling import joint_bootstrap, percentile_interval
@@ -154,6 +155,27 @@ def test_what_was_not_measured_has_no_verdict():
         statistics.verdict(math.nan, 0.5, -1, 1, 0.05, 0.02)
 
 
+def test_score_interval_of_a_published_table():
+    """Fagerland, Lydersen, Laake 2014: airway hyper-responsiveness, 1 and 7 of 21 differ."""
+    low, high = statistics.tango_interval(1, 7, 21)
+    assert (low, high) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
+    assert statistics.tango_interval(7, 1, 21) == (pytest.approx(-high), pytest.approx(-low))
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "low", "high"),
+    [
+        (0, 0, -3.8415 / 103.8415, 3.8415 / 103.8415),  # z^2 / (n + z^2)
+        (100, 0, (100 - 3.8415) / 103.8415, 1.0),
+        (0, 100, -1.0, -(100 - 3.8415) / 103.8415),
+    ],
+)
+def test_score_interval_at_its_edges(better, worse, low, high):
+    """There the score equation has these closed solutions, z = 1.96, n = 100."""
+    found = statistics.tango_interval(better, worse, 100)
+    assert found == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
 # --- simulated error rates and power ------------------------------------------------------------
 
 SIMULATIONS = 20_000
@@ -224,6 +246,17 @@ def test_equivalence_is_claimed_wrongly_as_seldom_as_it_says():
         low, high = statistics.cluster_interval(deltas, names, alpha=0.1)
         claimed += statistics.verdict(0.6, 1.0, low, high, 0.05, margin=0.6) == "equivalent"
     assert 0.03 <= claimed / 800 <= 0.06
+
+
+@pytest.mark.parametrize(("items", "margin"), [(600, 0.02), (600, 0.05), (200, 0.05)])
+def test_equivalence_of_rare_one_sided_differences_is_claimed_as_seldom_as_it_says(items, margin):
+    """Only the first model is ever right alone, with the chance of the margin: exact, no draws."""
+    claimed = 0.0
+    for better in range(items + 1):
+        low, high = statistics.tango_interval(better, 0, items, alpha=0.1)
+        if statistics.verdict(better / items, 1.0, low, high, 0.05, margin) == "equivalent":
+            claimed += float(binom.pmf(better, items, margin))
+    assert 0.02 <= claimed <= 0.06
 
 
 def claims(test, difference, simulations, items=100):
