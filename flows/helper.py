@@ -11,6 +11,7 @@ from prefect.states import Completed
 from blocks import HubCredentials
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.helpers import help_out, join
+from tasks.own_state import cancellable
 
 
 @flow(name="helper")
@@ -36,5 +37,6 @@ def helper(
     if credentials is not None:
         credentials.log_in()
     study, wanted = join(config, workspace, leader, pieces)
-    made = help_out(study, wanted, leader)
+    with cancellable():
+        made = help_out(study, wanted, leader)
     return Completed(message=f"{made} of {len(wanted)} pieces made here")

@@ -34,6 +34,7 @@ from synthetic_instruction_tuner.workspace import (
     read_study_file,
     try_claim,
 )
+from tasks.own_state import asking_once
 from tasks.pieces import Piece, name_pieces, resolve
 from tasks.step import budget_used_up, call, count_samples, credentials_of
 from tasks.watching import watch
@@ -140,14 +141,17 @@ class Helpers:
             return
         self._next = time.monotonic() + CHECK_SECONDS
         try:
-            found = self._read()
-            gone = [one for one in found if one.state_type == StateType.CRASHED]
-            self._runs = [one for one in self._runs if one not in {run.id for run in gone}]
-            wanted = min(self._count, len(left) - 1) - len(self._runs)
-            for _ in range(min(wanted, self._chances)):
-                self._start(left)
+            with asking_once():
+                self._replace_crashed(left)
         except httpx.HTTPError as error:  # the leader works on while the server is away
             logger.warning("helpers could not be looked after: %s", error)
+
+    def _replace_crashed(self, left: Sequence[Piece]) -> None:
+        gone = [one for one in self._read() if one.state_type == StateType.CRASHED]
+        self._runs = [one for one in self._runs if one not in {run.id for run in gone}]
+        wanted = min(self._count, len(left) - 1) - len(self._runs)
+        for _ in range(min(wanted, self._chances)):
+            self._start(left)
 
     def dismiss(self) -> None:
         """Cancel the runs that no worker has taken; the others end with their piece."""

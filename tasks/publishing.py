@@ -103,9 +103,7 @@ def _comparison(study: Study) -> dict[str, list[Row]]:
     scores = json.loads(manifest.path("scores.json").read_text(encoding="utf-8"))
     compared = json.loads(manifest.path("comparisons.json").read_text(encoding="utf-8"))
     return {
-        "Gates": [
-            _pick(one, "label", "value", "comparison", "threshold", "state") for one in gates
-        ],
+        "Gates": [_pick(one, *JUDGED) for one in gates],
         "Scores": [
             {"model": model} | {name: one.get("score") for name, one in benchmarks.items()}
             for model, benchmarks in scores.items()

@@ -12,6 +12,7 @@ from synthetic_instruction_tuner.config import RunnerConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.status import is_there
 from synthetic_instruction_tuner.study import Study
+from tasks.own_state import heed
 from tasks.pieces import Piece
 from tasks.step import budget_used_up, configured, count_samples
 
@@ -78,6 +79,7 @@ def _connect(runner: RunnerConfig) -> None:
 
 
 def _submit(cluster: Any, study: Study, piece: Piece) -> Any:
+    heed()
     task = configured(piece.task, study, piece.artifact)
     given = (study.config, str(study.root), piece.claim, *piece.arguments)
     return cluster.submit(task, signature(task.fn).bind(*given).arguments)

@@ -28,6 +28,7 @@ from synthetic_instruction_tuner.session import Session, units_per_hour
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import claim, default_root, lease, open_study, remember
 from tasks.gpu import device_names, one_gpu
+from tasks.own_state import cancellable, heed
 from tasks.watching import watch
 
 _storages: dict[Path, WorkspaceResults] = {}
@@ -84,6 +85,7 @@ def call(one: Task[..., Any], study: Study, artifact: Artifact, *arguments: Any)
         artifact: What the task makes.
         *arguments: Further JSON values for the task.
     """
+    heed()
     with one_gpu(artifact.stage):
         return configured(one, study, artifact)(
             study.config, str(study.root), claim_name(artifact), *arguments
@@ -139,7 +141,7 @@ def working(
     study = open_study(config, _root(config, workspace))
     if credentials is not None:
         _credentials[study.root] = credentials
-    with disk.named(study.root), lease(study.root):
+    with cancellable(), disk.named(study.root), lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
         if outermost:

@@ -15,8 +15,11 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.progress import LogProgress
 from tasks.loggers import LOGGERS
+from tasks.own_state import asking_once, heed
 
 EVERY_SECONDS = 15.0
+AWAY_SECONDS = 120.0
+"""Time until a server that did not answer is asked again: each try may hold up the work."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,8 @@ def artifact_key(text: str) -> str:
 class RunProgress:
     """One piece of work as a log line and a progress artifact, both every 15 seconds.
 
-    Short work leaves log lines only: a hosted server counts requests.
+    Short work leaves log lines only: a hosted server counts requests. Work that was cancelled ends
+    here, where its worker does not end it.
     """
 
     def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,10 +57,15 @@ class RunProgress:
         if total <= 0 or not self._is_due(done, total):
             return
         self._next = self._clock() + EVERY_SECONDS
+        text = f"{self._title}: {done}/{total} {note}".rstrip()
         try:
-            self._show(100 * done / total, f"{self._title}: {done}/{total} {note}".rstrip())
-        except httpx.HTTPError as error:  # the work goes on while the server is away
+            with asking_once():  # the work goes on while the server is away
+                self._show(100 * done / total, text)
+        except httpx.HTTPError as error:
             logger.warning("progress of %s could not be shown: %s", self._title, error)
+            self._next = self._clock() + AWAY_SECONDS
+            return
+        heed()
 
     def _is_due(self, done: int, total: int) -> bool:
         if done >= total:

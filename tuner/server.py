@@ -26,8 +26,9 @@ from tasks.gpu import LIMIT
 from tuner import deployment_file
 
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
-SILENCE = timedelta(seconds=120)
-"""Silence after which a run counts as dead: four heartbeats (see `deployment_file.ENVIRONMENT`)."""
+SILENCE = timedelta(seconds=240)
+"""Silence after which a run counts as dead: eight heartbeats (see `deployment_file.ENVIRONMENT`).
+A server that is restarted, or away for a minute, hears of nobody for two."""
 HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 Schedules = dict[tuple[str, str], Any]

@@ -115,7 +115,7 @@ def test_what_a_server_needs_is_made_once_and_later_choices_are_kept(client):
     assert client.read_work_pool("tuner").type == "process"
     (automation,) = client.read_automations_by_name("tuner: runs of dead machines are Crashed")
     assert automation.trigger.posture == Posture.Proactive
-    assert automation.trigger.within.total_seconds() == 120  # four heartbeats of 30 s
+    assert automation.trigger.within.total_seconds() == 240  # eight heartbeats of 30 s
     assert automation.actions[0].state.value == "CRASHED"
 
 

@@ -52,6 +52,7 @@ def deploy(
             for name, one in zip(names, chosen, strict=True)
             for schedule in one.get("schedules", [])
         }
+        typer.echo(f"Bringing {len(names)} deployments to the server, a second or two each ...")
         before = server.read_schedules(client, names)
         server.register_deployments([deployment_file.selector(one) for one in chosen], file)
         server.require_deployed(client, names)
