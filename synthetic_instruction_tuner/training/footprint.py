@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.models import loading
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.training import measure
@@ -23,6 +22,9 @@ NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 section 3)."""
 HEAD_ROWS, HEAD_COLUMNS = 4096, 32768
 """Tile of TRL's chunked output layer (trl/kernels/chunked_logprob.py, trl/trainer/utils.py)."""
+HEAD_COPIES = 7.25
+"""Tiles of float32 that the layer's backward pass holds beside its own where no Triton kernel works
+in place, as on a CPU: seven of numbers and one of truth values (`_backward_tile` there)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Footprint:
         hidden: Width of the model.
         layers: Layers of the model.
         virtual: Virtual tokens before each sequence.
+        copied: Bytes a token of copies that the output layer makes where it cannot work in place.
     """
 
     total: int
@@ -60,6 +63,7 @@ class Footprint:
     hidden: int
     layers: int
     virtual: int = 0
+    copied: int = 0
 
     def step(self, sequences: int, length: int, recompute: bool) -> int:
         """Return the peak bytes of a training step, as PyTorch's allocator counts them.
@@ -76,7 +80,7 @@ class Footprint:
         masks = sequences * length**2 * self.width if sequences > 1 else 0  # rows of one length: 0
         rows = min(tokens, HEAD_ROWS)
         scored = tokens * self.hidden * self.width  # the head's own copy of what it scores
-        head = rows * HEAD_COLUMNS * self.width + tokens * self.hidden * 4
+        head = rows * (HEAD_COLUMNS * self.width + self.copied) + tokens * self.hidden * 4
         return (
             self.weights + self.states + fixed + tokens * kept + scored
             + masks * (1 if recompute else self.layers)
@@ -84,13 +88,14 @@ class Footprint:
         )  # fmt: skip
 
 
-def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
+def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True) -> Footprint:
     """Measure an arm on the meta device.
 
     Args:
         arm: The method.
         model: The base, with its quantisation.
         compute: "float32", "bfloat16" or "float16".
+        on_gpu: Whether the kernels are a GPU's; a CPU's dropout and output layer hold more.
     """
     import torch
 
@@ -106,7 +111,7 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
     width = getattr(torch, compute).itemsize
     adapted.to(getattr(torch, compute))  # what autocast keeps has the compute type
     base.set_output_embeddings(torch.nn.Identity())
-    some, more = _kept(adapted, 128), _kept(adapted, 384)
+    some, more = (_kept(adapted, tokens, on_gpu) for tokens in (128, 384))
     kept = (more - some) // 256
     states = trained * (12 if arm.trains_base else 16)  # a trained base is in `weights` already
     if width < 4:
@@ -115,10 +120,11 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str) -> Footprint:
     inputs = shape.num_hidden_layers * shape.hidden_size * width
     working = 3 * shape.intermediate_size * width
     unpacked = 0 if model.quantization == "none" else largest * width
+    copied = 0 if on_gpu else int(HEAD_COPIES * min(HEAD_COLUMNS, shape.vocab_size) * 4)
     return Footprint(
         total, trained, weights, states, kept, max(0, some - (128 + virtual) * kept),
         kept // shape.num_hidden_layers, inputs, working, unpacked, width, shape.hidden_size,
-        shape.num_hidden_layers, virtual,
+        shape.num_hidden_layers, virtual, copied,
     )  # fmt: skip
 
 
@@ -135,12 +141,7 @@ def shape_of(model: ModelConfig) -> Any:
     if folder is None and known is not None:
         settings = dict(known)
         return AutoConfig.for_model(settings.pop("model_type"), **settings)
-    try:
-        return AutoConfig.from_pretrained(
-            str(folder or model.name), trust_remote_code=model.trust_remote_code
-        )
-    except OSError as error:
-        raise MissingModelError(loading.explain(model, error)) from error
+    return loading.load_config(model)
 
 
 def meta_model(model: ModelConfig, dtype: Any) -> Any:
@@ -193,11 +194,12 @@ def _virtual_tokens(adapted: Any) -> int:
     return 0
 
 
-def _kept(adapted: Any, tokens: int) -> int:
+def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
     """Run a forward pass and sum what autograd keeps, in bytes, parameters left out.
 
-    Dropout is that of GPUs, which keeps a byte a number; elsewhere it keeps the factors.
+    Dropout of GPUs keeps a byte a number; that of CPUs, and of the meta device, keeps the factors.
     """
+    from contextlib import nullcontext
     from unittest.mock import patch
 
     import torch
@@ -213,7 +215,7 @@ def _kept(adapted: Any, tokens: int) -> int:
     ids = torch.zeros((1, tokens), dtype=torch.long, device="meta")
     with (
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-        patch.object(torch.nn.functional, "dropout", _dropout),
+        patch.object(torch.nn.functional, "dropout", _dropout) if on_gpu else nullcontext(),
     ):
         adapted(input_ids=ids, use_cache=False)
     own = {one.untyped_storage()._cdata for one in (*adapted.parameters(), *adapted.buffers())}
