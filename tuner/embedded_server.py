@@ -19,6 +19,8 @@ import uvicorn
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
+from synthetic_instruction_tuner.errors import TunerError
+
 ENVIRONMENT = {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -44,9 +46,20 @@ class EmbeddedServer(SubprocessASGIServer):
 
 
 def start_unless_configured() -> None:
-    """Start the embedded server, unless a server is configured or already started."""
-    if not PREFECT_API_URL.value():
+    """Start the embedded server, unless a server is configured or already started.
+
+    Raises:
+        TunerError: If it does not answer in time.
+    """
+    if PREFECT_API_URL.value():
+        return
+    try:
         EmbeddedServer().start()
+    except RuntimeError as error:
+        raise TunerError(
+            f"Prefect's embedded server does not start ({error}); try again when this machine has "
+            "less to do, or set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS above 120"
+        ) from error
 
 
 def _end_with_parent() -> None:

@@ -36,8 +36,9 @@ WITH_PREFECT = 0.2
 """Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
 
-def environment() -> None:
-    """Set what libraries read when they are imported."""
+def environment(folder: Path) -> None:
+    """Set what libraries read when they are imported: a cache that goes with each machine."""
+    os.environ["HF_HOME"] = str(folder / "hub")
     quiet = {
         "HF_DATASETS_OFFLINE": "1",
         "HF_HUB_OFFLINE": "1",
@@ -279,8 +280,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="one study, nothing left to chance")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    environment()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    environment(folder)
     started = time.monotonic()
     say(f"seed {chosen.seed}, {chosen.kills} kills, in {folder}")
     chaos = Chaos(folder, chosen.kills, chosen.seed, chosen.short)

@@ -284,7 +284,8 @@ class Machines:
         call.sendall(f"{process}\n".encode())
 
     def _sweep(self, server: Server) -> None:
-        """Kill what is left of the machine."""
+        """Kill what is left of the machine; its cache goes with it."""
+        shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
         servers = [server.process] if server.process else []
         for process in (*servers, *self._calls):
             with suppress(ProcessLookupError):
@@ -357,6 +358,7 @@ def preload() -> None:
 
     tasks.step.task = watched_task(tasks.step.task)  # type: ignore[assignment]
     import flows.study
+    import tuner.embedded_server
     import tuner.main
 
     _ = (
@@ -395,7 +397,6 @@ def settings(home: Path, url: str | None = None):
     )
 
     os.environ["PREFECT_HOME"] = str(home)
-    os.environ["HF_HOME"] = str(home / "hub")
     changed = {
         PREFECT_HOME: home,
         PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{home}/prefect.db",
@@ -440,6 +441,9 @@ def without_prefect() -> None:
     import prefect
 
     import tasks.step
+    import tuner.embedded_server
+
+    tuner.embedded_server.start_unless_configured = lambda: None
 
     def call_flow(flow, *arguments, return_state=False, **named):
         state = flow.fn(*arguments, **named)

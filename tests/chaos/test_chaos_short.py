@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.timeout(1200)  # minutes, if nothing else has to be done
 def test_a_study_killed_again_and_again_ends_as_if_left_alone():
     command = [sys.executable, "-m", "chaos", "--kills", "6", "--seed", "7", "--short", "--json"]
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=550
+        command, env=environment, capture_output=True, text=True, check=False, timeout=1150
     )
     assert done.returncode == 0, done.stderr[-6000:]
     tally = json.loads(done.stdout)

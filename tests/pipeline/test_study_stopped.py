@@ -9,6 +9,10 @@ from itertools import takewhile
 
 import psutil
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from synthetic_instruction_tuner.errors import TunerError
+from tuner import embedded_server
 
 STOPPED = "tuner: stopped; the same command goes on from here"
 PROGRESS = re.compile(r"^\d\d:\d\d:\d\d ")
@@ -56,3 +60,13 @@ def test_a_killed_run_takes_its_server_along(tmp_path):
         run.kill()
     assert len(started) == 1
     assert psutil.wait_procs(started, timeout=60)[1] == []
+
+
+def test_a_server_that_does_not_start_in_time_is_one_line(monkeypatch):
+    def late(_):
+        raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+
+    monkeypatch.setattr(embedded_server.EmbeddedServer, "start", late)
+    refused = pytest.raises(TunerError, match=r"does not start \(Timed out .* less to do")
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), refused:
+        embedded_server.start_unless_configured()
