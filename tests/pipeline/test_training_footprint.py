@@ -85,6 +85,8 @@ def test_the_study_fits_the_t4_it_was_made_for() -> None:
     assert {row.stage for row in rows} == {"generation", "preference", "training", "evaluation"}
     assert all(row.fits and row.gpu_bytes < 15e9 and row.host_bytes < 12.7e9 for row in rows)
     assert all(sum(row.parts.values()) == row.gpu_bytes for row in rows)
+    billions = 8.03 + 1.24 + 7.25 + 3.09 + 3.21  # teacher, responders, student, in 16 bits
+    assert sum(row.disk_bytes for row in rows) == pytest.approx(2e9 * billions, rel=0.05)
     sft = next(row for row in rows if row.subject == "sft")
     assert (sft.parameters, sft.trained) == (3_224_906_752, 12_156_928)
 
@@ -122,3 +124,12 @@ def test_a_machine_with_too_little_main_memory_is_said() -> None:
     small = replace(plan.GPUS["T4"], host=5e9)
     rows = plan.plan(presets.load("colab-t4"), small)
     assert {row.advice for row in rows} == {"needs a machine with more memory than T4's"}
+
+
+def test_code_of_a_repository_is_never_taken_from_another_revision_than_the_pinned_one(monkeypatch):
+    from transformers import AutoConfig
+
+    asked = {}
+    monkeypatch.setattr(AutoConfig, "from_pretrained", lambda _, **options: asked.update(options))
+    footprint.shape_of(ModelConfig(name="org/m", revision="0" * 40, trust_remote_code=True))
+    assert asked == {"revision": "0" * 40, "trust_remote_code": True}
