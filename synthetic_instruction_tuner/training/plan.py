@@ -81,7 +81,8 @@ def plan(config: StudyConfig, gpu: Gpu) -> list[Row]:
                     config.filtering.target, preference.batch_size, gpu,
                 )
             )  # fmt: skip
-    rows += [_training(config, arm, gpu) for arm in config.training.arms]
+    arms = config.training.arms
+    rows += [_training(config, arm, gpu, first=arm is arms[0]) for arm in arms]
     if config.evaluation.benchmarks:
         rows.append(_evaluation(config, gpu))
     return [_on_host(row, gpu) for row in rows]
@@ -192,7 +193,8 @@ def _halves(size: int) -> list[int]:
     return [size >> by for by in range(1, size.bit_length())]
 
 
-def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> Row:
+def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> Row:
+    """Plan an arm; the student's files are counted with the first."""
     settings = config.training
     cost = _footprint(arm, settings.student, gpu)
     limit = settings.micro_batch_size
@@ -207,7 +209,7 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> Row:
     )
     if not chosen.fits:
         advice = _what_fits(config, bounded, gpu)
-    written = len(config.seeds) * 4 * cost.trained * (1 + 2 * 3)
+    written = len(config.seeds) * 4 * cost.trained * (1 + 2 * 3) + (2 * cost.total if first else 0)
     parts = {"weights": cost.weights, "trained": cost.states, "context": CONTEXT_BYTES}
     parts["activations and logits"] = chosen.bytes - cost.weights - cost.states
     return Row(
