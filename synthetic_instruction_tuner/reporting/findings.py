@@ -105,11 +105,17 @@ def contrast(results: Results, cell: Mapping[str, Any], key: str) -> str:
             f"{left} and {right} are equivalent on {label}: the difference ({size}) stays within "
             "[[terms/margin|points]]."
         )
-    missed = (
-        "There are too few groups of items to find any difference."
-        if cell["mde"] is None
-        else f"A true difference of [[{path}/mde|points]] or more would probably have been found."
-    )
+    if cell["p"] < results.data["terms"]["alpha"]:
+        missed = (
+            f"Alone it would count (p [[{path}/p|p]]), corrected for the number of comparisons it "
+            f"does not (p [[{path}/p_corrected|p]])."
+        )
+    elif cell["mde"] is None:
+        missed = "There are too few groups of items to find any difference."
+    else:
+        missed = (
+            f"A true difference of [[{path}/mde|points]] or more would probably have been found."
+        )
     return f"Whether {left} or {right} is better on {label} stays open: {size}. {missed}"
 
 

@@ -61,15 +61,15 @@ def test_an_unknown_form_is_an_error():
         Results({}).text("[[a|nice]]")
 
 
-def compared(verdict, mde=0.05):
+def compared(verdict, mde=0.05, p=0.4):
     cell = {"status": "measured", "challenger": "dpo", "reference": "sft", "verdict": verdict}
-    cell |= {"delta": 0.03, "low": -0.01, "high": 0.07, "mde": mde}
+    cell |= {"delta": 0.03, "low": -0.01, "high": 0.07, "mde": mde, "p": p, "p_corrected": 3 * p}
     results = Results(
         {
             "subjects": {"sft": {"label": "LoRA"}, "dpo": {"label": "DPO"}},
             "benchmarks": {"arc": {"label": "ARC"}},
             "comparisons": {"dpo-vs-sft": {"arc": cell}},
-            "terms": {"margin": 0.02},
+            "terms": {"margin": 0.02, "alpha": 0.05},
         }
     )
     return results.text(findings.contrast(results, cell, "arc")).replace("\u00a0", " ")
@@ -83,6 +83,9 @@ def test_the_sentence_follows_the_verdict():
     assert open_question.startswith("Whether DPO or LoRA is better on ARC stays open: +3.0 points")
     assert "A true difference of 5.0 points or more would probably have been found" in open_question
     assert "too few groups of items" in compared("inconclusive", mde=None)
+    corrected = compared("inconclusive", p=0.03)
+    assert "Alone it would count (p 0.030), corrected" in corrected
+    assert corrected.endswith("it does not (p 0.090).")
 
 
 def test_text_is_shortened_to_its_box():
