@@ -31,7 +31,12 @@ SEEDS = (1, 2)
 MOST_ATTEMPTS = 400
 DEATHS_A_STUDY = 30
 """Then a study is left alone until it is done."""
-LATE = ("results", "metrics", "figures")
+BEGINNINGS = (
+    ("reports", "evaluation/results", "evaluation/metrics", "evaluation/figures"),  # arms trained
+    None,  # from nothing
+    ("reports", "evaluation/results", "evaluation/metrics", "evaluation/figures", "models"),
+)
+"""What studies lack when they begin, in turn: the last stages and training need deaths, too."""
 WITH_PREFECT = 0.2
 """Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
@@ -141,8 +146,11 @@ class Chaos:
     def _study(self, seed: int) -> None:
         calm, undisturbed = self._undisturbed(seed)
         workspace = self.folder / f"study-{self.tally.studies}"
-        if not self.short and self.tally.studies % 2 == 0:
-            self._begin_late(calm, workspace)
+        lacking = BEGINNINGS[self.tally.studies % len(BEGINNINGS)]
+        if lacking and not self.short:
+            shutil.copytree(calm, workspace)
+            for folder in lacking:
+                shutil.rmtree(workspace / folder)
         spent: Counter[str] = Counter()
         self.begun = self.dead
         for _ in range(MOST_ATTEMPTS):
@@ -160,12 +168,6 @@ class Chaos:
         say(f"{workspace.name}: done, {self.dead} deaths so far, {len(found)} differences")
         if not found and not self.tally.unclear:
             shutil.rmtree(workspace)
-
-    def _begin_late(self, calm: Path, workspace: Path) -> None:
-        """Start every other study with its arms trained: the last stages need their deaths, too."""
-        shutil.copytree(calm, workspace)
-        for folder in ("reports", *(f"evaluation/{one}" for one in LATE)):
-            shutil.rmtree(workspace / folder)
 
     def _attempt(
         self, seed: int, workspace: Path, usual: dict[str, int], spent: Counter[str]
