@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def build_trainer(
     import torch
 
     arguments = {
-        "output_dir": tempfile.mkdtemp(prefix="tuner-"),
+        "output_dir": str(job.work),  # nothing is written there
         "report_to": "none",
         "disable_tqdm": True,
         "seed": job.seed,
