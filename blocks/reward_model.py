@@ -11,18 +11,19 @@ from synthetic_instruction_tuner.config import ModelConfig
 
 
 class RewardModel(Block):
-    """A sequence-classification model that scores responses, and what it reads."""
+    """A model that scores responses, and what it reads."""
 
     _block_type_name = "Reward model"
     _block_type_slug = "reward-model"
-    _description = "A sequence-classification model that scores responses, and how it is loaded."
+    _description = "A model that scores responses, and how it is loaded."
 
     model: ModelConfig = Field(title="Model", description="Which model, and how it is loaded.")
-    format: Literal["auto", "pair", "chat"] = Field(
+    format: Literal["auto", "pair", "chat", "likelihood"] = Field(
         default="auto",
         title="Format",
         description='What it reads: "pair" (question and answer as two texts), "chat" (its own '
-        "chat template); auto: by its architecture.",
+        "chat template); auto: by its architecture. likelihood: an instruct model, whose mean "
+        "log-probability a token counts.",
     )
 
     def check(self) -> None:

@@ -11,7 +11,7 @@ from prefect.states import Completed
 from blocks import HubCredentials
 from synthetic_instruction_tuner.config import StudyConfig
 from tasks.helpers import help_out, join
-from tasks.own_state import cancellable
+from tasks.own_state import taking_leave
 
 
 @flow(name="helper")
@@ -37,6 +37,6 @@ def helper(
     if credentials is not None:
         credentials.log_in()
     study, wanted = join(config, workspace, leader, pieces)
-    with cancellable():
+    with taking_leave():
         made = help_out(study, wanted, leader)
     return Completed(message=f"{made} of {len(wanted)} pieces made here")

@@ -16,9 +16,10 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
-from prefect.exceptions import Abort
+from prefect.events import emit_event
+from prefect.exceptions import Abort, Pause
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Running
 
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 30.0
 """How long the worker, which ends a run more gently, may take to do so."""
 MESSAGE = "Cancelled; the run ended by itself, because its worker had not heard of it"
+SUSPENDED = "tuner.flow-run.suspended"
+"""Event: no heartbeat follows, and the run is not dead. Prefect's own event of that comes minutes
+earlier, when somebody asks for it; the run first finishes what it is at."""
 ALIVE = "Alive: the server had only not heard of it for a while"
 
 _cancelling_since: float | None = None
@@ -78,14 +82,24 @@ def _is_due(state: State | None, now: float) -> bool:
 
 
 @contextmanager
-def cancellable() -> Iterator[None]:
-    """Tell the server of a flow, or of a flow inside it, that it ended because it was cancelled."""
+def taking_leave() -> Iterator[None]:
+    """Tell the server of a flow, or of a flow inside it, that it was cancelled or suspended."""
     try:
         yield
     except Unheard as error:
-        if (context := FlowRunContext.get()) and context.flow_run:
+        if own := _own_run():
             state = Cancelled(message=MESSAGE)
             with get_client(sync_client=True) as client:
-                client.set_flow_run_state(context.flow_run.id, state, force=True)
+                client.set_flow_run_state(own.id, state, force=True)
             error.state = state  # type: ignore[attr-defined]  # what Prefect's engine reports
         raise
+    except Pause:
+        if own := _own_run():
+            resource = {"prefect.resource.id": f"prefect.flow-run.{own.id}"}
+            emit_event(SUSPENDED, resource=resource)
+        raise
+
+
+def _own_run() -> FlowRun | None:
+    context = FlowRunContext.get()
+    return context.flow_run if context else None

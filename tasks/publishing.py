@@ -76,7 +76,7 @@ def tables(study: Study, stage: Stage) -> dict[str, list[Row]]:
 
 def _funnel(study: Study) -> dict[str, list[Row]]:
     manifest = study.store.find(study.filtered)
-    return {"Funnel": list(manifest.facts["funnel"])} if manifest else {}
+    return {"Funnel": [_pick(one, *STEP) for one in manifest.facts["funnel"]]} if manifest else {}
 
 
 def _arms(study: Study) -> dict[str, list[Row]]:
@@ -105,7 +105,8 @@ def _comparison(study: Study) -> dict[str, list[Row]]:
     return {
         "Gates": [_pick(one, *JUDGED) for one in gates],
         "Scores": [
-            {"model": model} | {name: one.get("score") for name, one in benchmarks.items()}
+            {"model": model}
+            | {name: _pick(one, "score")["score"] for name, one in benchmarks.items()}
             for model, benchmarks in scores.items()
         ],
         "Comparison": [
@@ -116,6 +117,7 @@ def _comparison(study: Study) -> dict[str, list[Row]]:
     }
 
 
+STEP = ("step", "in", "rejected", "left")
 JUDGED = ("label", "value", "comparison", "threshold", "state")
 COMPARED = ("challenger", "reference", "delta", "low", "high", "p_corrected", "verdict")
 _TABLES: dict[Stage, Callable[[Study], dict[str, list[Row]]]] = {
@@ -126,7 +128,12 @@ _TABLES: dict[Stage, Callable[[Study], dict[str, list[Row]]]] = {
 
 
 def _pick(values: Row, *names: str) -> Row:
-    return {name: values.get(name) for name in names}
+    """Return some values in this order, numbers as short as people read them."""
+    return {name: _short(values.get(name)) for name in names}
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def with_charts(report: Path) -> str:

@@ -28,7 +28,7 @@ from synthetic_instruction_tuner.session import Session, units_per_hour
 from synthetic_instruction_tuner.study import Study
 from synthetic_instruction_tuner.workspace import claim, default_root, lease, open_study, remember
 from tasks.gpu import device_names, one_gpu
-from tasks.own_state import cancellable, heed
+from tasks.own_state import heed, taking_leave
 from tasks.watching import watch
 
 _storages: dict[Path, WorkspaceResults] = {}
@@ -141,7 +141,7 @@ def working(
     study = open_study(config, _root(config, workspace))
     if credentials is not None:
         _credentials[study.root] = credentials
-    with cancellable(), disk.named(study.root), lease(study.root):
+    with taking_leave(), disk.named(study.root), lease(study.root):
         remember(study)
         outermost = study.root not in _sessions
         if outermost:

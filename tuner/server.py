@@ -23,9 +23,10 @@ from prefect.settings import PREFECT_API_URL
 
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from tasks.gpu import LIMIT
+from tasks.own_state import SUSPENDED
 from tuner import deployment_file
 
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
+ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
 SILENCE = timedelta(seconds=240)
 """Silence after which a run counts as dead: eight heartbeats (see `deployment_file.ENVIRONMENT`).
 A server that is restarted, or away for a minute, hears of nobody for two."""
@@ -107,7 +108,7 @@ def dead_run_automation() -> AutomationCore:
             match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
             for_each={"prefect.resource.id"},
             after={heartbeat},
-            expect={heartbeat, *(f"prefect.flow-run.{one}" for one in ENDS)},
+            expect={heartbeat, SUSPENDED, *(f"prefect.flow-run.{one}" for one in ENDS)},
             posture=Posture.Proactive,
             threshold=1,
             within=SILENCE,
@@ -148,13 +149,20 @@ def notification_automation(block: UUID) -> AutomationCore:
 
 
 def make_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
-    """Make or update an automation; one that was disabled in the UI stays so."""
+    """Make or update an automation; one that was disabled in the UI stays so.
+
+    One that is as it should be is left alone: an update makes Prefect forget which runs it waits
+    for, and those that died just before would count as running for ever.
+    """
     found = client.read_automations_by_name(wanted.name)
     if not found:
         client.create_automation(wanted)
         return
     wanted.enabled = found[0].enabled
-    client.update_automation(found[0].id, wanted)
+    if wanted != AutomationCore.model_validate(
+        found[0].model_dump(include=set(AutomationCore.model_fields))
+    ):
+        client.update_automation(found[0].id, wanted)
 
 
 def find_notifier(client: SyncPrefectClient, name: str) -> UUID:

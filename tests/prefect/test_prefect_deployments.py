@@ -1,7 +1,9 @@
 """Deployments: the file, what `tuner deploy` makes, what the form refuses, what a run shows."""
 
 import importlib
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -117,6 +119,20 @@ def test_what_a_server_needs_is_made_once_and_later_choices_are_kept(client):
     assert automation.trigger.posture == Posture.Proactive
     assert automation.trigger.within.total_seconds() == 240  # eight heartbeats of 30 s
     assert automation.actions[0].state.value == "CRASHED"
+
+
+def test_an_automation_that_is_as_it_should_be_is_left_alone(client, monkeypatch):
+    updated = []
+    wanted = [server.dead_run_automation(), server.notification_automation(uuid4())]
+    for one in wanted:
+        server.make_automation(client, one)
+    monkeypatch.setattr(client, "update_automation", lambda _, one: updated.append(one.name))
+    for one in wanted:
+        server.make_automation(client, one.model_copy(deep=True))
+    assert updated == []
+    wanted[0].trigger.within += timedelta(seconds=1)
+    server.make_automation(client, wanted[0])
+    assert updated == [wanted[0].name]
 
 
 def test_deploying_again_keeps_what_the_ui_switched_on_and_removes_what_left_the_file(

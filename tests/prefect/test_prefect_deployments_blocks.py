@@ -14,7 +14,7 @@ from blocks import HubCredentials, LanguageModel, RewardModel, Workspace
 from blocks.choice import with_models
 from flows.items import items
 from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.config import ModelConfig, PreferenceConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError, WorkspaceError
 
 CONFIG = presets.load("sandbox-smoke")
@@ -97,3 +97,8 @@ def test_flows_take_blocks_and_no_secret_is_stored(prefect_server, tmp_path, mon
     assert [one for one in stored if TOKEN in one] == []
     written = [path for path in (tmp_path / "study").rglob("*") if path.is_file()]
     assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_a_reward_model_may_be_all_that_the_settings_allow():
+    settings = PreferenceConfig.model_fields["reward_format"].annotation
+    assert RewardModel.model_fields["format"].annotation == settings

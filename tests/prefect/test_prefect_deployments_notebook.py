@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
@@ -52,6 +53,18 @@ def colab(prefect_server, tmp_path, monkeypatch):
     return content
 
 
+def read_notebook(colab):
+    """The notebook and its code cells, for a machine whose /content is another folder."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert len(code) == 3
+    for cell in code:
+        cell.source = cell.source.replace("/content", str(colab))
+    given = f"{colab}/drive/MyDrive/synthetic-instruction-tuner"
+    code[0].source = code[0].source.replace(given, str(ROOT))
+    return notebook, code
+
+
 def output(cell):
     text = "".join(one.get("text", "") for one in cell.outputs)
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
@@ -70,13 +83,7 @@ def test_the_notebook_mounts_installs_reads_secrets_and_works(colab, tmp_path):
             parameters={"config": presets.load("sandbox-smoke").model_dump(mode="json")},
         )
         run = client.create_flow_run_from_deployment(identity)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert len(code) == 3
-    for cell in code:
-        cell.source = cell.source.replace("/content", str(colab))
-    given = f"{colab}/drive/MyDrive/synthetic-instruction-tuner"
-    code[0].source = code[0].source.replace(given, str(ROOT))
+    notebook, code = read_notebook(colab)
     code[2].source += " --once"
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
 
@@ -93,3 +100,10 @@ def test_the_notebook_mounts_installs_reads_secrets_and_works(colab, tmp_path):
         assert client.read_flow_run(run.id).state_name == "Completed"
         lines = {one.message for one in client.read_logs() if one.name.startswith("synthetic")}
     assert any(line.startswith("Benchmark items: ") for line in lines)
+
+
+def test_an_installation_that_failed_ends_the_notebook_there(colab, tmp_path):
+    (tmp_path / "fake" / "pip").write_text("#!/bin/sh\nexit 1\n")
+    notebook, _ = read_notebook(colab)
+    with pytest.raises(CellExecutionError, match="pip could not install the tool"):
+        NotebookClient(notebook, timeout=300, kernel_name="python3").execute()

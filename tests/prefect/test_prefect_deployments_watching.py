@@ -81,7 +81,12 @@ def study(tmp_path):
         (folder / "gates.json").write_text(json.dumps([gate | {"state": "fail", "source": "x"}]))
         scores = {"base": {"mmlu": {"score": 0.25}, "speed": {"status": "not measured"}}}
         (folder / "scores.json").write_text(json.dumps(scores))
-        pair = {"challenger": "sft", "reference": "base", "delta": 0.1, "verdict": "inconclusive"}
+        pair = {
+            "challenger": "sft",
+            "reference": "base",
+            "delta": -1 / 12,
+            "verdict": "inconclusive",
+        }
         (folder / "comparisons.json").write_text(json.dumps({"sft-vs-base": {"mmlu": pair}}))
     made.store.commit(made.comparison, {}, 1.0)
     return made
@@ -91,10 +96,13 @@ def test_tables_say_what_the_files_say_and_missing_stays_missing(study):
     assert publishing.tables(study, "filtering") == {
         "Funnel": [{"step": "length", "in": 3, "rejected": 1, "left": 2}]
     }
+    (step,) = publishing.tables(study, "filtering")["Funnel"]
+    assert list(step) == ["step", "in", "rejected", "left"]  # columns in the order of people
     found = publishing.tables(study, "report")
     assert found["Gates"][0]["state"] == "fail"
     assert found["Scores"] == [{"model": "base", "mmlu": 0.25, "speed": None}]
     assert found["Comparison"][0]["low"] is None
+    assert found["Comparison"][0]["delta"] == -0.08333
     assert publishing.tables(study, "training") == {}  # nothing trained yet
     assert publishing.tables(study, "items") == {}
 

@@ -271,21 +271,27 @@ def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
 
 
 @pytest.mark.slow  # two minutes: heartbeats come every 30 s at most, the GPU's lease has 90 s
-def test_a_dead_machine_is_noticed_and_its_gpu_given_back_also_after_a_restart(
+def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_back(
     own, client, deployment, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(server, "SILENCE", timedelta(seconds=45))
     server.make_automation(client, server.dead_run_automation())
     root = tmp_path / "ops"
+    suspended = client.create_flow_run_from_deployment(deployment)
+    with engine(own, suspended.id, tmp_path) as process:
+        wait_for_chunks(root, 1, process)
+        client.set_flow_run_state(suspended.id, Suspended(timeout_seconds=900), force=True)
+        assert process.wait(300) == 0
     dead = client.create_flow_run_from_deployment(deployment)
     with engine(own, dead.id, tmp_path) as process:
-        wait_for_chunks(root, 1, process)
+        wait_for_chunks(root, len(chunks(root)) + 1, process)
         process.kill()
     assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 1
     own.stop()
     own.start()
     wait_for(lambda client: client.read_flow_run(dead.id).state_name == "Crashed", 300)
     assert "No sign of life" in client.read_flow_run(dead.id).state.message
+    assert client.read_flow_run(suspended.id).state_name == "Suspended"
     wait_for(lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0)
     run = client.create_flow_run_from_deployment(deployment)
     with engine(own, run.id, tmp_path) as process:

@@ -6,13 +6,14 @@ import httpx
 import pytest
 from prefect import flow, runtime
 from prefect.client.orchestration import get_client
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, Pause
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Cancelling, Crashed, Running
 
 from tasks import own_state, watching
-from tasks.own_state import Unheard, cancellable, heed
+from tasks.own_state import Unheard, heed, taking_leave
 from tasks.watching import RunProgress
+from tuner import server
 
 pytestmark = pytest.mark.prefect
 
@@ -42,13 +43,13 @@ def test_a_run_and_the_runs_inside_it_end_as_cancelled(prefect_server, monkeypat
 
     @flow
     def inner():
-        with cancellable():
+        with taking_leave():
             seen["inner"] = runtime.flow_run.id
             heed()
 
     @flow
     def outer():
-        with cancellable(), get_client(sync_client=True) as client:
+        with taking_leave(), get_client(sync_client=True) as client:
             seen["outer"] = runtime.flow_run.id
             monkeypatch.setenv("PREFECT__FLOW_RUN_ID", seen["outer"])
             client.set_flow_run_state(UUID(seen["outer"]), Cancelled(), force=True)
@@ -60,6 +61,23 @@ def test_a_run_and_the_runs_inside_it_end_as_cancelled(prefect_server, monkeypat
         states = [client.read_flow_run(UUID(one)).state for one in seen.values()]
     assert [one.name for one in states] == ["Cancelled", "Cancelled"]
     assert {one.message for one in states} == {own_state.MESSAGE}
+
+
+def test_a_suspended_run_says_that_no_heartbeat_follows(prefect_server, monkeypatch):
+    told = []
+    monkeypatch.setattr(own_state, "emit_event", lambda name, resource: told.append(resource))
+
+    @flow
+    def suspended():
+        with taking_leave():
+            told.append({"prefect.resource.id": f"prefect.flow-run.{runtime.flow_run.id}"})
+            raise Pause
+
+    with pytest.raises(Pause):
+        suspended()
+    assert len(told) == 2
+    assert told[0] == told[1]
+    assert own_state.SUSPENDED in server.dead_run_automation().trigger.expect
 
 
 def test_a_run_that_was_given_up_says_that_it_lives(prefect_server, monkeypatch):
