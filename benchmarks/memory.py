@@ -181,7 +181,7 @@ def _predicted(case: Case, on_gpu: bool = True) -> int:
     arm = case.arm
     cost = footprint.of(arm, case.student, case.compute, on_gpu)
     width = 2 if arm.data == "preference" else 1
-    return cost.step(case.rows * width, case.length, case.recompute)
+    return cost.step(case.rows * width, case.length, case.recompute, accumulates=False)
 
 
 def _simulate(case: Case) -> int:
@@ -280,6 +280,7 @@ def _loop(case: Case, job: Job, base: Any, tokenizer: Any, device: str) -> Loop:
     ]
     reference = {row.id: (-100.0, -100.0) for row in rows} if objective.needs_reference else None
     trainer = build.build_trainer(job, model, tokenizer, rows[0], objective, device)
+    trainer.model.train()  # models are loaded for evaluation, in which nothing is recomputed
     return Loop(
         job, trainer, Rows(train=rows, validation=rows[:1]), objective, reference, Memory(),
         lambda *_, **__: None, lambda: False, Group(device=device),

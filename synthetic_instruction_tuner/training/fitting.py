@@ -24,7 +24,12 @@ class Choice:
 
 
 def choose(
-    cost: Footprint, arm: MethodConfig, length: int, usable: int, recompute: bool | None = None
+    cost: Footprint,
+    arm: MethodConfig,
+    length: int,
+    usable: int,
+    recompute: bool | None = None,
+    most: int | None = None,
 ) -> Choice:
     """Choose micro-batch and recomputation: the whole batch at once, recomputed only if it must be.
 
@@ -34,14 +39,15 @@ def choose(
         length: Tokens of the longest sequence.
         usable: Bytes there are.
         recompute: What the settings prescribe; None leaves it to the plan.
+        most: Largest micro-batch that is allowed, if not the batch.
     """
     width = 2 if arm.data == "preference" else 1
     allowed = [False, True] if arm.recomputes else [False]
     ways = allowed if recompute is None else [recompute]
-    size = arm.batch_size
+    size = min(most or arm.batch_size, arm.batch_size)
     while True:
         for way in ways:
-            need = cost.step(size * width, length, way)
+            need = cost.step(size * width, length, way, size < arm.batch_size)
             if need <= usable or (size == 1 and way is ways[-1]):
                 return Choice(size, way, need, need <= usable)
         size = max(1, size // 2)

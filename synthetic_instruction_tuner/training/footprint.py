@@ -7,6 +7,7 @@ from the parameters.
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,8 @@ class Footprint:
         total: Parameters, base and adapter, tied ones once.
         trained: Parameters that receive gradients.
         weights: Bytes of the base in memory.
-        states: Bytes of trained weights, gradients and AdamW, all float32.
+        states: Bytes of trained weights and AdamW, all float32.
+        gradients: Bytes of their gradients, float32.
         kept: Bytes a token that autograd keeps, attention masks left out.
         fixed: Bytes that autograd keeps whatever the number of tokens (DoRA keeps whole weights).
         layer: Bytes a token that the largest layer keeps, when activations are recomputed.
@@ -47,12 +49,14 @@ class Footprint:
         layers: Layers of the model.
         virtual: Virtual tokens before each sequence.
         copied: Bytes a token of copies that the output layer makes where it cannot work in place.
+        head: Bytes of the gradient of the output layer, which is the first to come; 0 if frozen.
     """
 
     total: int
     trained: int
     weights: int
     states: int
+    gradients: int
     kept: int
     fixed: int
     layer: int
@@ -64,14 +68,17 @@ class Footprint:
     layers: int
     virtual: int = 0
     copied: int = 0
+    head: int = 0
 
-    def step(self, sequences: int, length: int, recompute: bool) -> int:
+    def step(self, sequences: int, length: int, recompute: bool, accumulates: bool = True) -> int:
         """Return the peak bytes of a training step, as PyTorch's allocator counts them.
 
         Args:
             sequences: Sequences a forward pass (a preference pair is two).
             length: Tokens of each.
             recompute: Whether activations are recomputed (gradient checkpointing).
+            accumulates: Whether gradients of earlier passes are there already. If not, they come
+                as activations go, and the larger of both counts.
         """
         length += self.virtual
         tokens = sequences * length
@@ -81,11 +88,13 @@ class Footprint:
         rows = min(tokens, HEAD_ROWS)
         scored = tokens * self.hidden * self.width  # the head's own copy of what it scores
         head = rows * (HEAD_COLUMNS * self.width + self.copied) + tokens * self.hidden * 4
-        return (
-            self.weights + self.states + fixed + tokens * kept + scored
-            + masks * (1 if recompute else self.layers)
+        passed = (
+            fixed + tokens * kept + scored + masks * (1 if recompute else self.layers)
             + max(head, tokens * self.working + self.unpacked)
         )  # fmt: skip
+        if accumulates:
+            return self.weights + self.states + self.gradients + passed
+        return self.weights + self.states + max(passed + self.head, self.gradients + self.head)
 
 
 def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True) -> Footprint:
@@ -113,7 +122,8 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True)
     base.set_output_embeddings(torch.nn.Identity())
     some, more = (_kept(adapted, tokens, on_gpu) for tokens in (128, 384))
     kept = (more - some) // 256
-    states = trained * (12 if arm.trains_base else 16)  # a trained base is in `weights` already
+    states = trained * (8 if arm.trains_base else 12)  # a trained base is in `weights` already
+    head = shape.vocab_size * shape.hidden_size * 4 if arm.trains_base else 0
     if width < 4:
         states += trained * width  # autocast keeps the 16-bit copies it made in the forward pass
     virtual = _virtual_tokens(adapted)
@@ -122,9 +132,9 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True)
     unpacked = 0 if model.quantization == "none" else largest * width
     copied = 0 if on_gpu else int(HEAD_COPIES * min(HEAD_COLUMNS, shape.vocab_size) * 4)
     return Footprint(
-        total, trained, weights, states, kept, max(0, some - (128 + virtual) * kept),
+        total, trained, weights, states, 4 * trained, kept, max(0, some - (128 + virtual) * kept),
         kept // shape.num_hidden_layers, inputs, working, unpacked, width, shape.hidden_size,
-        shape.num_hidden_layers, virtual, copied,
+        shape.num_hidden_layers, virtual, copied, head,
     )  # fmt: skip
 
 
@@ -204,11 +214,10 @@ def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
 
     import torch
 
-    held: dict[int, Any] = {}
+    held: list[weakref.ref[Any]] = []
 
     def keep(tensor: Any) -> Any:
-        storage = tensor.untyped_storage()
-        held[storage._cdata] = storage
+        held.append(weakref.ref(tensor))  # what ends with the pass is not kept (DoRA's norms)
         return tensor
 
     adapted.train()
@@ -217,9 +226,12 @@ def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         patch.object(torch.nn.functional, "dropout", _dropout) if on_gpu else nullcontext(),
     ):
-        adapted(input_ids=ids, use_cache=False)
+        output = adapted(input_ids=ids, use_cache=False)
+    alive = [tensor.untyped_storage() for tensor in (one() for one in held) if tensor is not None]
+    kept = {one._cdata: one.nbytes() for one in alive}
+    del output
     own = {one.untyped_storage()._cdata for one in (*adapted.parameters(), *adapted.buffers())}
-    return sum(int(one.nbytes()) for key, one in held.items() if key not in own)
+    return sum(size for key, size in kept.items() if key not in own)
 
 
 def _without_dropout(adapted: Any) -> None:

@@ -197,9 +197,8 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     """Plan an arm; the student's files are counted with the first."""
     settings = config.training
     cost = _footprint(arm, settings.student, gpu)
-    limit = settings.micro_batch_size
-    bounded = arm.model_copy(update={"batch_size": min(limit, arm.batch_size)}) if limit else arm
-    chosen = choose(cost, bounded, settings.max_length, gpu.usable, settings.gradient_checkpointing)
+    way, most = settings.gradient_checkpointing, settings.micro_batch_size
+    chosen = choose(cost, arm, settings.max_length, gpu.usable, way, most)
     rows, width = _rows(config, arm)
     tokens = rows * arm.epochs * width * settings.max_length * ANSWER_SHARE
     passes = 6 if chosen.recompute or arm.trains_base else 4
@@ -208,7 +207,7 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
         ", activations recomputed" if chosen.recompute else ""
     )
     if not chosen.fits:
-        advice = _what_fits(config, bounded, gpu)
+        advice = _what_fits(config, arm, gpu)
     written = len(config.seeds) * 4 * cost.trained * (1 + 2 * 3) + (2 * cost.total if first else 0)
     parts = {"weights": cost.weights, "trained": cost.states, "context": CONTEXT_BYTES}
     parts["activations and logits"] = chosen.bytes - cost.weights - cost.states
@@ -230,7 +229,7 @@ def _what_fits(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> str:
         for student, change in students:
             cost = _footprint(arm, student, gpu)
             way = settings.gradient_checkpointing or (None if arm.recomputes else False)
-            if choose(cost, arm, length, gpu.usable, way).fits:
+            if choose(cost, arm, length, gpu.usable, way, settings.micro_batch_size).fits:
                 shorter = "" if length == settings.max_length else f"training.max_length={length}"
                 freed = "" if settings.gradient_checkpointing is not False else FREED
                 return "set " + " and ".join(one for one in (change, shorter, freed) if one)

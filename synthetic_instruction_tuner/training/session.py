@@ -80,11 +80,10 @@ def settle(job: Job, rows: Rows, group: Group, emit: Emit) -> tuple[Job, int | N
         cost = footprint.of(job.arm, student, build.precision(student, device).compute)
         if group.size > 1 and settings.strategy == "fsdp":
             cost = replace(cost, weights=cost.weights // group.size)
-        bounded = job.arm.model_copy(update={"batch_size": micro})
         length = max(row.length for row in (*rows.train, *rows.validation))
         least = -group.largest([-torch.cuda.mem_get_info()[0]])[0]
         free = int(least * (1 - plan.FRAGMENTATION))
-        chosen = plan.choose(cost, bounded, length, free, settings.gradient_checkpointing)
+        chosen = plan.choose(cost, job.arm, length, free, settings.gradient_checkpointing, micro)
         micro, recompute, planned = chosen.micro_batch_size, chosen.recompute, chosen.bytes
         emit("notice", text=f"plan: {planned / 1e9:.1f} GB of {free / 1e9:.1f} GB free")
     decided = settings.gradient_checkpointing

@@ -60,8 +60,8 @@ def test_bytes_of_a_4_bit_base() -> None:
 
 
 COST = Footprint(
-    total=0, trained=0, weights=1000, states=0, kept=10, fixed=0, layer=1, inputs=1, working=0,
-    unpacked=0, width=0, hidden=0, layers=10,
+    total=0, trained=0, weights=1000, states=0, gradients=0, kept=10, fixed=0, layer=1, inputs=1,
+    working=0, unpacked=0, width=0, hidden=0, layers=10,
 )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("none", "lora", 2, True),
         ("none", "prompt_tuning", 2, False),
         ("none", "dpo", 1, False),
+        ("none", "dora", 2, False),
+        ("none", "full", 2, False),
         ("nf4", "lora", 2, False),
     ],
 )
