@@ -131,11 +131,27 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True)
     working = 3 * shape.intermediate_size * width
     unpacked = 0 if model.quantization == "none" else largest * width
     copied = 0 if on_gpu else int(HEAD_COPIES * min(HEAD_COLUMNS, shape.vocab_size) * 4)
+    fixed = max(0, some - (128 + virtual) * kept) + _weights_kept(adapted, model, width)
     return Footprint(
-        total, trained, weights, states, 4 * trained, kept, max(0, some - (128 + virtual) * kept),
+        total, trained, weights, states, 4 * trained, kept, fixed,
         kept // shape.num_hidden_layers, inputs, working, unpacked, width, shape.hidden_size,
         shape.num_hidden_layers, virtual, copied, head,
     )  # fmt: skip
+
+
+def _weights_kept(adapted: Any, model: ModelConfig, width: int) -> int:
+    """Return the bytes of the weights' copies that DoRA multiplies with and keeps.
+
+    PEFT brings the base's weights to float32 for it (peft/tuners/lora/dora.py), and autocast those
+    to 16 bits. That is a copy unless they were in float32 to begin with.
+    """
+    configs = getattr(adapted, "peft_config", {}).values()
+    if not any(getattr(one, "use_dora", False) for one in configs):
+        return 0
+    if model.quantization == "none" and width == 4:
+        return 0
+    layers = [one.base_layer for one in adapted.modules() if hasattr(one, "base_layer")]
+    return width * sum(int(one.weight.numel()) for one in layers)
 
 
 def shape_of(model: ModelConfig) -> Any:

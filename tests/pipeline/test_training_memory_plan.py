@@ -32,6 +32,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("none", "dpo", 1, False),
         ("none", "dora", 2, False),
         ("none", "full", 2, False),
+        ("nf4", "dora", 2, False),
         ("nf4", "lora", 2, False),
     ],
 )
