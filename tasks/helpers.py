@@ -34,7 +34,7 @@ from synthetic_instruction_tuner.workspace import (
     read_study_file,
     try_claim,
 )
-from tasks.own_state import asking_once
+from tasks.own_state import asking_briefly
 from tasks.pieces import Piece, name_pieces, resolve
 from tasks.step import budget_used_up, call, count_samples, credentials_of
 from tasks.watching import watch
@@ -141,7 +141,7 @@ class Helpers:
             return
         self._next = time.monotonic() + CHECK_SECONDS
         try:
-            with asking_once():
+            with asking_briefly(retries=2):  # a busy database refuses once
                 self._replace_crashed(left)
         except httpx.HTTPError as error:  # the leader works on while the server is away
             logger.warning("helpers could not be looked after: %s", error)

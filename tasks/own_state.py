@@ -41,9 +41,9 @@ class Unheard(Abort):
 
 
 @contextmanager
-def asking_once() -> Iterator[None]:
-    """Ask the server without trying again: while it is away the work must not wait for it."""
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+def asking_briefly(retries: int = 0) -> Iterator[None]:
+    """Ask the server without minutes of retries: while it is away the work must not wait for it."""
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: retries}):
         yield
 
 
@@ -59,7 +59,7 @@ def heed() -> None:
     if run is None:
         return
     try:
-        with asking_once(), get_client(sync_client=True) as client:
+        with asking_briefly(), get_client(sync_client=True) as client:
             state = client.read_flow_run(UUID(run)).state
             if state is not None and state.is_crashed():
                 client.set_flow_run_state(UUID(run), Running(message=ALIVE), force=True)

@@ -15,7 +15,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.progress import LogProgress
 from tasks.loggers import LOGGERS
-from tasks.own_state import asking_once, heed
+from tasks.own_state import asking_briefly, heed
 
 EVERY_SECONDS = 15.0
 AWAY_SECONDS = 120.0
@@ -59,7 +59,7 @@ class RunProgress:
         self._next = self._clock() + EVERY_SECONDS
         text = f"{self._title}: {done}/{total} {note}".rstrip()
         try:
-            with asking_once():  # the work goes on while the server is away
+            with asking_briefly():  # the work goes on while the server is away
                 self._show(100 * done / total, text)
         except httpx.HTTPError as error:
             logger.warning("progress of %s could not be shown: %s", self._title, error)
