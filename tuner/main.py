@@ -70,6 +70,7 @@ def main() -> None:
     """Run the command line; errors a user can act on become one line and an exit code."""
     prepare_environment()
     quiet_libraries()
+    signal.signal(signal.SIGTERM, _terminate)
     logging.setLogRecordFactory(PrintableRecord)
     try:
         app()
