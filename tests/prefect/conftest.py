@@ -1,18 +1,66 @@
-"""One temporary Prefect server for all tests that need one."""
+"""Prefect servers: a temporary one for most tests, one of their own for those that disturb it."""
 
+import os
 from functools import partial
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.events.worker import EventsWorker
+from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+from support.prefect_runs import OPS
+from support.prefect_server import KEY, OwnServer
+
+from flows.generation import generation
+from tuner import deployment_file, server
 
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory):
-    from prefect.events.worker import EventsWorker
-    from prefect.settings import PREFECT_HOME, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
     home = tmp_path_factory.mktemp("prefect-home")
     with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=120):
         yield
         # Events for servers that other tests have ended would be waited for without end.
         EventsWorker.drain_all = partial(EventsWorker.drain_all, timeout=10)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A server with a key, and machines with a GPU: `nvidia-smi` is all that is asked for one."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "home").mkdir()
+    (folder / "bin").mkdir()
+    (folder / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
+    (folder / "bin" / "nvidia-smi").chmod(0o755)
+    made = OwnServer(folder / "home", KEY)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{folder / 'bin'}:{path}"
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        os.environ["PATH"] = path
+
+
+@pytest.fixture
+def client(own):
+    """Speaks to the server of one's own; modules that share the common server define their own."""
+    with own.settings(), get_client(sync_client=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deployment(client, tmp_path):
+    """Generation of study `ops`, in a folder `ops` of the test."""
+    server.make_pool(client)
+    server.make_gpu_limit(client)
+    return client.create_deployment(
+        flow_id=client.create_flow(generation),
+        name="ops",
+        entrypoint="flows/generation.py:generation",
+        pull_steps=[{"tasks.location.enter_code": {}}],
+        work_pool_name=deployment_file.POOL,
+        job_variables={"env": deployment_file.ENVIRONMENT},
+        parameters={"config": OPS.model_dump(mode="json"), "workspace": str(tmp_path / "ops")},
+    )

@@ -1,89 +1,37 @@
 """What goes wrong in operation, against a real server: nothing is lost, and it is said clearly."""
 
 import json
-import os
 import subprocess
 import sys
-import time
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import httpx
 import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
 from psutil import Process
 from support.prefect_runs import (
     HOLDER,
+    OPS,
     TALK,
-    assert_undisturbed,
     chunks,
-    engine,
     receiver,
     remote,
-    tasks_of,
-    wait_for_chunks,
 )
-from support.prefect_server import KEY, OwnServer, wait_for
+from support.prefect_server import wait_for
 from typer.testing import CliRunner
 
 from flows.generation import generation
 from flows.study import study
-from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
 from tuner import deployment_file, server
 from tuner.main import app
 
-CONFIG = presets.load(
-    "sandbox-smoke", ["name=ops", "generation.draws=240", "generation.chunk_size=24"]
-)
-CHUNKS = 10
-
 pytestmark = pytest.mark.prefect
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory):
-    """A server with a key, and machines with a GPU: `nvidia-smi` is all that is asked for one."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "home").mkdir()
-    (folder / "bin").mkdir()
-    (folder / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
-    (folder / "bin" / "nvidia-smi").chmod(0o755)
-    made = OwnServer(folder / "home", KEY)
-    path = os.environ["PATH"]
-    os.environ["PATH"] = f"{folder / 'bin'}:{path}"
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-        os.environ["PATH"] = path
-
-
-@pytest.fixture
-def client(own):
-    with own.settings(), get_client(sync_client=True) as opened:
-        yield opened
-
-
-@pytest.fixture
-def deployment(client, tmp_path):
-    server.make_pool(client)
-    server.make_gpu_limit(client)
-    return client.create_deployment(
-        flow_id=client.create_flow(generation),
-        name="ops",
-        entrypoint="flows/generation.py:generation",
-        pull_steps=[{"tasks.location.enter_code": {}}],
-        work_pool_name=deployment_file.POOL,
-        job_variables={"env": deployment_file.ENVIRONMENT},
-        parameters={"config": CONFIG.model_dump(mode="json"), "workspace": str(tmp_path / "ops")},
-    )
 
 
 @pytest.mark.parametrize("command", [["deploy"], ["worker"], ["status", "--remote"]])
@@ -163,7 +111,7 @@ def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
         text=True,
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        state = generation(CONFIG, str(folder), return_state=True)
+        state = generation(OPS, str(folder), return_state=True)
         holder.stdin.close()
     assert state.is_failed()
     assert f"is in use by process {holder.pid}" in state.message
@@ -217,7 +165,7 @@ def test_a_notification_block_hears_of_ended_runs(own, client, received):
 def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
     own, client, deployment, tmp_path
 ):
-    given = CONFIG.model_dump(mode="json")
+    given = OPS.model_dump(mode="json")
     given["generation"] |= {"draws": 480, "max_draws": 480}
     roots = {}
     for name in ("a", "b"):
@@ -249,51 +197,3 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
     assert [one.read_bytes() for one in kept] == [
         one.read_bytes() for one in chunks(roots[second])[: len(kept)]
     ]
-
-
-@pytest.mark.parametrize("seconds", [0, pytest.param(60, marks=pytest.mark.slow)])
-def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
-    root = tmp_path / "ops"
-    run = client.create_flow_run_from_deployment(deployment)
-    with engine(own, run.id, tmp_path) as process:
-        wait_for_chunks(root, 1, process)
-        own.stop()
-        there = len(chunks(root))
-        wait_for_chunks(root, there + 1, process)  # the work goes on
-        time.sleep(seconds)
-        own.start()
-        assert process.wait(300) == 0, (tmp_path / "engine.log").read_text()
-    assert client.read_flow_run(run.id).state_name == "Completed"
-    states = [one.state_name for one in wait_for(lambda client: tasks_of(client, run.id, CHUNKS))]
-    assert states == ["Completed"] * CHUNKS
-    assert_undisturbed(CONFIG, root, tmp_path / "undisturbed")
-    assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
-
-
-@pytest.mark.slow  # two minutes: heartbeats come every 30 s at most, the GPU's lease has 90 s
-def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_back(
-    own, client, deployment, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(server, "SILENCE", timedelta(seconds=45))
-    server.make_automation(client, server.dead_run_automation())
-    root = tmp_path / "ops"
-    suspended = client.create_flow_run_from_deployment(deployment)
-    with engine(own, suspended.id, tmp_path) as process:
-        wait_for_chunks(root, 1, process)
-        client.set_flow_run_state(suspended.id, Suspended(timeout_seconds=900), force=True)
-        assert process.wait(300) == 0
-    dead = client.create_flow_run_from_deployment(deployment)
-    with engine(own, dead.id, tmp_path) as process:
-        wait_for_chunks(root, len(chunks(root)) + 1, process)
-        process.kill()
-    assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 1
-    own.stop()
-    own.start()
-    wait_for(lambda client: client.read_flow_run(dead.id).state_name == "Crashed", 300)
-    assert "No sign of life" in client.read_flow_run(dead.id).state.message
-    assert client.read_flow_run(suspended.id).state_name == "Suspended"
-    wait_for(lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0)
-    run = client.create_flow_run_from_deployment(deployment)
-    with engine(own, run.id, tmp_path) as process:
-        assert process.wait(300) == 0
-    assert_undisturbed(CONFIG, root, tmp_path / "undisturbed")

@@ -10,11 +10,17 @@ from threading import Thread
 
 from typer.testing import CliRunner
 
+from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.study import Study
 from tuner import deployment_file
 from tuner.main import app
+
+OPS = presets.load(
+    "sandbox-smoke", ["name=ops", "generation.draws=240", "generation.chunk_size=24"]
+)
+"""A study whose generation takes ten chunks."""
 
 HOLDER = """
 import sys
