@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,9 @@ PROGRESS = re.compile(r"^\d\d:\d\d:\d\d ")
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_whole_group_stops_a_run_at_once(stop, tmp_path):
+def test_a_signal_to_the_whole_group_stops_a_run_at_once(stop, migrated_home, tmp_path):
     """What Ctrl-C in a terminal, the stop button of a notebook cell, and `timeout` do."""
+    shutil.copytree(migrated_home, tmp_path / "home")
     command = ["run", "sandbox-smoke", "--workspace", str(tmp_path / "workspace")]
     with subprocess.Popen(
         [sys.executable, "-m", "tuner.main", *command],
@@ -40,8 +42,9 @@ def test_a_signal_to_the_whole_group_stops_a_run_at_once(stop, tmp_path):
     assert psutil.wait_procs(started, timeout=60)[1] == []
 
 
-def test_a_killed_run_takes_its_server_along(tmp_path):
+def test_a_killed_run_takes_its_server_along(migrated_home, tmp_path):
     """After SIGKILL nothing in the run can tidy up."""
+    shutil.copytree(migrated_home, tmp_path / "home")
     script = (
         "import os, signal\n"
         "from tuner.embedded_server import start_unless_configured\n"
@@ -51,7 +54,7 @@ def test_a_killed_run_takes_its_server_along(tmp_path):
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],
-        env=os.environ | {"PREFECT_HOME": str(tmp_path)},
+        env=os.environ | {"PREFECT_HOME": str(tmp_path / "home")},
         stdout=subprocess.PIPE,
         text=True,
     ) as run:

@@ -16,6 +16,10 @@ import pytest
 
 from synthetic_instruction_tuner.stages import STAGES
 
+TWO_BENCHMARKS = (
+    "evaluation.benchmarks=[{name: arc_easy, items: 12}, {name: verifiable, items: 12}]"
+)
+"""Each of the benchmarks on each model is `test_evaluation_offline.py`."""
 SUPPORT = Path(__file__).parents[1] / "support"
 TOKENS = {
     "HF_TOKEN": "hf_plantedAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -28,28 +32,18 @@ TOKENS = {
 
 
 @pytest.fixture(scope="module")
-def server_home(tmp_path_factory):
-    """A Prefect home with an empty, migrated database: what a new machine has after a minute."""
-    home = tmp_path_factory.mktemp("prefect-home")
-    environment = os.environ | {"PREFECT_HOME": str(home)}
-    command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return home
-
-
-@pytest.fixture(scope="module")
 def machines(tmp_path_factory):
     """Everything that machines of this module keep beside the workspace."""
     return tmp_path_factory.mktemp("machines")
 
 
 @pytest.fixture(scope="module")
-def start(server_home, machines):
+def start(migrated_home, machines):
     """Run a command on a machine that has never seen the study: only the workspace is shared."""
 
     def run(*command):
         home = machines / str(len(list(machines.iterdir())))
-        shutil.copytree(server_home, home)
+        shutil.copytree(migrated_home, home)
         environment = os.environ | TOKENS | {"PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [sys.executable, *map(str, command)],
@@ -70,7 +64,7 @@ def start(server_home, machines):
 def finished(start, tmp_path_factory):
     """The workspace of a study whose machine was lost while it trained, and that then went on."""
     workspace = tmp_path_factory.mktemp("study") / "workspace"
-    command = ("run", "sandbox-smoke", "--workspace", workspace)
+    command = ("run", "sandbox-smoke", "--workspace", workspace, "--set", TWO_BENCHMARKS)
     death = start(SUPPORT / "killed_run.py", "training", *command)
     assert death.returncode == -signal.SIGKILL, death.stderr[-3000:]
     last = start("-m", "tuner.main", *command, "--json")
@@ -106,7 +100,8 @@ def test_training_went_on_from_its_checkpoint(finished):
 
 
 def test_a_finished_study_is_not_done_again(start, finished):
-    again = start("-m", "tuner.main", "run", "sandbox-smoke", "--workspace", finished)
+    command = ("run", "sandbox-smoke", "--workspace", finished, "--set", TWO_BENCHMARKS)
+    again = start("-m", "tuner.main", *command)
     assert again.returncode == 0
     assert "Nothing to do" in again.stderr
     for name in ("report.html", "report.md", "slides.pptx"):

@@ -1,6 +1,7 @@
 """Prefect servers: a temporary one for most tests, one of their own for those that disturb it."""
 
 import os
+import shutil
 from functools import partial
 
 import pytest
@@ -25,10 +26,10 @@ def prefect_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own(migrated_home, tmp_path_factory):
     """A server with a key, and machines with a GPU: `nvidia-smi` is all that is asked for one."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "home").mkdir()
+    shutil.copytree(migrated_home, folder / "home")
     (folder / "bin").mkdir()
     (folder / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
     (folder / "bin" / "nvidia-smi").chmod(0o755)

@@ -1,5 +1,6 @@
 """The form in a real browser: a wrong value is refused, three changed fields run to the end."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,9 +22,9 @@ pytestmark = [
 
 
 @pytest.fixture
-def ui(tmp_path):
+def ui(migrated_home, tmp_path):
     """A new machine with server, deployments and worker, as docs/operate.md has them started."""
-    (tmp_path / "prefect").mkdir()
+    shutil.copytree(migrated_home, tmp_path / "prefect")
     own = OwnServer(tmp_path / "prefect")
     tuner = [sys.executable, "-m", "tuner.main", "deploy", "sandbox-smoke"]
     try:

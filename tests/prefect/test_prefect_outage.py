@@ -28,7 +28,7 @@ def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
         own.stop()
         there = len(chunks(root))
         wait_for_chunks(root, there + 1, process)  # the work goes on
-        time.sleep(seconds)
+        time.sleep(seconds)  # how long the server is away is what is tested
         own.start()
         assert process.wait(300) == 0, (tmp_path / "engine.log").read_text()
     assert client.read_flow_run(run.id).state_name == "Completed"
