@@ -195,7 +195,7 @@ def join(
         WorkspaceError: If this machine does not see that workspace.
         ConfigurationError: If this machine would make something else under these names.
     """
-    watch()
+    watch(config.name)
     study = Study(config, _find(config, Path(workspace), leader))
     found = resolve(study, pieces)
     if [one.claim for one in found] != [one["claim"] for one in pieces]:

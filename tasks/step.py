@@ -60,7 +60,7 @@ def step(function: Callable[..., Any]) -> Task[..., Any]:
 
     @wraps(function)
     def claiming(config: StudyConfig, workspace: str, identity: str, *arguments: Any) -> Any:
-        watch()
+        watch(config.name)
         with disk.named(Path(workspace)), claim(Path(workspace), identity):
             return function(config, workspace, identity, *arguments)
 
@@ -135,7 +135,7 @@ def working(
     credentials: HubCredentials | None = None,
 ) -> Iterator[Study]:
     """Open a study as its only writer; a flow inside a flow of the same study shares the lease."""
-    watch()
+    watch(config.name)
     if credentials is not None:
         credentials.log_in()
     study = open_study(config, _root(config, workspace))

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import httpx
@@ -24,13 +25,13 @@ AWAY_SECONDS = 120.0
 logger = logging.getLogger(__name__)
 
 
-def watch() -> None:
-    """Show this process's work in the UI, if a deployment started it; else change nothing."""
+def watch(study: str) -> None:
+    """Show this process's work on a study in the UI, if a deployment started it."""
     if runtime.deployment.id is None:
         return
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
-    progress.listen(RunProgress)
+    progress.listen(partial(RunProgress, study))
 
 
 def artifact_key(text: str) -> str:
@@ -45,8 +46,9 @@ class RunProgress:
     here, where its worker does not end it.
     """
 
-    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, study: str, title: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._title, self._clock = title, clock
+        self._key = artifact_key(f"{study}-progress-{title}")
         self._line = LogProgress(title, EVERY_SECONDS)
         self._next = clock() + EVERY_SECONDS
         self._artifact: UUID | None = None
@@ -75,7 +77,7 @@ class RunProgress:
     def _show(self, percent: float, text: str) -> None:
         if self._artifact is None:
             self._artifact = create_progress_artifact(  # type: ignore[assignment]
-                percent, key=artifact_key(f"progress-{self._title}"), description=text
+                percent, key=self._key, description=text
             )
         else:
             update_progress_artifact(self._artifact, percent, description=text)

@@ -17,6 +17,7 @@ from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import TunerError
 from tuner import commands
 from tuner.display import PrintableRecord, printable
+from tuner.start import INTERRUPTED, STOPPED, TERMINATED
 
 app = typer.Typer(
     name="tuner",
@@ -58,9 +59,6 @@ def quiet_libraries() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
-
-
 def _terminate(*_: Any) -> None:
     """End in good order, so that nothing stays behind: batch systems and `timeout` send SIGTERM."""
     sys.exit(TERMINATED)
@@ -85,7 +83,7 @@ def main() -> None:
         sys.exit(told.exit_code)
     except SystemExit as ended:
         if ended.code in (INTERRUPTED, TERMINATED):  # Typer makes the first of KeyboardInterrupt
-            typer.echo("tuner: stopped; the same command goes on from here", err=True)
+            typer.echo(STOPPED, err=True)
         raise
 
 

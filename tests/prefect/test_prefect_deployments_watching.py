@@ -29,21 +29,21 @@ def shown(monkeypatch):
 
 def test_long_work_moves_a_bar_every_15_seconds_and_at_the_end(shown):
     times = iter([0.0, 5.0, 16.0, 20.0, 32.0])
-    bar = RunProgress("Samples 0-99", clock=lambda: next(times, 40.0))
+    bar = RunProgress("Lab_1", "Samples 0-99", clock=lambda: next(times, 40.0))
     bar.update(1, 100)  # at 5 s
     bar.update(20, 100, "400 tokens/s")  # at 16 s; the next is due 15 s after 20 s
     bar.update(30, 100)  # at 32 s: not yet
     bar.update(50, 100)  # at 40 s
     bar.update(100, 100)
     assert shown == [
-        ("progress-samples-0-99", 20.0, "Samples 0-99: 20/100 400 tokens/s"),
+        ("lab-1-progress-samples-0-99", 20.0, "Samples 0-99: 20/100 400 tokens/s"),
         ("id", 50.0, "Samples 0-99: 50/100"),
         ("id", 100.0, "Samples 0-99: 100/100"),
     ]
 
 
 def test_short_work_leaves_no_bar(shown):
-    bar = RunProgress("Pairs", clock=lambda: 0.0)
+    bar = RunProgress("Lab_1", "Pairs", clock=lambda: 0.0)
     bar.update(0, 2)
     bar.update(2, 2)
     assert shown == []
@@ -55,13 +55,13 @@ def test_a_server_that_is_away_does_not_stop_the_work(monkeypatch, caplog):
 
     monkeypatch.setattr(watching, "create_progress_artifact", fail)
     times = iter([0.0, 20.0])
-    RunProgress("Rewards", clock=lambda: next(times, 20.0)).update(1, 2)
+    RunProgress("Lab_1", "Rewards", clock=lambda: next(times, 20.0)).update(1, 2)
     assert "progress of Rewards could not be shown: away" in caplog.text
 
 
 def test_without_a_deployment_nothing_changes():
     before = progress._start
-    watching.watch()
+    watching.watch("ops")
     assert progress._start is before
 
 

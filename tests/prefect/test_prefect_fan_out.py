@@ -97,7 +97,7 @@ def ended(client):
             state = client.read_flow_run(run).state
             return state if state.is_final() else None
 
-        return wait_for(look)
+        return wait_for(look, pause=0.5)
 
     return ended
 
@@ -128,7 +128,7 @@ def test_two_workers_with_a_run_each_on_one_workspace(workers, client, start, en
     study = open_study(config, tmp_path / "one")
     with try_claim(study.root, claim_name(study.chunk(0, 3))):  # so that neither ends at once
         runs = [start(study.root, ["generation.draws=4"]) for _ in range(2)]
-        refused = wait_for(lambda: next((one for one in runs if is_over(one)), None))
+        refused = wait_for(lambda: next((one for one in runs if is_over(one)), None), pause=0.5)
     (other,) = [one for one in runs if one != refused]
     assert "in use by process" in ended(refused).message
     assert ended(other).is_completed()

@@ -75,7 +75,7 @@ def test_a_run_shows_progress_log_and_report_from_anywhere(own, client, deployme
     run = client.create_flow_run_from_deployment(deployment, name="ops")
     client.set_flow_run_state(run.id, Running(), force=True)
     for kind, key, text in (
-        ("progress", "progress-samples-0-23", "Samples 0-23: 12/24 400 tokens/s"),
+        ("progress", "ops-progress-samples-0-23", "Samples 0-23: 12/24 400 tokens/s"),
         ("markdown", "ops-report", "Also as page and slides"),
     ):
         data = 50.0 if kind == "progress" else "# Report"

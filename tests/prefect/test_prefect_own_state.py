@@ -103,7 +103,7 @@ def test_a_server_that_is_away_is_asked_once_and_then_left_alone(monkeypatch):
     monkeypatch.setattr(watching, "create_progress_artifact", away)
     monkeypatch.setattr(own_state, "get_client", away)
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
-    bar = RunProgress("Samples 0-99", clock=lambda: times[0])
+    bar = RunProgress("ops", "Samples 0-99", clock=lambda: times[0])
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 8}):  # what `tuner deploy` gives runs
         heed()
         for times[0] in (16.0, 32.0, 100.0, 137.0):
@@ -118,7 +118,7 @@ def test_long_work_ends_in_the_middle(monkeypatch):
 
     monkeypatch.setattr(watching.RunProgress, "_show", lambda *_: None)
     times = iter([0.0, 20.0])
-    bar = RunProgress("Training sft", clock=lambda: next(times, 20.0))
+    bar = RunProgress("ops", "Training sft", clock=lambda: next(times, 20.0))
     monkeypatch.setattr(watching, "heed", cancelled)
     with pytest.raises(Unheard):
         bar.update(1, 100)

@@ -28,12 +28,12 @@ def at_work(root):
     return found
 
 
-def wait_for(look, seconds=300):
-    """Look again and again until there is something to see."""
+def wait_for(look, seconds=300, pause=0.02):
+    """Look again and again until there is something to see; a server is asked less often."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < deadline, "nothing has happened"
-        time.sleep(0.02)
+        time.sleep(pause)
     return seen
 
 

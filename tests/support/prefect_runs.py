@@ -40,7 +40,7 @@ from prefect import flow
 from tasks import watching
 @flow
 def talk():
-    watching.watch()
+    watching.watch("talk")
     logging.getLogger("lm_eval.evaluator").info("lm-eval says")
     logging.getLogger("trl.trainer").info("TRL says")
     import transformers.utils.logging as transformers

@@ -7,6 +7,7 @@ import pytest
 
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.workspace import open_study
+from tuner import start
 from tuner.main import main, prepare_environment
 
 
@@ -133,3 +134,17 @@ def test_an_error_does_not_drive_the_terminal(tuner):
     assert code == 2
     assert "generation.\ufffd[2Jx: no such field" in error
     assert "\x1b" not in error
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_one_line(monkeypatch, capsys):
+    class Interrupted:
+        def find_spec(self, name, *_):
+            if name == "tuner.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "tuner.main")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        start.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "tuner: stopped; the same command goes on from here\n"

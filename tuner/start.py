@@ -1,0 +1,19 @@
+"""Where `tuner` begins: nothing imported here takes time, so that Ctrl-C is always heard."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+STOPPED = "tuner: stopped; the same command goes on from here"
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+
+def main() -> None:
+    """Import the command line, which takes seconds on a slow disk, and run it."""
+    try:
+        from tuner.main import main as run
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    run()
