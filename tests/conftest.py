@@ -20,6 +20,11 @@ def pytest_xdist_auto_num_workers():
     return len(os.sched_getaffinity(0)) + 1
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the file that waits for minutes, so that nothing waits for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_prefect_outage.py")
+
+
 @pytest.fixture(scope="session")
 def migrated_home(tmp_path_factory, worker_id):
     """A Prefect home with an empty, migrated database: what a new machine has after a minute.
