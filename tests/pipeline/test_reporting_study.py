@@ -340,6 +340,9 @@ def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
     shown = re.search(r'<table id="exploratory".*?</table>', page, flags=re.S)[0]
     assert shown.count("<tr>") == 1 + tables.MOST_EXPLORATORY
     assert "all of them are in evaluation/metrics/comparison.csv" in page
+    wide = re.findall(r'class="scroll many"><table id="(\w+)"', page)  # printed on wide pages
+    assert "scores" in wide
+    assert "training" not in wide
     deck = Presentation(report.path("slides.pptx"))
     table = next(
         shape.table
