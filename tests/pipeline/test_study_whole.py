@@ -16,10 +16,6 @@ import pytest
 
 from synthetic_instruction_tuner.stages import STAGES
 
-TWO_BENCHMARKS = (
-    "evaluation.benchmarks=[{name: arc_easy, items: 12}, {name: verifiable, items: 12}]"
-)
-"""Each of the benchmarks on each model is `test_evaluation_offline.py`."""
 SUPPORT = Path(__file__).parents[1] / "support"
 TOKENS = {
     "HF_TOKEN": "hf_plantedAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -64,7 +60,7 @@ def start(migrated_home, machines):
 def finished(start, tmp_path_factory):
     """The workspace of a study whose machine was lost while it trained, and that then went on."""
     workspace = tmp_path_factory.mktemp("study") / "workspace"
-    command = ("run", "sandbox-smoke", "--workspace", workspace, "--set", TWO_BENCHMARKS)
+    command = ("run", "sandbox-smoke", "--workspace", workspace)
     death = start(SUPPORT / "killed_run.py", "training", *command)
     assert death.returncode == -signal.SIGKILL, death.stderr[-3000:]
     last = start("-m", "tuner.main", *command, "--json")
@@ -100,8 +96,7 @@ def test_training_went_on_from_its_checkpoint(finished):
 
 
 def test_a_finished_study_is_not_done_again(start, finished):
-    command = ("run", "sandbox-smoke", "--workspace", finished, "--set", TWO_BENCHMARKS)
-    again = start("-m", "tuner.main", *command)
+    again = start("-m", "tuner.main", "run", "sandbox-smoke", "--workspace", finished)
     assert again.returncode == 0
     assert "Nothing to do" in again.stderr
     for name in ("report.html", "report.md", "slides.pptx"):
