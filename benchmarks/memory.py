@@ -67,7 +67,7 @@ class Case:
     def name(self) -> str:
         """The case in a word, as tables show it."""
         short = self.model.rsplit("/", 1)[-1]
-        base = self.compute if self.quantization == "none" else self.quantization
+        base = self.compute if self.quantization == "none" else f"nf4 ({self.compute})"
         kept = ", recomputed" if self.recompute else ""
         return f"{short} {base} {self.method} {self.rows} x {self.length}{kept}"
 
@@ -113,6 +113,12 @@ CASES = (
     Case(SMOLLM, "nf4", "float32", "dpo", 1, 128),
     Case(LLAMA_1B, "none", "float32", "lora", 1, 64),
     Case(LLAMA_1B, "nf4", "float32", "lora", 1, 64),
+    Case(LLAMA_3B, "nf4", "float32", "lora", 1, 64),
+    Case(LLAMA_3B, "nf4", "float32", "prompt_tuning", 1, 1024),
+    Case(LLAMA_3B, "nf4", "float32", "lora", 4, 1024, recompute=True),
+    Case(LLAMA_3B, "nf4", "float32", "dpo", 2, 1024, recompute=True),
+    Case(LLAMA_3B, "none", "float32", "lora", 1, 64),
+    Case(LLAMA_3B, "none", "bfloat16", "lora", 1, 16),
 )
 
 

@@ -1,0 +1,80 @@
+"""The settings of filtering: each file in `filtering/rules/` adds its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, create_model, model_validator
+
+from synthetic_instruction_tuner.config.models import ModelConfig
+from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.filtering import rules as filter_rules
+from synthetic_instruction_tuner.settings import Settings
+
+
+def _rule_settings() -> type[Settings]:
+    """Compose the settings of all rules found in `filtering/rules/`."""
+    fields: dict[str, Any] = {
+        name: (module.Config, Field(default_factory=module.Config, description=module.__doc__))
+        for name, module in discover(filter_rules).items()
+    }
+    return create_model("RuleSettings", __base__=Settings, **fields)
+
+
+if TYPE_CHECKING:
+    RuleSettings = Settings
+else:
+    RuleSettings = _rule_settings()
+
+
+class DuplicatesConfig(Settings):
+    """When two instructions count as the same, and when as related."""
+
+    similarity: float = Field(default=0.8, gt=0, le=1)
+    """Word-set Jaccard similarity from which the worse of two rows is rejected."""
+    link_similarity: float = Field(default=0.6, gt=0, le=1)
+    """Similarity from which kept rows are linked: a chain of links never spans both splits."""
+    embedding: ModelConfig | None = None
+    """Sentence encoder for near-duplicates in other words among the rows that pass everything else
+    ("sentence-transformers/all-MiniLM-L6-v2"); None: words alone."""
+    embedding_similarity: float = Field(default=0.95, gt=0, le=1)
+    """Cosine similarity of embeddings from which the worse of two rows is rejected."""
+
+    @model_validator(mode="after")
+    def _links_are_looser(self) -> DuplicatesConfig:
+        if self.link_similarity > self.similarity:
+            raise ValueError(
+                f"link_similarity={self.link_similarity} must be at most "
+                f"similarity={self.similarity}"
+            )
+        return self
+
+
+class ContaminationConfig(Settings):
+    """When a row contains a benchmark item (see `filtering.contamination`)."""
+
+    window: int = Field(default=40, ge=8)
+    """Letters and digits a matching stretch must have (GPT-4's report, arXiv 2303.08774,
+    appendix C, matches 50; 40 are about eight words)."""
+    coverage: float = Field(default=0.8, gt=0, le=1)
+    """Share of an item that must lie in matching stretches."""
+
+
+class FilteringConfig(Settings):
+    """Which rows are kept, and how they are split."""
+
+    target: int = Field(default=1000, ge=1)
+    """Rows wanted after filtering; generation goes on until they are there."""
+    quotas: bool = True
+    """Keep of each steering domain its share of the target (`generation.domains.weight`), whatever
+    its yield; when no more can be drawn, rows of other domains fill up."""
+    rules: RuleSettings = Field(default_factory=RuleSettings)
+    """The filter rules with their thresholds."""
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the kept rows held out for validation (the study's 160 of 800)."""
+    duplicates: DuplicatesConfig = DuplicatesConfig()
+    """Near-duplicates and the clusters that splits respect."""
+    decontaminate: bool = True
+    """Reject rows that contain items of the benchmarks of this study."""
+    contamination: ContaminationConfig = ContaminationConfig()
+    """What counts as containing an item."""
