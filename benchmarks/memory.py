@@ -269,7 +269,8 @@ def _job(case: Case, folder: Path, name: str = "") -> Job:
         gradient_checkpointing=case.recompute,
     )
     return Job(
-        subject="arm", identity="benchmark", arm=case.arm, training=training, seed=0,
+        subject="arm", identity="benchmark", arm=case.arm, adapter=case.arm, training=training,
+        seed=0,
         data=folder, data_identity="random", folder=folder, cache=folder,
     )  # fmt: skip
 

@@ -33,11 +33,12 @@ import psutil
 from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.generation.run import draw_chunk
+from synthetic_instruction_tuner.planning.gpus import GPUS
+from synthetic_instruction_tuner.planning.plan import plan
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.stages import STAGES
 from synthetic_instruction_tuner.status import outstanding
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training.plan import GPUS, plan
 from synthetic_instruction_tuner.workspace import open_study
 
 SHARE, CACHED_SECONDS = 0.02, 20.0

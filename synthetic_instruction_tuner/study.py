@@ -185,7 +185,10 @@ class Study(Design):
     def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
         """One model's scores and per-item log on one benchmark."""
         settings = self.config.evaluation
-        config = settings.content("chat_template", "batch_size", "max_length", "max_new_tokens") | {
+        shared = settings.content(
+            "chat_template", "batch_size", "answer_batch_size", "max_length", "max_new_tokens"
+        )
+        config = shared | {
             "benchmark": benchmark.model_dump(mode="json"),
             "student": reference.content(self.student),
             "virtual_tokens": self.virtual_tokens,

@@ -43,6 +43,9 @@ class EvaluationConfig(Settings):
     """Where prompts get the chat template; the same for the base and every arm."""
     batch_size: int = Field(default=16, ge=1)
     """Requests scored side by side: fixed, because on a GPU it moves scores a little."""
+    answer_batch_size: int = Field(default=16, ge=1)
+    """Answers written side by side: fixed for the same reason. An answer needs no logits but its
+    next token's, so more of them fit than of requests that are scored."""
     max_length: int = Field(default=2048, ge=16)
     """Longest request in tokens, virtual tokens included; the same for every arm."""
     max_new_tokens: int = Field(default=256, ge=1)

@@ -57,3 +57,10 @@ class TrainingConfig(Settings):
                     f"arm {arm.name!r} has start_from={start!r}; allowed: {names[:position]}"
                 )
         return self
+
+    def adapter_of(self, arm: ArmConfig) -> ArmConfig:
+        """Return the arm whose kind of adapter `arm` trains: its own, or that it goes on with."""
+        start = {one.name: one for one in self.arms}.get(arm.start_from or "")
+        if start is None or start.trains_base or arm.trains_base:
+            return arm
+        return self.adapter_of(start)

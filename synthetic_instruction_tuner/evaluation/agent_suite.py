@@ -67,7 +67,7 @@ def run(trial: Trial) -> Outcome:
     """Run one model on the suite."""
     prompts = read_prompts(trial.items, trial.benchmark)
     items = _items(prompts, _drawn(trial))
-    size = trial.settings.batch_size * generation.CHUNK
+    size = trial.settings.answer_batch_size * generation.CHUNK
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     templated = trial.settings.chat_template != "never"
     journal = trial.journal([digest([one.data for one in prompts]), size, templated])
@@ -125,7 +125,7 @@ def _reply(
             [text for text, fit in zip(texts, fits, strict=True) if fit],
             settings.max_new_tokens,
             trial.limit,
-            settings.batch_size,
+            settings.answer_batch_size,
         )
     )
     return [next(answers).text.strip() if fit else None for fit in fits]

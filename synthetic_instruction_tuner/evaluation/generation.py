@@ -119,7 +119,7 @@ def answer(trial: Trial, texts: Sequence[str]) -> tuple[list[Generated], float]:
     Returns:
         The answers in the order of the prompts, and the seconds they took over all sessions.
     """
-    size = trial.settings.batch_size * CHUNK
+    size = trial.settings.answer_batch_size * CHUNK
     order = sorted(range(len(texts)), key=lambda one: (-len(texts[one]), one))
     chunks = [order[start : start + size] for start in range(0, len(order), size)]
     journal = trial.journal([digest(list(texts)), trial.settings.max_new_tokens, size])
@@ -140,7 +140,7 @@ def _answer_chunk(trial: Trial, texts: list[str], name: str, journal: Journal) -
     settings = trial.settings
     with journal.recording(name) as result:
         answers = continue_texts(
-            trial.student, texts, settings.max_new_tokens, trial.limit, settings.batch_size
+            trial.student, texts, settings.max_new_tokens, trial.limit, settings.answer_batch_size
         )
         result.append([[one.text, one.tokens, one.finish] for one in answers])
 

@@ -85,6 +85,7 @@ class Trial:
             "precision": self.precision,
             "quantization": self.study.student.quantization,
             "batch_size": self.settings.batch_size,
+            "answer_batch_size": self.settings.answer_batch_size,
             "max_length": self.limit,
             "chat_template": self.settings.chat_template,
             "seed": self.study.config.seed,

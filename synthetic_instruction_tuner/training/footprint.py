@@ -97,7 +97,13 @@ class Footprint:
         return self.weights + self.states + max(passed + self.head, self.gradients + self.head)
 
 
-def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True) -> Footprint:
+def of(
+    arm: MethodConfig,
+    model: ModelConfig,
+    compute: str,
+    on_gpu: bool = True,
+    adapter: MethodConfig | None = None,
+) -> Footprint:
     """Measure an arm on the meta device.
 
     Args:
@@ -105,6 +111,7 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True)
         model: The base, with its quantisation.
         compute: "float32", "bfloat16" or "float16".
         on_gpu: Whether the kernels are a GPU's; a CPU's dropout and output layer hold more.
+        adapter: The method whose adapter is trained, if the arm goes on with that of another.
     """
     import torch
 
@@ -112,7 +119,7 @@ def of(arm: MethodConfig, model: ModelConfig, compute: str, on_gpu: bool = True)
     base = meta_model(model, dtype)
     shape = base.config.get_text_config()
     weights, largest = base_bytes(base, model.quantization, dtype.itemsize)
-    adapted = _adapted(arm, base)
+    adapted = _adapted(adapter or arm, base)
     if arm.data == "preference":
         _without_dropout(adapted)
     trained = measure.trained_parameters(adapted)
@@ -170,16 +177,25 @@ def shape_of(model: ModelConfig) -> Any:
     return loading.load_config(model)
 
 
-def meta_model(model: ModelConfig, dtype: Any) -> Any:
-    """Build the base on the meta device; its attention keeps what fused kernels keep."""
-    import torch
-    from transformers import AutoModelForCausalLM
+def meta_model(model: ModelConfig, dtype: Any, scores: bool = False) -> Any:
+    """Build a model on the meta device.
 
+    Args:
+        model: Which; the attention of a causal model keeps what fused kernels keep.
+        dtype: Type of its numbers.
+        scores: Whether it gives one number a sequence, as reward models do, instead of logits.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    shape = shape_of(model)
+    if scores:
+        shape.num_labels = 1
+        with torch.device("meta"):
+            return AutoModelForSequenceClassification.from_config(shape, dtype=dtype)
     _register_attention()
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(
-            shape_of(model), dtype=dtype, attn_implementation="footprint"
-        )
+        return AutoModelForCausalLM.from_config(shape, dtype=dtype, attn_implementation="footprint")
 
 
 def base_bytes(model: Any, quantization: str, width: int) -> tuple[int, int]:

@@ -23,6 +23,8 @@ class Job(Settings):
     """Identity of the artifact that is made."""
     arm: ArmConfig
     """Method and its settings."""
+    adapter: ArmConfig
+    """The arm whose kind of adapter is trained: this one, or the first of those it goes on from."""
     training: TrainingConfig
     """Student, lengths, checkpoints; the list of arms is left empty."""
     seed: int

@@ -75,6 +75,7 @@ def make_job(study: Study, subject: Subject) -> Job:
         subject=subject.name,
         identity=artifact.identity,
         arm=arm,
+        adapter=settings.adapter_of(arm),
         training=settings.model_copy(update={"arms": ()}),
         seed=subject.seed,
         data=study.store.require(source).path(file),

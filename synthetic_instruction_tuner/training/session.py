@@ -9,17 +9,18 @@ from typing import Any
 
 from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.planning.gpus import FRAGMENTATION
 from synthetic_instruction_tuner.training import (
     build,
     data,
     footprint,
     parallel,
-    plan,
     reference,
     result,
     templates,
 )
 from synthetic_instruction_tuner.training.data import Rows
+from synthetic_instruction_tuner.training.fitting import choose
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.measure import Memory
@@ -77,13 +78,14 @@ def settle(job: Job, rows: Rows, group: Group, emit: Emit) -> tuple[Job, int | N
     micro, recompute = min(settings.micro_batch_size or share, share), False
     if device != "cpu":
         student = settings.student
-        cost = footprint.of(job.arm, student, build.precision(student, device).compute)
+        compute = build.precision(student, device).compute
+        cost = footprint.of(job.arm, student, compute, adapter=job.adapter)
         if group.size > 1 and settings.strategy == "fsdp":
             cost = replace(cost, weights=cost.weights // group.size)
         length = max(row.length for row in (*rows.train, *rows.validation))
         least = -group.largest([-torch.cuda.mem_get_info()[0]])[0]
-        free = int(least * (1 - plan.FRAGMENTATION))
-        chosen = plan.choose(cost, job.arm, length, free, settings.gradient_checkpointing, micro)
+        free = int(least * (1 - FRAGMENTATION))
+        chosen = choose(cost, job.arm, length, free, settings.gradient_checkpointing, micro)
         micro, recompute, planned = chosen.micro_batch_size, chosen.recompute, chosen.bytes
         emit("notice", text=f"plan: {planned / 1e9:.1f} GB of {free / 1e9:.1f} GB free")
     decided = settings.gradient_checkpointing

@@ -82,6 +82,22 @@ _PHI_3_MINI = {
     "pad_token_id": 32000,
     "tie_word_embeddings": False,
 }
+_DEBERTA_LARGE = {
+    "model_type": "deberta-v2",
+    "vocab_size": 128100,
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 0,
+    "relative_attention": True,
+    "position_buckets": 256,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+}
 
 SHAPES: Mapping[str, Mapping[str, Any]] = {
     "meta-llama/Llama-3.2-1B": _LLAMA_1B,
@@ -99,4 +115,5 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
     "HuggingFaceTB/SmolLM2-135M": _SMOLLM_135M,
     "google/gemma-2-2b": _GEMMA_2_2B,
     "microsoft/Phi-3-mini-4k-instruct": _PHI_3_MINI,
+    "OpenAssistant/reward-model-deberta-v3-large-v2": _DEBERTA_LARGE,
 }

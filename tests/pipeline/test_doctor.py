@@ -7,8 +7,9 @@ from huggingface_hub import constants
 from synthetic_instruction_tuner import doctor, presets
 from synthetic_instruction_tuner.doctor import Check, examine, models_of, require_models
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
+from synthetic_instruction_tuner.planning.gpus import GPUS
+from synthetic_instruction_tuner.planning.plan import plan
 from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training.plan import GPUS, plan
 
 
 def test_the_embedded_study_has_no_problem(tmp_path):

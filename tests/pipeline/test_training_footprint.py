@@ -1,13 +1,11 @@
-"""Parameters against published counts, and memory plans, all without weights."""
-
-from dataclasses import replace
+"""Parameters against published counts, and memory, all without weights."""
 
 import pytest
 
-from synthetic_instruction_tuner import presets
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.training import footprint, measure, methods, plan
+from synthetic_instruction_tuner.training import footprint, measure, methods
+from synthetic_instruction_tuner.training.fitting import choose
 from synthetic_instruction_tuner.training.footprint import Footprint
 
 CONFIGS = {name: module.Config for name, module in discover(methods).items()}
@@ -76,54 +74,8 @@ COST = Footprint(
 )
 def test_the_plan_keeps_the_batch_whole_if_it_can(usable: int, expected: tuple) -> None:
     arm = CONFIGS["lora"](name="a", batch_size=4)
-    found = plan.choose(COST, arm, 100, usable)
+    found = choose(COST, arm, 100, usable)
     assert (found.micro_batch_size, found.recompute, found.bytes, found.fits) == expected
-
-
-def test_the_study_fits_the_t4_it_was_made_for() -> None:
-    rows = plan.plan(presets.load("colab-t4"), plan.GPUS["T4"])
-    assert {row.stage for row in rows} == {"generation", "preference", "training", "evaluation"}
-    assert all(row.fits and row.gpu_bytes < 15e9 and row.host_bytes < 12.7e9 for row in rows)
-    assert all(sum(row.parts.values()) == row.gpu_bytes for row in rows)
-    billions = 8.03 + 1.24 + 7.25 + 3.09 + 3.21  # teacher, responders, student, in 16 bits
-    assert sum(row.disk_bytes for row in rows) == pytest.approx(2e9 * billions, rel=0.05)
-    sft = next(row for row in rows if row.subject == "sft")
-    assert (sft.parameters, sft.trained) == (3_224_906_752, 12_156_928)
-
-
-def test_the_a100_study_fits_an_a100() -> None:
-    assert all(row.fits for row in plan.plan(presets.load("a100"), plan.GPUS["A100"]))
-
-
-def test_what_does_not_fit_says_what_would() -> None:
-    config = presets.load("a100", ["training.student.name=meta-llama/Llama-3.1-8B"])
-    training = config.training.model_copy(update={"arms": config.training.arms[:1]})
-    rows = plan.plan(config.model_copy(update={"training": training}), plan.GPUS["T4"])
-    advice = {row.stage: row.advice for row in rows if not row.fits}
-    assert advice == {
-        "generation": "set quantization=nf4 and generation.batch_size=1",
-        "training": "set training.student.quantization=nf4",
-        "evaluation": "no setting makes it fit; take a smaller model or a larger GPU",
-    }
-
-
-def test_advice_that_is_followed_makes_it_fit() -> None:
-    settings = ["training.gradient_checkpointing=false", "training.max_length=8192"]
-    config = presets.load("colab-t4", settings)
-    training = config.training.model_copy(update={"arms": config.training.arms[:1]})
-    config = config.model_copy(update={"training": training})
-    row = next(one for one in plan.plan(config, plan.GPUS["T4"]) if one.stage == "training")
-    assert not row.fits
-    assert row.advice == "set training.gradient_checkpointing=null"
-    followed = training.model_copy(update={"gradient_checkpointing": None})
-    rows = plan.plan(config.model_copy(update={"training": followed}), plan.GPUS["T4"])
-    assert next(one for one in rows if one.stage == "training").fits
-
-
-def test_a_machine_with_too_little_main_memory_is_said() -> None:
-    small = replace(plan.GPUS["T4"], host=5e9)
-    rows = plan.plan(presets.load("colab-t4"), small)
-    assert {row.advice for row in rows} == {"needs a machine with more memory than T4's"}
 
 
 def test_code_of_a_repository_is_never_taken_from_another_revision_than_the_pinned_one(monkeypatch):

@@ -27,6 +27,9 @@ class Gpu:
 
     Attributes:
         memory: Bytes that `nvidia-smi` shows as total.
+        operations: 16-bit operations a second of the tensor cores.
+        single: float32 operations a second, as PyTorch computes them by default: without TF32.
+        bandwidth: Bytes a second.
         capability: Compute capability; below 8.0 there is no bfloat16.
         host: Bytes of main memory that come with it on Colab; None: not known.
     """
@@ -34,6 +37,7 @@ class Gpu:
     name: str
     memory: int
     operations: float
+    single: float
     bandwidth: float
     capability: tuple[int, int]
     host: float | None = None
@@ -53,21 +57,11 @@ MIB = 1 << 20
 GPUS = {
     gpu.name: gpu
     for gpu in (
-        Gpu("T4", 15360 * MIB, 65e12, 320e9, (7, 5), 12.7e9),
-        Gpu("L4", 23034 * MIB, 121e12, 300e9, (8, 9)),
-        Gpu("A100", 40960 * MIB, 312e12, 1555e9, (8, 0)),
-        Gpu("H100", 81559 * MIB, 989e12, 3350e9, (9, 0)),
-        Gpu("H200", 143771 * MIB, 989e12, 4800e9, (9, 0)),
+        Gpu("T4", 15360 * MIB, 65e12, 8.1e12, 320e9, (7, 5), 12.7e9),
+        Gpu("L4", 23034 * MIB, 121e12, 30.3e12, 300e9, (8, 9)),
+        Gpu("A100", 40960 * MIB, 312e12, 19.5e12, 1555e9, (8, 0)),
+        Gpu("H100", 81559 * MIB, 989e12, 67e12, 3350e9, (9, 0)),
+        Gpu("H200", 143771 * MIB, 989e12, 67e12, 4800e9, (9, 0)),
     )
 }
 """Data sheets: nvidia.com/en-us/data-center/ tesla-t4, l4, a100, h100, h200 (SXM where both)."""
-
-ITEMS = {
-    "mmlu": (14042, 110),
-    "hellaswag": (10042, 400),
-    "arc_easy": (2376, 180),
-    "truthfulqa_mc1": (817, 1000),
-    "truthfulqa_mc2": (817, 1400),
-}
-"""Items of a benchmark, and tokens an item with all its choices, or a solved example before it.
-Items: the benchmarks' papers; tokens: estimates."""

@@ -1,0 +1,111 @@
+"""The plan of a study, computed from shapes alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.planning.gpus import GPUS
+from synthetic_instruction_tuner.planning.measuring import unplanned
+from synthetic_instruction_tuner.planning.plan import plan
+from synthetic_instruction_tuner.planning.row import Row
+
+
+def test_the_study_fits_the_t4_it_was_made_for() -> None:
+    rows = plan(presets.load("colab-t4"), GPUS["T4"])
+    assert {row.stage for row in rows} == {"generation", "preference", "training", "evaluation"}
+    assert all(row.fits and row.gpu_bytes < 15e9 and row.host_bytes < 12.7e9 for row in rows)
+    assert all(sum(row.parts.values()) == row.gpu_bytes for row in rows)
+    billions = 8.03 + 1.24 + 7.25 + 3.09 + 0.44 + 3.21  # teacher, responders, reward, student
+    assert sum(row.disk_bytes for row in rows) == pytest.approx(2e9 * billions, rel=0.05)  # 16 bits
+    sft = next(row for row in rows if row.subject == "sft")
+    assert (sft.parameters, sft.trained) == (3_224_906_752, 12_156_928)
+
+
+def test_the_a100_study_fits_an_a100() -> None:
+    assert all(row.fits for row in plan(presets.load("a100"), GPUS["A100"]))
+
+
+def test_what_does_not_fit_says_what_would() -> None:
+    config = presets.load("a100", ["training.student.name=meta-llama/Llama-3.1-8B"])
+    training = config.training.model_copy(update={"arms": config.training.arms[:1]})
+    rows = plan(config.model_copy(update={"training": training}), GPUS["T4"])
+    advice = {row.stage: row.advice for row in rows if not row.fits}
+    assert advice == {
+        "generation": "set quantization=nf4 and generation.batch_size=1",
+        "training": "set training.student.quantization=nf4",
+        "evaluation": "no setting makes it fit; take a smaller model or a larger GPU",
+    }
+
+
+def test_advice_that_is_followed_makes_it_fit() -> None:
+    settings = ["training.gradient_checkpointing=false", "training.max_length=8192"]
+    config = presets.load("colab-t4", settings)
+    training = config.training.model_copy(update={"arms": config.training.arms[:1]})
+    config = config.model_copy(update={"training": training})
+    row = next(one for one in plan(config, GPUS["T4"]) if one.stage == "training")
+    assert not row.fits
+    assert row.advice == "set training.gradient_checkpointing=null"
+    followed = training.model_copy(update={"gradient_checkpointing": None})
+    rows = plan(config.model_copy(update={"training": followed}), GPUS["T4"])
+    assert next(one for one in rows if one.stage == "training").fits
+
+
+def test_a_machine_with_too_little_main_memory_is_said() -> None:
+    small = replace(GPUS["T4"], host=4.5e9)
+    rows = plan(presets.load("colab-t4"), small)
+    assert {row.advice for row in rows} == {"needs a machine with more memory than T4's"}
+
+
+def row_of(preset: str, gpu: str, subject: str, *assignments: str) -> Row:
+    rows = plan(presets.load(preset, list(assignments)), GPUS[gpu])
+    return next(one for one in rows if one.subject == subject)
+
+
+def test_the_reward_model_reads_every_response_once() -> None:
+    """1,000 instructions of 60 tokens, three responses of 0.4 x 512, 304 M weights that work."""
+    row = row_of("colab-t4", "T4", "reward model")
+    assert row.parameters == 435_062_785  # of them 128,100 x 1,024 the table of tokens
+    tokens = 1000 * 3 * (60 + 0.4 * 512)
+    working = 435_062_785 - 128_100 * 1024
+    assert row.seconds == pytest.approx(tokens * 2 * working / (8.1e12 * 0.34))
+    assert row.parts["weights"] == 4 * 435_062_785
+
+
+def test_a_reward_model_that_writes_is_planned_with_its_logits() -> None:
+    model = "preference.reward.name=meta-llama/Llama-3.2-1B-Instruct"
+    way = "preference.reward_format=likelihood"
+    size = "preference.reward_batch_tokens=16384"
+    row = row_of("colab-t4", "T4", "reward model", model, way, size)
+    assert row.parameters == 1_235_814_400
+    assert row.parts["activations"] > 16384 * 128_256 * 8
+    assert row.advice == "set preference.reward_batch_tokens=8192"
+
+
+def test_written_answers_take_a_step_a_token_of_a_batch() -> None:
+    """240 instructions and twice 250 tasks, 0.4 x 512 tokens each, 32 at once, 30 ms a step."""
+    row = row_of("colab-t4", "T4", "5 models: answers")
+    timing = (2 + 7) * 2 * 32  # warm-ups and repeats, for one answer and for eight
+    steps = (240 + 2 * 250) * 0.4 * 512 / 32 + timing
+    assert row.seconds == pytest.approx(5 * steps * 0.03)
+
+
+def test_what_is_left_out_of_the_hours_is_named() -> None:
+    benchmark = "evaluation.benchmarks=[{name: mmlu}, {name: agent}, {name: gsm8k}]"
+    config = presets.load("colab-t4", [benchmark])
+    assert unplanned(config) == ["gsm8k", "loading and downloads"]
+
+
+@pytest.mark.parametrize(
+    ("start", "trained"),
+    [
+        ({"method": "prompt_tuning"}, 61_440),
+        ({"method": "full"}, 12_156_928),
+    ],
+)
+def test_an_arm_that_goes_on_trains_the_adapter_it_goes_on_with(start: dict, trained: int) -> None:
+    arms = [start | {"name": "a"}, {"method": "dpo", "name": "b", "start_from": "a"}]
+    config = presets.load("a100")
+    training = config.training.model_validate({"arms": arms})
+    rows = plan(config.model_copy(update={"training": training}), GPUS["H200"])
+    assert next(row for row in rows if row.subject == "b").trained == trained
