@@ -35,7 +35,7 @@ from memory_simulation import as_on_a_gpu, counting, pack
 
 from synthetic_instruction_tuner.config import ModelConfig, TrainingConfig
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.training import build, footprint, methods
+from synthetic_instruction_tuner.training import build, footprint, methods, shapes
 from synthetic_instruction_tuner.training.data import Row, Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
@@ -200,7 +200,7 @@ def _simulate(case: Case) -> int:
         counting() as count,
         as_on_a_gpu(),
     ):
-        shape = footprint.shape_of(case.student)
+        shape = shapes.shape_of(case.student)
         dtype = "float32" if case.arm.trains_base else case.compute
         base = AutoModelForCausalLM.from_config(shape, dtype=dtype, attn_implementation="sdpa")
         base.config.use_cache = False
@@ -252,8 +252,8 @@ def _save_random(case: Case, folder: Path) -> None:
         "import sys, torch\n"
         "from transformers import AutoModelForCausalLM\n"
         "from synthetic_instruction_tuner.config import ModelConfig\n"
-        "from synthetic_instruction_tuner.training import footprint\n"
-        "shape = footprint.shape_of(ModelConfig(name=sys.argv[1]))\n"
+        "from synthetic_instruction_tuner.training import shapes\n"
+        "shape = shapes.shape_of(ModelConfig(name=sys.argv[1]))\n"
         "dtype = getattr(torch, sys.argv[2])\n"
         "AutoModelForCausalLM.from_config(shape, dtype=dtype).save_pretrained(sys.argv[3])\n"
     )

@@ -15,7 +15,7 @@ from memory_allocator import handed_out
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.planning.data import pairs
 from synthetic_instruction_tuner.planning.gpus import GPUS
-from synthetic_instruction_tuner.training import footprint
+from synthetic_instruction_tuner.training import shapes
 
 MIB = 1 << 20
 
@@ -51,7 +51,7 @@ def _measured(rows: int, length: int) -> int:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    shape = footprint.shape_of(StudyConfig().preference.reward)
+    shape = shapes.shape_of(StudyConfig().preference.reward)
     shape.num_labels = 1
     model = AutoModelForSequenceClassification.from_config(shape).eval()
     ids = torch.randint(0, shape.vocab_size, (rows, length))

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.training import measure
 from synthetic_instruction_tuner.training.method import MethodConfig
-from synthetic_instruction_tuner.training.shapes import SHAPES
+from synthetic_instruction_tuner.training.shapes import shape_of
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes a 4-bit weight: one 8-bit scale a block of 64, one float32 a 256 scales (arXiv 2305.14314,
@@ -159,22 +157,6 @@ def _weights_kept(adapted: Any, model: ModelConfig, width: int) -> int:
         return 0
     layers = [one.base_layer for one in adapted.modules() if hasattr(one, "base_layer")]
     return width * sum(int(one.weight.numel()) for one in layers)
-
-
-def shape_of(model: ModelConfig) -> Any:
-    """Return the model's transformers configuration: local, from the table, or from the Hub.
-
-    Raises:
-        MissingModelError: If it is in none of them.
-    """
-    from transformers import AutoConfig
-
-    folder = local_folder(model)
-    known = SHAPES.get(model.name)
-    if folder is None and known is not None:
-        settings = dict(known)
-        return AutoConfig.for_model(settings.pop("model_type"), **settings)
-    return loading.load_config(model)
 
 
 def meta_model(model: ModelConfig, dtype: Any, scores: bool = False) -> Any:

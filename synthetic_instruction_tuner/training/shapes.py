@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models.reference import local_folder
+
 _LLAMA_3 = {"model_type": "llama", "vocab_size": 128256, "head_dim": 128, "intermediate_size": 8192}
 _LLAMA_1B = _LLAMA_3 | {
     "hidden_size": 2048,
@@ -117,3 +121,19 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
     "microsoft/Phi-3-mini-4k-instruct": _PHI_3_MINI,
     "OpenAssistant/reward-model-deberta-v3-large-v2": _DEBERTA_LARGE,
 }
+
+
+def shape_of(model: ModelConfig) -> Any:
+    """Return the model's transformers configuration: local, from the table, or from the Hub.
+
+    Raises:
+        MissingModelError: If it is in none of them.
+    """
+    from transformers import AutoConfig
+
+    folder = local_folder(model)
+    known = SHAPES.get(model.name)
+    if folder is None and known is not None:
+        settings = dict(known)
+        return AutoConfig.for_model(settings.pop("model_type"), **settings)
+    return loading.load_config(model)

@@ -4,7 +4,7 @@ import pytest
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.training import footprint, measure, methods
+from synthetic_instruction_tuner.training import footprint, measure, methods, shapes
 from synthetic_instruction_tuner.training.fitting import choose
 from synthetic_instruction_tuner.training.footprint import Footprint
 
@@ -83,5 +83,5 @@ def test_code_of_a_repository_is_never_taken_from_another_revision_than_the_pinn
 
     asked = {}
     monkeypatch.setattr(AutoConfig, "from_pretrained", lambda _, **options: asked.update(options))
-    footprint.shape_of(ModelConfig(name="org/m", revision="0" * 40, trust_remote_code=True))
+    shapes.shape_of(ModelConfig(name="org/m", revision="0" * 40, trust_remote_code=True))
     assert asked == {"revision": "0" * 40, "trust_remote_code": True}
