@@ -33,11 +33,11 @@ test: install ## Linters, types, import contracts and all tests
 	$(BIN)/pytest
 
 unit: install ## The unit tests alone (seconds)
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n 0 tests/unit
 
 chaos: install ## Kill the study 200 times, damage its files, and compare bytes (up to an hour)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills 200
-	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/unit/test_fuzz.py
+	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz.py
 
 audit: install ## Ask the advisory databases about the tested versions (needs the network)
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt

@@ -1,6 +1,6 @@
 """Whatever is read from outside, or from a disk that rots, ends in a value or in a TunerError.
 
-`CHAOS_EXAMPLES=20000 pytest tests/unit/test_fuzz.py` searches longer; `make chaos` does so.
+`CHAOS_EXAMPLES=20000 pytest tests/security/test_fuzz.py` searches longer; `make chaos` does so.
 """
 
 import json
