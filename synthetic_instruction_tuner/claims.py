@@ -108,7 +108,7 @@ def _create(path: Path, claim: Claim) -> None:
     Raises:
         FileExistsError: If there is one.
     """
-    whole = path.with_name(f"{path.name}.{claim['token']}")
+    whole = path.with_name(f"{path.name}.{claim['token']}.{process_name()}")
     write_json(whole, claim)
     try:
         os.link(whole, path)

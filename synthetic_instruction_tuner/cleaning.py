@@ -6,9 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthetic_instruction_tuner import claims
 from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.files import slug
 from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.workspace import CLAIMS, LEASE_FILE
 
 REASONS = {
     ".superseded": "made with earlier settings",
@@ -40,9 +42,7 @@ def find_leftovers(study: Study) -> list[Leftover]:
         for path in sorted((study.root / folder).iterdir())
     ]
     found += [(path, "begun with earlier settings") for path in _abandoned(study)]
-    found += [
-        (path, "half written by a killed process") for path in sorted(study.root.glob(".*.tmp"))
-    ]
+    found += [(path, "half written by a killed process") for path in _half_written(study)]
     return [Leftover(path, _size(path), why) for path, why in found]
 
 
@@ -60,6 +60,13 @@ def _abandoned(study: Study) -> list[Path]:
     needed = tuple(_staging_name(one) for one in study.artifacts())
     chunks = ("draws-", "responses-")  # their spans depend on how far the study is
     return sorted(one for one in home.iterdir() if not one.name.startswith((*needed, *chunks)))
+
+
+def _half_written(study: Study) -> list[Path]:
+    """Files, leases and claims that a killed process had begun; not what a live one is writing."""
+    begun = [*study.root.glob(f"{LEASE_FILE}.*"), *(study.root / CLAIMS).glob("*.json.*")]
+    left = [one for one in begun if claims.is_left_behind(one)]
+    return sorted({*study.root.glob(".*.tmp"), *left})
 
 
 def _staging_name(artifact: Artifact) -> str:

@@ -1,6 +1,10 @@
 """Only what the present settings do not need is listed, and only that is removed."""
 
-from synthetic_instruction_tuner import cleaning, presets
+import os
+import subprocess
+import sys
+
+from synthetic_instruction_tuner import claims, cleaning, presets
 from synthetic_instruction_tuner.study import Study
 
 
@@ -33,3 +37,18 @@ def test_superseded_and_damaged_go_current_work_stays(tmp_path):
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
     assert cleaning.find_leftovers(study) == []
+
+
+def test_what_a_killed_taker_of_a_lease_leaves_is_listed_and_what_a_live_one_writes_is_not(
+    tmp_path,
+):
+    study = Study(presets.load("sandbox-smoke"), tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = claims.process_name().replace(f"-{os.getpid()}", f"-{ended.pid}")
+    (tmp_path / ".claims").mkdir()
+    for place in (tmp_path / ".lease.json", tmp_path / ".claims/models-sft.json"):
+        for holder in (dead, claims.process_name()):
+            place.with_name(f"{place.name}.0123456789ab.{holder}").write_text("{}")
+    found = [one.path.name for one in cleaning.find_leftovers(study)]
+    assert found == [f"models-sft.json.0123456789ab.{dead}", f".lease.json.0123456789ab.{dead}"]
