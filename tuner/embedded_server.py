@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -32,17 +33,28 @@ ENVIRONMENT = {
 class EmbeddedServer(SubprocessASGIServer):
     """Prefect's embedded server out of reach of signals that are meant for the run.
 
-    Prefect keeps one instance a port, so that its clients find this one.
+    Prefect keeps one instance a port, so that its clients find this one. It looks for a port that
+    is free, and takes whoever answers there for its own server: of two runs that look at once, one
+    works with the other's server until that ends. Here a port that is found is held, and handed to
+    the server.
     """
+
+    def find_available_port(self) -> int:
+        """Take a free port of loopback; connections are refused until the server listens."""
+        self._held = socket.socket()
+        self._held.bind(("127.0.0.1", 0))
+        return int(self._held.getsockname()[1])
 
     def _run_uvicorn_command(self) -> subprocess.Popen[Any]:
         settings = get_current_settings().to_environment_variables(exclude_unset=True)
-        return subprocess.Popen(
-            [sys.executable, "-m", "tuner.embedded_server", str(self.port)],
-            env=os.environ | ENVIRONMENT | settings,
-            stdin=subprocess.PIPE,  # ends with the run
-            start_new_session=True,
-        )
+        with self._held as held:  # the server's alone from then on: it ends with the server
+            return subprocess.Popen(
+                [sys.executable, "-m", "tuner.embedded_server", str(held.fileno())],
+                env=os.environ | ENVIRONMENT | settings,
+                stdin=subprocess.PIPE,  # ends with the run
+                pass_fds=[held.fileno()],
+                start_new_session=True,
+            )
 
 
 def start_unless_configured() -> None:
@@ -63,21 +75,25 @@ def start_unless_configured() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def serve(port: int) -> None:
-    """Serve Prefect's API on loopback until the parent closes standard input or has gone."""
+def serve(descriptor: int) -> None:
+    """Serve Prefect's API until the parent closes standard input or has gone.
+
+    Args:
+        descriptor: Socket that is bound already.
+    """
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    uvicorn.run(
-        "prefect.server.api.server:create_app",
-        factory=True,
-        host="127.0.0.1",
-        port=port,
-        log_level="error",
-        lifespan="on",
+    config = uvicorn.Config(
+        "prefect.server.api.server:create_app", factory=True, log_level="error", lifespan="on"
     )
+    server = uvicorn.Server(config)
+    server.run(sockets=[socket.socket(fileno=descriptor)])
+    if not server.started:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

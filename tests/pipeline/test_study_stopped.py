@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from itertools import takewhile
@@ -63,6 +64,16 @@ def test_a_killed_run_takes_its_server_along(migrated_home, tmp_path):
         run.kill()
     assert len(started) == 1
     assert psutil.wait_procs(started, timeout=60)[1] == []
+
+
+def test_a_port_that_is_found_is_held(monkeypatch):
+    """Two runs that start at once on one machine: neither ends up at the other's server."""
+    monkeypatch.setattr(embedded_server.EmbeddedServer, "_instances", {})
+    port = embedded_server.EmbeddedServer().find_available_port()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        with pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
 
 
 def test_a_server_that_does_not_start_in_time_is_one_line(monkeypatch):

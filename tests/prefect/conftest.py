@@ -8,9 +8,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_HOME, temporary_settings
-from prefect.testing.utilities import prefect_test_harness
+from prefect.testing import utilities
 from support.prefect_runs import OPS
-from support.prefect_server import KEY, OwnServer
+from support.prefect_server import KEY, OwnServer, free_port
 
 from flows.generation import generation
 from tuner import deployment_file, server
@@ -19,10 +19,17 @@ from tuner import deployment_file, server
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory):
     home = tmp_path_factory.mktemp("prefect-home")
-    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=120):
-        yield
-        # Events for servers that other tests have ended would be waited for without end.
-        EventsWorker.drain_all = partial(EventsWorker.drain_all, timeout=10)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_HOME: home}),
+    ):
+        # Of two processes that draw from Prefect's thousand ports at once, one would work with the
+        # other's server until that ends; the system gives every process another one.
+        patch.setattr(utilities, "_find_available_port", free_port)
+        with utilities.prefect_test_harness(server_startup_timeout=120):
+            yield
+            # Events for servers that other tests have ended would be waited for without end.
+            EventsWorker.drain_all = partial(EventsWorker.drain_all, timeout=10)
 
 
 @pytest.fixture(scope="module")
