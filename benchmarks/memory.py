@@ -116,7 +116,7 @@ CASES = (
     Case(LLAMA_3B, "nf4", "float32", "lora", 1, 64),
     Case(LLAMA_3B, "nf4", "float32", "prompt_tuning", 1, 1024),
     Case(LLAMA_3B, "nf4", "float32", "lora", 4, 1024, recompute=True),
-    Case(LLAMA_3B, "nf4", "float32", "dpo", 2, 1024, recompute=True),
+    Case(LLAMA_3B, "nf4", "float32", "dpo", 1, 256, recompute=True),
     Case(LLAMA_3B, "none", "float32", "lora", 1, 64),
     Case(LLAMA_3B, "none", "bfloat16", "lora", 1, 16),
 )

@@ -80,15 +80,17 @@ class Footprint:
         """
         length += self.virtual
         tokens = sequences * length
-        kept = self.inputs + self.layer if recompute else self.kept
+        kept = self.inputs if recompute else self.kept
         fixed = self.fixed // self.layers if recompute else self.fixed
         masks = sequences * length**2 * self.width if sequences > 1 else 0  # rows of one length: 0
         rows = min(tokens, HEAD_ROWS)
         scored = tokens * self.hidden * self.width  # the head's own copy of what it scores
         head = rows * (HEAD_COLUMNS * self.width + self.copied) + tokens * self.hidden * 4
+        again = self.layer if recompute else 0  # recomputed when the output layer's tile is gone
+        layer = tokens * (again + self.working) + self.unpacked
         passed = (
             fixed + tokens * kept + scored + masks * (1 if recompute else self.layers)
-            + max(head, tokens * self.working + self.unpacked)
+            + max(head, layer)
         )  # fmt: skip
         if accumulates:
             return self.weights + self.states + self.gradients + passed

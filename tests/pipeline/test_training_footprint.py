@@ -1,5 +1,7 @@
 """Parameters against published counts, and memory, all without weights."""
 
+from dataclasses import replace
+
 import pytest
 
 from synthetic_instruction_tuner.config import ModelConfig
@@ -61,6 +63,12 @@ COST = Footprint(
     total=0, trained=0, weights=1000, states=0, gradients=0, kept=10, fixed=0, layer=1, inputs=1,
     working=0, unpacked=0, width=0, hidden=0, layers=10,
 )  # fmt: skip
+
+
+def test_a_layer_is_recomputed_when_the_output_layer_is_done() -> None:
+    """100 tokens: a byte of input, and four of the output layer or ten of another, never both."""
+    assert replace(COST, hidden=1).step(1, 100, recompute=True) == 1000 + 100 * (1 + 4)
+    assert replace(COST, hidden=1, layer=10).step(1, 100, recompute=True) == 1000 + 100 * (1 + 10)
 
 
 @pytest.mark.parametrize(
