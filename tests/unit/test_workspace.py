@@ -12,6 +12,7 @@ import pytest
 from synthetic_instruction_tuner import claims, presets
 from synthetic_instruction_tuner.claims import machine
 from synthetic_instruction_tuner.errors import WorkspaceError
+from synthetic_instruction_tuner.files import write_json
 from synthetic_instruction_tuner.workspace import (
     LEASE_FILE,
     STUDY_FILE,
@@ -28,10 +29,10 @@ LONG_AGO = 2 * claims.LEFT_SECONDS
 
 
 def leave(path, **values):
-    """Write the claim of a process on another machine."""
+    """Write the claim of a process on another machine; whole, also where a signal interrupts."""
     content = {"token": "other", "pid": 1, "host": "elsewhere", "machine": "elsewhere/1"}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content | values))
+    write_json(path, content | values)
 
 
 def test_opening_makes_the_folder_and_remembers_the_study(tmp_path):
