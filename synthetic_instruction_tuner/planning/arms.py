@@ -38,7 +38,7 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     )
     if not chosen.fits:
         advice = _what_fits(config, arm, gpu)
-    operations = _weights_read(config, arm, chosen) * cost.total
+    operations = cost.total * _operations_a_weight(config, arm, chosen)
     seconds = len(config.seeds) * operations / (gpu.operations * UTILISATION)
     written = len(config.seeds) * FILES * cost.trained + (2 * cost.total if first else 0)
     parts = {"weights": cost.weights, "trained": cost.states, "context": CONTEXT_BYTES}
@@ -49,11 +49,11 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     )  # fmt: skip
 
 
-def _weights_read(config: StudyConfig, arm: MethodConfig, chosen: Choice) -> float:
-    """Return the operations a weight: two a token and pass, forwards and backwards.
+def _operations_a_weight(config: StudyConfig, arm: MethodConfig, chosen: Choice) -> float:
+    """Return two operations a token and pass.
 
-    A frozen weight has one backward pass instead of two; recomputing adds a forward pass, and a
-    reference one over all rows, once.
+    Passes over a frozen weight are one forwards and one backwards; training it adds one backwards,
+    recomputing one forwards, and a reference one forwards over all rows, once.
     """
     share = 1 - config.filtering.validation_share
     pairs = arm.data == "preference"
