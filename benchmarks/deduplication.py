@@ -165,7 +165,7 @@ def closed_world(count: int) -> Iterator[str]:
 
 def prepared(texts: Iterator[str]) -> list[str]:
     """Reduce texts to their sorted words, equal word sets to one: the same work for everyone."""
-    from synthetic_instruction_tuner.filtering.text import comparison_words
+    from synthetic_instruction_tuner.text import comparison_words
 
     return list(dict.fromkeys(" ".join(sorted(comparison_words(text))) for text in texts))
 

@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.config import BenchmarkConfig, ModelConfig, StudyConfig
-from synthetic_instruction_tuner.evaluation import agreement, harness, items
+from synthetic_instruction_tuner.evaluation import items
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
-from synthetic_instruction_tuner.evaluation.likelihoods import Group
-from synthetic_instruction_tuner.evaluation.scoring import Answer, Scorer, plan
-from synthetic_instruction_tuner.evaluation.students import Student
+from synthetic_instruction_tuner.evaluation.harness import harness
+from synthetic_instruction_tuner.evaluation.likelihood import agreement
+from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Scorer, plan
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.study.subject import benchmark_key
+from synthetic_instruction_tuner.training.students import Student
 
 BENCHMARKS = (
     BenchmarkConfig(name="mmlu", num_fewshot=5),

@@ -33,14 +33,17 @@ from typing import Any
 from memory_allocator import handed_out, idle
 from memory_simulation import as_on_a_gpu, counting, pack
 
+from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.config import ModelConfig, TrainingConfig
+from synthetic_instruction_tuner.methods import MethodConfig
+from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.training import build, footprint, methods, shapes
-from synthetic_instruction_tuner.training.data import Row, Rows
+from synthetic_instruction_tuner.models.memory import footprint, shapes
+from synthetic_instruction_tuner.models.memory.measure import Memory
+from synthetic_instruction_tuner.training import build
+from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
-from synthetic_instruction_tuner.training.measure import Memory
-from synthetic_instruction_tuner.training.method import MethodConfig
 from synthetic_instruction_tuner.training.parallel import Group
 
 MIB = 1 << 20

@@ -30,16 +30,15 @@ from typing import Any
 
 import psutil
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.generation.run import draw_chunk
-from synthetic_instruction_tuner.planning.gpus import GPUS
-from synthetic_instruction_tuner.planning.plan import plan
+from synthetic_instruction_tuner.inspection.planning.gpus import GPUS
+from synthetic_instruction_tuner.inspection.planning.plan import plan
+from synthetic_instruction_tuner.inspection.status import outstanding
 from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.stages import STAGES
-from synthetic_instruction_tuner.status import outstanding
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import open_study
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.stages import STAGES
+from synthetic_instruction_tuner.study.workspace import open_study
 
 SHARE, CACHED_SECONDS = 0.02, 20.0
 """The aims: share of the wall time of a study on a T4, and seconds of a study that is all there."""

@@ -13,9 +13,9 @@ import argparse
 from memory_allocator import handed_out
 
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.planning.data import pairs
-from synthetic_instruction_tuner.planning.gpus import GPUS
-from synthetic_instruction_tuner.training import shapes
+from synthetic_instruction_tuner.inspection.planning.data import pairs
+from synthetic_instruction_tuner.inspection.planning.gpus import GPUS
+from synthetic_instruction_tuner.models.memory import shapes
 
 MIB = 1 << 20
 

@@ -104,8 +104,8 @@ def _random_model() -> RewardModel:
     import torch
     from transformers import LlamaForSequenceClassification
 
-    from synthetic_instruction_tuner.sandbox.networks import FULL, model_config
-    from synthetic_instruction_tuner.sandbox.tokenizer import EOT, train_tokenizer
+    from synthetic_instruction_tuner.sandbox.workshop.networks import FULL, model_config
+    from synthetic_instruction_tuner.sandbox.workshop.tokenizer import EOT, train_tokenizer
 
     tokenizer = train_tokenizer(seed=0, rows=2_000)
     torch.manual_seed(0)

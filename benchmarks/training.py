@@ -35,9 +35,9 @@ import training_inputs
 from training_meter import Clock, peak
 
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.models.memory.measure import Memory
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines, write_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training.measure import Memory
+from synthetic_instruction_tuner.study.graph import Study
 
 TASKS = {"sft": (Example, "examples.jsonl"), "dpo": (PreferencePair, "pairs.jsonl")}
 ROWS = {"sft": 48, "dpo": 4}

@@ -14,7 +14,7 @@ from typing import Any
 from prefect.filesystems import LocalFileSystem
 from prefect.serializers import Serializer
 
-from synthetic_instruction_tuner.files import digest, write_bytes
+from synthetic_instruction_tuner.storage.files import digest, write_bytes
 
 FOLDER = ".prefect-results"
 

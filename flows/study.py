@@ -16,7 +16,7 @@ from flows.preference import preference
 from flows.report import report
 from flows.training import training
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.stages import Stage
+from synthetic_instruction_tuner.study.stages import Stage
 from tasks.models import check_models
 from tasks.spread import require_runner
 from tasks.step import budget_used_up, working

@@ -15,9 +15,10 @@ def discover(package: ModuleType) -> Mapping[str, ModuleType]:
         package: A package whose modules each add one thing (a filter rule, a training method).
 
     Returns:
-        Module by file name, sorted by name. Files that start with an underscore are left out.
+        Module by file name, sorted by name. Files that start with an underscore and
+        sub-packages are left out.
     """
-    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.ispkg)
     return {
         name: importlib.import_module(f"{package.__name__}.{name}")
         for name in names

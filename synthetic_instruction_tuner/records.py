@@ -47,6 +47,21 @@ class Sample:
     messages: tuple[dict[str, str], ...] = ()
     instruction_raw: str = ""
 
+    @property
+    def user_turns(self) -> tuple[str, ...]:
+        """What the user says, turn by turn."""
+        return self._turns("user", self.instruction)
+
+    @property
+    def assistant_turns(self) -> tuple[str, ...]:
+        """What the assistant says, turn by turn."""
+        return self._turns("assistant", self.response)
+
+    def _turns(self, role: str, single: str) -> tuple[str, ...]:
+        if not self.messages:
+            return (single,)
+        return tuple(turn["content"] for turn in self.messages if turn["role"] == role)
+
 
 @dataclass(frozen=True)
 class Example:

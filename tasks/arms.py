@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 from tasks.pieces import Piece, arms_by_turn
 from tasks.spread import make
 

@@ -7,8 +7,8 @@ from typing import Any
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.evaluation import run
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import benchmark_key
 from tasks.step import opened, step, summary
 
 

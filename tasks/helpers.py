@@ -25,9 +25,9 @@ from prefect.states import Cancelled
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, WorkspaceError
-from synthetic_instruction_tuner.status import is_there
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import (
+from synthetic_instruction_tuner.inspection.status import is_there
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.workspace import (
     default_root,
     is_led,
     lease,

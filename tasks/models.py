@@ -5,8 +5,8 @@ from __future__ import annotations
 from prefect import task
 
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.doctor import require_models
-from synthetic_instruction_tuner.stages import Stage
+from synthetic_instruction_tuner.inspection.doctor import require_models
+from synthetic_instruction_tuner.study.stages import Stage
 from tasks.step import opened
 
 

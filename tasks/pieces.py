@@ -8,10 +8,10 @@ from typing import Any
 
 from prefect import Task
 
-from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.preference.responses import find_responder
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.storage.artifacts import Artifact
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
 from tasks.evaluation import benchmark_named, evaluate
 from tasks.generation import draw_chunk
 from tasks.preference import draw_responses

@@ -18,8 +18,8 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from synthetic_instruction_tuner.stages import Stage
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.stages import Stage
 from tasks.watching import artifact_key
 
 logger = logging.getLogger(__name__)

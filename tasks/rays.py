@@ -10,8 +10,8 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import RunnerConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.status import is_there
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.inspection.status import is_there
+from synthetic_instruction_tuner.study.graph import Study
 from tasks.own_state import heed
 from tasks.pieces import Piece
 from tasks.step import budget_used_up, configured, count_samples

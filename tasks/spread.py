@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 from tasks import helpers, rays
 from tasks.gpu import one_gpu
 from tasks.pieces import Piece

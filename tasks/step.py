@@ -19,14 +19,20 @@ from prefect.context import TaskRunContext
 
 from blocks import HubCredentials, Workspace
 from blocks.results import FOLDER, JsonResults, WorkspaceResults, register
-from synthetic_instruction_tuner import disk
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import StorageError, TunerError
-from synthetic_instruction_tuner.files import slug
-from synthetic_instruction_tuner.session import Session, units_per_hour
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import claim, default_root, lease, open_study, remember
+from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.storage.files import slug
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.session import Session, units_per_hour
+from synthetic_instruction_tuner.study.workspace import (
+    claim,
+    default_root,
+    lease,
+    open_study,
+    remember,
+)
 from tasks.gpu import device_names, one_gpu
 from tasks.own_state import heed, taking_leave
 from tasks.watching import watch

@@ -105,8 +105,9 @@ def test_the_domain_starts_fast_because_it_loads_nothing_heavy():
     """Heavy libraries are imported where they are used; so is Prefect, in upper layers alone."""
     code = (
         "import sys, pkgutil, importlib, synthetic_instruction_tuner as domain\n"
-        "import synthetic_instruction_tuner.study, synthetic_instruction_tuner.presets\n"
-        "import synthetic_instruction_tuner.status, synthetic_instruction_tuner.workspace\n"
+        "from synthetic_instruction_tuner.study import graph, workspace\n"
+        "from synthetic_instruction_tuner.config import presets\n"
+        "from synthetic_instruction_tuner.inspection import status\n"
         "heavy = {'torch', 'transformers', 'trl', 'peft', 'datasets', 'lm_eval', 'prefect',\n"
         "         'pandas', 'matplotlib', 'plotly', 'pyarrow', 'scipy', 'statsmodels'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"

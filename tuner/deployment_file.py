@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-from synthetic_instruction_tuner import __version__, presets
-from synthetic_instruction_tuner.stages import STAGES
+from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.study.stages import STAGES
 from tasks.loggers import LOGGERS
 
 ROOT = Path(__file__).resolve().parents[1]

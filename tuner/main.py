@@ -12,12 +12,13 @@ from typing import Any
 
 import typer
 
-from synthetic_instruction_tuner import __version__, disk
+from synthetic_instruction_tuner import __version__
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.storage import disk
 from tuner import commands
 from tuner.display import PrintableRecord, printable
-from tuner.start import INTERRUPTED, STOPPED, TERMINATED
+from tuner.exits import INTERRUPTED, STOPPED, TERMINATED
 
 app = typer.Typer(
     name="tuner",

@@ -7,12 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.config.presets import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.presets import explain
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import default_root, read_study_file
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.workspace import default_root, read_study_file
 
 StudyName = Annotated[
     str, typer.Argument(help="Preset name (see `tuner studies`) or path to a .yaml file.")

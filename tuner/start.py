@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
-STOPPED = "tuner: stopped; the same command goes on from here"
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+from tuner.exits import INTERRUPTED, STOPPED
 
 
 def main() -> None:

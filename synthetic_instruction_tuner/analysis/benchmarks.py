@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.analysis.results import Results
 from synthetic_instruction_tuner.config import BenchmarkConfig
-from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import benchmark_key
 
 
 class Description(NamedTuple):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.study.graph import Study
 
 KEPT, REJECTED = "examples.jsonl", "rejected.jsonl"
 EXAMPLES_A_RULE = 5

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.benchmarks import is_measurement
 from synthetic_instruction_tuner.analysis.results import Results
 from synthetic_instruction_tuner.config import CostConfig
+from synthetic_instruction_tuner.config.operation import gpu_of
 from synthetic_instruction_tuner.records import TrainingRun
 
 KINDS = ("reserved", "allocated", "rss")
@@ -113,11 +113,3 @@ def cost(run: TrainingRun | None, prices: CostConfig) -> dict[str, Any]:
         return nothing
     units = run.train_seconds / 3600 * prices.compute_units_per_hour[gpu]
     return {"compute_units": units, "money": units * prices.money_per_unit, "gpu": gpu}
-
-
-def gpu_of(device: str, prices: CostConfig) -> str | None:
-    """Find the priced GPU in a device name ("Tesla T4", "NVIDIA A100-SXM4-40GB")."""
-    for gpu in prices.compute_units_per_hour:
-        if re.search(rf"\b{re.escape(gpu)}\b", device):
-            return gpu
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import GateConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.study.subject import BASE
 
 SPECIFICATION = "specification of the study"
 PASS, FAIL, NOT_MEASURED = "pass", "fail", "not measured"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest
-from synthetic_instruction_tuner.evaluation import votes
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.analysis import votes
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.study.graph import Study
 
 FLOOR = 0.02
 """Score that at least one model must pass for a benchmark without guessing to tell anything."""

@@ -17,7 +17,7 @@ from synthetic_instruction_tuner.analysis.verdicts import (
     is_useful,
     verdicts,
 )
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.study.subject import BASE
 
 CHOSEN, NONE, NOT_MEASURED = "chosen", "none", "not measured"
 

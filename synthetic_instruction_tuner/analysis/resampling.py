@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.storage.files import digest
 
 DRAWS = 2000
 """Bootstrap draws; the Monte-Carlo error of a 95 % limit is then about 0.07 standard errors."""

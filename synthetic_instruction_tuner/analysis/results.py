@@ -13,10 +13,10 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation.students import adapter_digest
 from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.training.students import adapter_digest
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import __version__
-from synthetic_instruction_tuner.analysis import gates, seeds
+from synthetic_instruction_tuner.analysis import gates, seeds, votes
 from synthetic_instruction_tuner.analysis.aggregate import macro_means
 from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
 from synthetic_instruction_tuner.analysis.cells import NOT_MEASURED, Sampled, Terms, sample, score
@@ -36,11 +36,10 @@ from synthetic_instruction_tuner.analysis.subjects import (
     primary_benchmarks,
 )
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
-from synthetic_instruction_tuner.artifacts import Manifest
-from synthetic_instruction_tuner.evaluation import votes
-from synthetic_instruction_tuner.files import write_json
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import BASE
 
 SCHEMA = 1
 COMPARISON = "comparison.json"

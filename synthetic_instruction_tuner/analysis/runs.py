@@ -9,7 +9,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 RUN = "run.json"
 CURVE_POINTS = 200

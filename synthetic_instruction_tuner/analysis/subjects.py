@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import BASE, Subject, benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import BASE, Subject, benchmark_key
 
 METHOD_LABELS = {
     "lora": "LoRA",

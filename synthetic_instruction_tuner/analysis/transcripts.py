@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.results import Measured, Results
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.storage.files import digest
 
 
 def choose_transcripts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.study.subject import BASE
 
 Store = Mapping[str, Any]
 """The content of comparison.json."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model, model_validator
 
+from synthetic_instruction_tuner import rules as filter_rules
 from synthetic_instruction_tuner.config.models import ModelConfig
 from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.filtering import rules as filter_rules
 from synthetic_instruction_tuner.settings import Settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -53,3 +54,11 @@ class RunnerConfig(Settings):
     """Ray cluster, for example ray://host:10001; None: a small one on this machine."""
     gpus: float = Field(default=0, ge=0)
     """GPUs that Ray reserves for a piece; with 0 a piece sees none."""
+
+
+def gpu_of(device: str, prices: CostConfig) -> str | None:
+    """Find the priced GPU in a device name ("Tesla T4", "NVIDIA A100-SXM4-40GB")."""
+    for gpu in prices.compute_units_per_hour:
+        if re.search(rf"\b{re.escape(gpu)}\b", device):
+            return gpu
+    return None

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from pydantic import Field, model_validator
 
+from synthetic_instruction_tuner import methods as training_methods
 from synthetic_instruction_tuner.config.models import ModelConfig
 from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.settings import Settings
-from synthetic_instruction_tuner.training import methods as training_methods
-from synthetic_instruction_tuner.training.method import MethodConfig
 
 if TYPE_CHECKING:
     ArmConfig = MethodConfig

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import SamplingConfig
-from synthetic_instruction_tuner.evaluation.students import Student
 from synthetic_instruction_tuner.evaluation.trial import Trial
-from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.journal import Journal
+from synthetic_instruction_tuner.models.chat import stop_tokens, tokenize
 from synthetic_instruction_tuner.models.engines.protocol import Request
 from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.training.students import Student
 
 CHUNK = 4
 """Batches of the configured size in one journal entry: the engine refills rows that end early."""
@@ -55,38 +56,6 @@ def render(student: Student, messages: Sequence[dict[str, str]], templated: bool
     return text
 
 
-def tokenize(student: Student, text: str) -> tuple[int, ...]:
-    """Turn a prompt into tokens with exactly one beginning-of-text token, if there is any."""
-    tokenizer = student.tokenizer
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    start = tokenizer.bos_token_id
-    if start is not None and getattr(tokenizer, "add_bos_token", True) and ids[:1] != [start]:
-        ids = [start, *ids]
-    return tuple(ids)
-
-
-def stop_tokens(student: Student) -> tuple[int, ...]:
-    """Return the tokens that end an answer: the tokenizer's, the model's, and the template's."""
-    found = {student.tokenizer.eos_token_id}
-    configured = student.model.generation_config.eos_token_id
-    found |= set(configured) if isinstance(configured, list) else {configured}
-    found |= {_turn_end(student)}
-    return tuple(sorted(one for one in found if one is not None))
-
-
-def _turn_end(student: Student) -> int | None:
-    """Return the special token that the chat template writes after an answer."""
-    tokenizer = student.tokenizer
-    if not tokenizer.chat_template:
-        return None
-    turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]
-    ids: list[int] = tokenizer(
-        tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False
-    )["input_ids"]
-    special = [one for one in ids[-3:] if one in set(tokenizer.all_special_ids)]
-    return special[-1] if special else None
-
-
 def continue_texts(
     student: Student, texts: Sequence[str], max_new_tokens: int, limit: int, batch_size: int
 ) -> list[Generated]:
@@ -100,10 +69,10 @@ def continue_texts(
         batch_size: Answers side by side.
     """
     engine = TransformersEngine(student.wrapped, student.tokenizer)
-    stop = stop_tokens(student)
+    stop = stop_tokens(student.tokenizer, student.model)
     sampling = SamplingConfig(temperature=0.0, max_new_tokens=max_new_tokens)
     room = max(limit - max_new_tokens, 1)
-    prompts = [tokenize(student, text)[-room:] for text in texts]
+    prompts = [tokenize(student.tokenizer, text)[-room:] for text in texts]
     requests = [Request(prompt, 0, sampling, stop) for prompt in prompts]
     completions = engine.generate(requests, batch_size)
     decode = student.tokenizer.decode

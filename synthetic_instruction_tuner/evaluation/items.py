@@ -7,38 +7,25 @@ the network, and training data can be decontaminated against exactly what is ask
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
+from synthetic_instruction_tuner.config.benchmarks import BENCHMARKS, Dataset, benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import hub, ifeval, prompts, rows, subsets
-from synthetic_instruction_tuner.evaluation.benchmarks import (
-    BENCHMARKS,
-    Dataset,
-    TaskItems,
-    benchmark_named,
-)
-from synthetic_instruction_tuner.files import digest, write_json
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.evaluation import prompts, rows, subsets
+from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems, definitions, items_file
+from synthetic_instruction_tuner.evaluation.harness import hub, ifeval
+from synthetic_instruction_tuner.evaluation.prompts import Prompt
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.study.subject import benchmark_key
 
 SANDBOX = "sandbox"
 TASKS, TEXTS = "tasks.json", "texts.jsonl"
 SUFFIXES = (".jsonl", ".parquet")
-
-
-@cache
-def definitions() -> Path:
-    """Return the folder of lm-eval's stock task definitions, without importing lm-eval."""
-    spec = importlib.util.find_spec("lm_eval")
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigurationError("lm-eval is not installed; run: pip install lm-eval")
-    return Path(spec.submodule_search_locations[0]) / "tasks"
 
 
 def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
@@ -64,7 +51,7 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
             counts[key] = sum(_count(one, folder) for one in tasks[key])
             texts |= _row_texts(benchmark, tasks[key], folder)
         else:
-            written = prompts.write_prompts(kind, benchmark, folder, config.seed, source)
+            written = write_prompts(kind, benchmark, folder, config.seed, source)
             counts[key] = len(written)
             texts |= {(benchmark.name, one.id): one.text for one in written}
     write_json(folder / TASKS, {k: [dataclasses.asdict(t) for t in v] for k, v in tasks.items()})
@@ -164,11 +151,6 @@ def _adopt(path: Path, data: Dataset, name: str, split: str, folder: Path) -> st
 # --- subsets and texts ---------------------------------------------------------------------
 
 
-def items_file(task: TaskItems) -> str:
-    """Return the file that holds the items of a task."""
-    return next(iter(task.splits.values()))
-
-
 def _contents(task: TaskItems, folder: Path) -> list[str]:
     # Only "\n" ends a row: str.splitlines also cuts at U+2028 and the like inside a text.
     return (folder / items_file(task)).read_text(encoding="utf-8").rstrip("\n").split("\n")
@@ -189,21 +171,6 @@ def _choose(
     return [task for task in kept if task.chosen]
 
 
-def item_ids(benchmark: str, task: str, contents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Identify items by their content; a repeated item gets its count added.
-
-    The identity does not depend on the number of examples, the subset or the position, so that it
-    pairs items across models and settings.
-    """
-    seen: dict[str, int] = {}
-    ids = []
-    for row in contents:
-        name = digest({"benchmark": benchmark, "task": task, "row": dict(row)})[:16]
-        seen[name] = seen.get(name, 0) + 1
-        ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return ids
-
-
 def _row_texts(
     benchmark: BenchmarkConfig, tasks: Sequence[TaskItems], folder: Path
 ) -> dict[tuple[str, str], str]:
@@ -212,7 +179,7 @@ def _row_texts(
     texts = {}
     for task in tasks:
         content = rows.read_rows(folder / items_file(task))
-        ids = item_ids(benchmark.name, task.task, content)
+        ids = rows.item_ids(benchmark.name, task.task, content)
         for position in task.chosen if task.chosen is not None else range(len(content)):
             row = content[position]
             if entry is not None and entry.dataset is not None:
@@ -221,3 +188,99 @@ def _row_texts(
                 text = hub.text_of(row)
             texts[benchmark.name, ids[position]] = text
     return texts
+
+
+# --- prompts that models answer freely ----------------------------------------------------
+
+
+def write_prompts(
+    kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
+) -> list[Prompt]:
+    """Write the prompts of a benchmark that models answer freely.
+
+    Args:
+        kind: Kind of the benchmark; kinds without prompts of their own write nothing.
+        benchmark: The benchmark; its `items` is the number of prompts (None: the default).
+        folder: Folder of the items artifact.
+        seed: Seed of the draw.
+        data: Folder with the rows of benchmarks that have some.
+    """
+    if kind == "database":
+        drawn = database(benchmark, folder, seed, data)
+        rows.write_rows(folder / prompts.file_name(benchmark), [one._asdict() for one in drawn])
+        return drawn
+    source = SOURCES.get(kind)
+    if source is None:
+        return []
+    drawn = source(benchmark.items, seed)
+    rows.write_rows(folder / prompts.file_name(benchmark), [one._asdict() for one in drawn])
+    return drawn
+
+
+def verifiable(count: int | None, seed: int) -> list[Prompt]:
+    """Draw different held-out instructions of the closed world, spread over its task families."""
+    from synthetic_instruction_tuner import sandbox
+
+    count = count or prompts.DEFAULT_ITEMS
+    drawn = sandbox.held_out_prompts(3 * count, seed)
+    distinct = {one.instruction: one for one in drawn}
+    if len(distinct) < count:
+        raise ConfigurationError(
+            f"the closed world has only {len(distinct)} different held-out prompts here; "
+            f"set items of benchmark 'verifiable' to at most that (it is {count})"
+        )
+    chosen = list(distinct.values())[:count]
+    return [
+        prompts.make(
+            "verifiable",
+            one.family,
+            one.instruction,
+            {"answer": one.answer, "domain": one.domain, "wording": one.wording},
+        )
+        for one in chosen
+    ]
+
+
+def instructions(count: int | None, seed: int) -> list[Prompt]:
+    """Draw prompts with constraints that a program can check."""
+    from synthetic_instruction_tuner.evaluation.instructions import drawing
+
+    return drawing.draw(count or prompts.DEFAULT_ITEMS, seed)
+
+
+def retention(count: int | None, seed: int) -> list[Prompt]:
+    """Choose facts whose knowledge training should not cost."""
+    from synthetic_instruction_tuner.evaluation.kinds import retention as facts
+
+    return facts.draw(count or prompts.DEFAULT_ITEMS, seed)
+
+
+def agent(count: int | None, seed: int) -> list[Prompt]:
+    """Draw the agent suite; all of it if no number is given."""
+    from synthetic_instruction_tuner.evaluation.kinds import agent_suite
+
+    return agent_suite.draw(count, seed)
+
+
+def database(
+    benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
+) -> list[Prompt]:
+    """Take database tasks in AgentBench's format from the data folder."""
+    from synthetic_instruction_tuner.evaluation.kinds import agent_suite
+
+    path = None if data is None else data / agent_suite.DATABASE
+    if path is None or not path.is_file():
+        raise ConfigurationError(
+            f"benchmark {benchmark.name!r} needs {agent_suite.DATABASE} in evaluation.data_dir "
+            f"({data}): data/dbbench/standard.jsonl of https://github.com/THUDM/AgentBench"
+        )
+    return agent_suite.adopt_database(path, folder, benchmark.items, seed)
+
+
+SOURCES: Mapping[str, Callable[[int | None, int], list[Prompt]]] = {
+    "verifiable": verifiable,
+    "instructions": instructions,
+    "retention": retention,
+    "agent": agent,
+}
+"""Where prompts come from, by kind of benchmark."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.storage.files import digest
 
 Row = dict[str, Any]
 Check = Callable[[Any], bool]
@@ -188,3 +189,18 @@ def write_rows(path: Path, rows: list[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(_line(row))
+
+
+def item_ids(benchmark: str, task: str, contents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Identify items by their content; a repeated item gets its count added.
+
+    The identity does not depend on the number of examples, the subset or the position, so that it
+    pairs items across models and settings.
+    """
+    seen: dict[str, int] = {}
+    ids = []
+    for row in contents:
+        name = digest({"benchmark": benchmark, "task": task, "row": dict(row)})[:16]
+        seen[name] = seen.get(name, 0) + 1
+        ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return ids

@@ -11,30 +11,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import StageError, UnreachableError
-from synthetic_instruction_tuner.evaluation import lm_eval_tasks, students
-from synthetic_instruction_tuner.evaluation.benchmarks import benchmark_named
+from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
 from synthetic_instruction_tuner.evaluation.items import write_items
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
-from synthetic_instruction_tuner.files import write_json
+from synthetic_instruction_tuner.models.memory.measure import Memory
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import BenchmarkResult, write_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject
-from synthetic_instruction_tuner.training.measure import Memory
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject
+from synthetic_instruction_tuner.training import students
 
 logger = logging.getLogger(__name__)
 
 KINDS: Mapping[str, str] = {
-    "lm_eval": "lm_eval_tasks",
-    "verifiable": "verifiable",
-    "instructions": "instructions.scoring",
-    "retention": "retention",
-    "agent": "agent_suite",
-    "database": "agent_suite",
-    "speed": "speed",
+    "lm_eval": "harness.lm_eval_tasks",
+    "verifiable": "kinds.verifiable",
+    "instructions": "kinds.instructions",
+    "retention": "kinds.retention",
+    "agent": "kinds.agent_suite",
+    "database": "kinds.agent_suite",
+    "speed": "kinds.speed",
 }
 """Module of this package whose `run` scores a kind of benchmark."""
 

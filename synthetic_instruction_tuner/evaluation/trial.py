@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import BenchmarkConfig, EvaluationConfig
-from synthetic_instruction_tuner.evaluation.students import Student
-from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import ItemScore
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.training.students import Student
 
 
 @dataclass(frozen=True)

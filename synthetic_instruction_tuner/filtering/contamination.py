@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from synthetic_instruction_tuner.config import ContaminationConfig
-from synthetic_instruction_tuner.filtering.text import assistant_turns, squeezed, user_turns
 from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.text import squeezed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,9 +101,9 @@ class ItemIndex:
     def leaks(self, sample: Sample) -> list[Leak]:
         """Return the items that a row contains, best covered first."""
         found: dict[int, float] = {}
-        for turn in user_turns(sample):
+        for turn in sample.user_turns:
             found |= dict.fromkeys(self._short(squeezed(turn)), 1.0)
-        for turn in (*user_turns(sample), *assistant_turns(sample)):
+        for turn in (*sample.user_turns, *sample.assistant_turns):
             for number, coverage in self._long(squeezed(turn)).items():
                 found[number] = max(coverage, found.get(number, 0.0))
         leaks = [

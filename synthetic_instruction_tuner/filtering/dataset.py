@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner import formats
-from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.filtering.decision import Decision
 from synthetic_instruction_tuner.filtering.splits import TRAIN, VALIDATION
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage import formats
+from synthetic_instruction_tuner.storage.artifacts import Artifact
+from synthetic_instruction_tuner.study.graph import Study
 
 NOT_DECONTAMINATED = (
     "Not decontaminated: no row was compared with the benchmark items, so rows may contain them."

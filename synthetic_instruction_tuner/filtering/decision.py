@@ -26,8 +26,8 @@ from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
 from synthetic_instruction_tuner.filtering.quotas import choose
-from synthetic_instruction_tuner.filtering.rule import Verdict, Violation, all_rules, judge
 from synthetic_instruction_tuner.records import Example, Rejection, Sample
+from synthetic_instruction_tuner.rules import Verdict, Violation, all_rules, judge
 
 STAGE = "filtering"
 EXACT, LEAKED, NEAR, SURPLUS = "exact_duplicate", "contamination", "near_duplicate", "surplus"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.similarity import Pairs, word_sets
-from synthetic_instruction_tuner.filtering.text import plain
+from synthetic_instruction_tuner.text import plain
 
 
 class Duplicate(NamedTuple):

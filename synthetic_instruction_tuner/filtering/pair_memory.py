@@ -13,13 +13,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthetic_instruction_tuner.files import write_bytes
 from synthetic_instruction_tuner.filtering.similarity import (
     Pairs,
     WordSets,
     in_order,
     join,
 )
+from synthetic_instruction_tuner.storage.files import write_bytes
 
 if TYPE_CHECKING:
     from synthetic_instruction_tuner.filtering.similarity import Ints

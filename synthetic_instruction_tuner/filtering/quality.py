@@ -10,13 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from synthetic_instruction_tuner.filtering.text import (
-    alphabetic_words,
-    assistant_turns,
-    count_words,
-    user_turns,
-)
 from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.text import alphabetic_words, count_words
 
 INSTRUCTION_WORDS = (10, 150)
 RESPONSE_WORDS = (50, 500)
@@ -80,7 +75,7 @@ def score(found: Parts) -> float:
 
 def parts(sample: Sample) -> Parts:
     """Measure the parts; a conversation counts by the mean length of its turns."""
-    asked, said = user_turns(sample), assistant_turns(sample)
+    asked, said = sample.user_turns, sample.assistant_turns
     response = "\n".join(said)
     return Parts(
         request=1.0 if is_request(sample.instruction) else 0.5,

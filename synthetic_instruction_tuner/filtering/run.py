@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import dataset, splits, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
@@ -23,7 +22,8 @@ from synthetic_instruction_tuner.filtering.quotas import (
 from synthetic_instruction_tuner.generation.store import REJECTED, read_samples
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.study.graph import Study
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from synthetic_instruction_tuner.filtering.text import comparison_words
+from synthetic_instruction_tuner.text import comparison_words
 
 if TYPE_CHECKING:
     import numpy as np

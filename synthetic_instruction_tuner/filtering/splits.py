@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.storage.files import digest
 
 TRAIN, VALIDATION = "train", "validation"
 

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from synthetic_instruction_tuner.filtering.decision import Decision, funnel_steps
-from synthetic_instruction_tuner.filtering.text import assistant_turns, count_words, user_turns
 from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.text import count_words
 
 INVALID = ("empty", "truncation", "role_leak")
 """Rules that say a draw failed, not that its content is unwanted."""
@@ -73,10 +73,8 @@ def measures(
         "kept_share": len(kept) / drawn if drawn else None,
         "valid_share": 1 - invalid / drawn if drawn else None,
         "mean_quality": _mean(one.quality for one in decision.kept),
-        "mean_instruction_words": _mean(count_words(turn) for s in rows for turn in user_turns(s)),
-        "mean_response_words": _mean(
-            count_words(turn) for s in rows for turn in assistant_turns(s)
-        ),
+        "mean_instruction_words": _mean(count_words(turn) for s in rows for turn in s.user_turns),
+        "mean_response_words": _mean(count_words(turn) for s in rows for turn in s.assistant_turns),
         "clusters": len({one.cluster for one in decision.kept}),
         "train": sum(one.split == "train" for one in decision.kept),
         "validation": sum(one.split == "validation" for one in decision.kept),

@@ -10,15 +10,15 @@ import yaml
 from pydantic import ValidationError
 
 from synthetic_instruction_tuner.config import FilteringConfig
+from synthetic_instruction_tuner.config.presets import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.filtering.decision import Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
-from synthetic_instruction_tuner.filtering.rule import all_rules
 from synthetic_instruction_tuner.filtering.run import read_items
 from synthetic_instruction_tuner.generation.store import read_samples
-from synthetic_instruction_tuner.presets import explain
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.rules import all_rules
+from synthetic_instruction_tuner.study.graph import Study
 
 AS_CONFIGURED = "as configured"
 

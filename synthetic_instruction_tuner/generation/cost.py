@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from synthetic_instruction_tuner.analysis.efficiency import gpu_of
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import CostConfig
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.config.operation import gpu_of
 from synthetic_instruction_tuner.generation.store import chunk_manifests, indices_of
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.study.graph import Study
 
 SHOWN_RULES = 3
 """Rules named in a line, those that turn most rows away first."""

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.config import GenerationConfig, SamplingConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.filtering.rule import judge
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.identity import Draw, planned_draws
 from synthetic_instruction_tuner.generation.store import (
@@ -19,7 +17,6 @@ from synthetic_instruction_tuner.generation.store import (
     chunk_manifests,
     reusable_samples,
 )
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import (
     Completion,
     Engine,
@@ -31,7 +28,10 @@ from synthetic_instruction_tuner.models.engines import (
 from synthetic_instruction_tuner.models.templates import ChatTemplate, chat_template
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Sample, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.rules import judge
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.study.graph import Study
 
 JOURNAL = "turns.jsonl"
 """Turns of an unfinished chunk that are finished: a killed session draws the others only."""

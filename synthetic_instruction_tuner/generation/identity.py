@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import DomainConfig
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.generation.domains import domain_sequence
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.study.graph import Study
 
 
 @dataclass(frozen=True)

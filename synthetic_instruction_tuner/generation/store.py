@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from synthetic_instruction_tuner.artifacts import Manifest, find_damage, read_manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import Sample, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest, find_damage, read_manifest
+from synthetic_instruction_tuner.study.graph import Study
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
 from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.storage import disk
 
 HEADS = ("score", "classifier", "pooler")
 """Last layers of sequence classifiers: small, and what a reward is read from, so not quantised."""
@@ -229,7 +229,7 @@ def _revision(model: ModelConfig) -> dict[str, str]:
 @contextmanager
 def _explained(model: ModelConfig) -> Iterator[None]:
     """Turn whatever loading raises (files of a model can hold anything) into an error to act on."""
-    from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
+    from synthetic_instruction_tuner.models.memory_errors import is_out_of_memory
 
     try:
         yield

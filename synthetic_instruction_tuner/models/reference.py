@@ -8,7 +8,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError
-from synthetic_instruction_tuner.files import digest, list_files, sha256_of
+from synthetic_instruction_tuner.storage.files import digest, list_files, sha256_of
 
 SANDBOX = "sandbox:"
 

@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.models.families import Family, find_family
+from synthetic_instruction_tuner.storage.files import digest
 
 Message = Mapping[str, str]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner import formats
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.records import PreferencePair, Rejection, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage import formats
+from synthetic_instruction_tuner.study.graph import Study
 
 SPLITS = ("train", "validation")
 COLUMNS = {

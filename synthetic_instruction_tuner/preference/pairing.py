@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from synthetic_instruction_tuner.config import PreferenceConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.filtering.text import plain
 from synthetic_instruction_tuner.records import Example, PreferencePair, Rejection, Response
+from synthetic_instruction_tuner.text import plain
 
 STAGE = "preference"
 RULES = ("incomplete", "identical", "similar", "tie", "margin", "surplus")

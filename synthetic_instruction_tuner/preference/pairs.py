@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.reference import SANDBOX
 from synthetic_instruction_tuner.preference.dataset import write_dataset
@@ -14,7 +13,8 @@ from synthetic_instruction_tuner.preference.pairing import Scored, pair_up
 from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.preference.scoring import REWARDS
 from synthetic_instruction_tuner.records import Response, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.study.graph import Study
 
 
 def build_pairs(study: Study) -> Manifest:

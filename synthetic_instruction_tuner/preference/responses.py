@@ -5,12 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from synthetic_instruction_tuner import preference
-from synthetic_instruction_tuner.artifacts import Manifest, find_damage, read_manifest
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.files import digest
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import (
     Request,
     generate_kept,
@@ -19,7 +15,11 @@ from synthetic_instruction_tuner.models.engines import (
 from synthetic_instruction_tuner.preference.voices import speaking
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Example, Response, read_lines, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest, find_damage, read_manifest
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.stages import VERSIONS
 
 RESPONSES = "responses.jsonl"
 JOURNAL = "texts.jsonl"
@@ -173,7 +173,7 @@ def stream_of(study: Study, responder: ResponderConfig) -> str:
     """
     config = dict(study.responses(responder).config)
     config["sampling"] = {k: v for k, v in config["sampling"].items() if k != "max_new_tokens"}
-    return digest({"responder": responder.name, "version": preference.VERSION, **config})
+    return digest({"responder": responder.name, "version": VERSIONS.preference, **config})
 
 
 def response_id(stream: str, example: Example) -> str:

@@ -9,11 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import students
-from synthetic_instruction_tuner.files import write_bytes
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
@@ -21,7 +17,11 @@ from synthetic_instruction_tuner.preference.reward_formats import Encoded, Promp
 from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Response, read_lines, to_json
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.files import write_bytes
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import students
 
 REWARDS = "rewards.jsonl"
 DECIMALS = 5

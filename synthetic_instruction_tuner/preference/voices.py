@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from synthetic_instruction_tuner.config import ResponderConfig
-from synthetic_instruction_tuner.files import digest
 from synthetic_instruction_tuner.models.engines import Engine, close_engine, open_engine
 from synthetic_instruction_tuner.models.templates import Message, chat_template
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.study.graph import Study
 
 
 class Voice(NamedTuple):
@@ -39,7 +39,7 @@ def speaking(study: Study, responder: ResponderConfig) -> Iterator[Voice]:
         with _arm(study, study.subject(str(responder.arm)).name) as voice:
             yield voice
         return
-    from synthetic_instruction_tuner.evaluation import students
+    from synthetic_instruction_tuner.training import students
 
     students.release()
     engine = open_engine(responder.model)
@@ -56,15 +56,14 @@ def speaking(study: Study, responder: ResponderConfig) -> Iterator[Voice]:
 @contextmanager
 def _arm(study: Study, name: str) -> Iterator[Voice]:
     """Let a trained arm answer, from the very prompts that it was trained on."""
-    from synthetic_instruction_tuner.evaluation.generation import stop_tokens
-    from synthetic_instruction_tuner.evaluation.students import adapter_digest, under_test
+    from synthetic_instruction_tuner.models.chat import render, stop_tokens
     from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
-    from synthetic_instruction_tuner.training.data import render
+    from synthetic_instruction_tuner.training.students import adapter_digest, under_test
 
     close_engine()
     subject = study.subject(name)
     with under_test(study, subject) as student:
-        tokenizer, stop = student.tokenizer, stop_tokens(student)
+        tokenizer, stop = student.tokenizer, stop_tokens(student.tokenizer, student.model)
 
         def prompt(turns: Sequence[Message]) -> tuple[int, ...]:
             return tuple(render([list(map(dict, turns))], tokenizer, add_generation_prompt=True)[0])

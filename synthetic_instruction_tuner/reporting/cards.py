@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthetic_instruction_tuner.reporting import page, tables, tables_data
+from synthetic_instruction_tuner.reporting import page
 from synthetic_instruction_tuner.reporting.markdown import cell
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.reporting.tables import Table
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.reporting.tables import tables, tables_data
+from synthetic_instruction_tuner.reporting.tables.tables import Table
+from synthetic_instruction_tuner.study.subject import BASE
 
 
 def model_card(results: Results, arm: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.study.subject import BASE
 
 
 def headline(results: Results) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from synthetic_instruction_tuner.reporting import page
-from synthetic_instruction_tuner.reporting.chart import Chart
+from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.store import Results
 
 

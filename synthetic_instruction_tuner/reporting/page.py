@@ -10,18 +10,14 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from synthetic_instruction_tuner.reporting import (
-    findings,
-    interactive,
-    tables,
-    tables_data,
-    tables_skills,
-)
-from synthetic_instruction_tuner.reporting.chart import Chart
-from synthetic_instruction_tuner.reporting.figures.funnel import rule_label
+from synthetic_instruction_tuner.reporting import findings
+from synthetic_instruction_tuner.reporting.charts import interactive
+from synthetic_instruction_tuner.reporting.charts.chart import Chart
+from synthetic_instruction_tuner.reporting.charts.figures.funnel import rule_label
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.reporting.tables import Table
+from synthetic_instruction_tuner.reporting.tables import tables, tables_data, tables_skills
+from synthetic_instruction_tuner.reporting.tables.tables import Table
 
 
 def render(results: Results, charts: Mapping[str, Chart]) -> str:

@@ -12,19 +12,13 @@ from synthetic_instruction_tuner.analysis.provenance import (
     renewed,
 )
 from synthetic_instruction_tuner.analysis.run import COMPARISON
-from synthetic_instruction_tuner.artifacts import Manifest
-from synthetic_instruction_tuner.reporting import (
-    cards,
-    catalogue,
-    markdown,
-    page,
-    pdf,
-    pictures,
-    slides,
-)
-from synthetic_instruction_tuner.reporting.chart import Chart
+from synthetic_instruction_tuner.reporting import cards, markdown, page, pdf
+from synthetic_instruction_tuner.reporting.charts import catalogue, pictures
+from synthetic_instruction_tuner.reporting.charts.chart import Chart
+from synthetic_instruction_tuner.reporting.slides import slides
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.study.graph import Study
 
 
 def draw_figures(study: Study) -> Manifest:

@@ -15,7 +15,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.reporting.format import FORMS, write
-from synthetic_instruction_tuner.subject import BASE
+from synthetic_instruction_tuner.study.subject import BASE
 
 REFERENCE = re.compile(r"\[\[([^|\]]+)\|([a-z0-9_]+)\]\]")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.methods.losses.objective import Objective
+from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.training.data import Row
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.objective import Objective
 from synthetic_instruction_tuner.training.order import stream
 
 logger = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from synthetic_instruction_tuner.evaluation.students import under_test
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject
-from synthetic_instruction_tuner.training.data import render
+from synthetic_instruction_tuner.models.chat import render
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training.order import stream
+from synthetic_instruction_tuner.training.students import under_test
 
 Turn = dict[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synthetic_instruction_tuner.config import TrainingConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.training.method import MethodConfig
+from synthetic_instruction_tuner.methods import MethodConfig
 
 
 def check_arms(training: TrainingConfig) -> None:

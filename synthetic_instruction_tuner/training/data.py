@@ -8,60 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.models.templates import FIXED_DATE
-from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines
-
-Message = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """A prompt with the responses that are learned from: one, or chosen and rejected.
-
-    Attributes:
-        desired: Whether the first response is one to learn; False only where rows carry a verdict.
-    """
-
-    id: str
-    prompt: tuple[Message, ...]
-    responses: tuple[str, ...]
-    split: str
-    desired: bool = True
-
-
-@dataclass(frozen=True)
-class Row:
-    """A conversation in tokens.
-
-    Attributes:
-        prompt: Tokens without loss, up to and including the header of the response.
-        responses: Tokens of each response, the end of the turn included.
-        desired: The verdict of the conversation.
-    """
-
-    id: str
-    prompt: tuple[int, ...]
-    responses: tuple[tuple[int, ...], ...]
-    desired: bool = True
-
-    @property
-    def length(self) -> int:
-        """Tokens of the longest sequence that goes through the model."""
-        return len(self.prompt) + max(len(one) for one in self.responses)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all its sequences."""
-        return sum(len(self.prompt) + len(one) for one in self.responses)
-
-    @property
-    def loss_tokens(self) -> int:
-        """Tokens that the loss counts on."""
-        return sum(len(one) for one in self.responses)
+from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
+from synthetic_instruction_tuner.models.chat import drop_after_turn_end, render
 
 
 @dataclass
@@ -77,36 +28,6 @@ class Rows:
     validation: list[Row] = field(default_factory=list)
     truncated: int = 0
     dropped: int = 0
-
-
-def read_examples(path: Path) -> list[Conversation]:
-    """Read kept examples; of a conversation with several turns the last answer is learned.
-
-    The system prompt that steered the teacher to a domain is left out, as in Magpie's own data
-    (arXiv 2406.08464): the student is to answer well without being steered.
-    """
-    return [
-        Conversation(
-            one.id,
-            tuple(one.messages[:-1]) or ({"role": "user", "content": one.instruction},),
-            (one.messages[-1]["content"] if one.messages else one.response,),
-            one.split,
-        )
-        for one in read_lines(path, Example)
-    ]
-
-
-def read_pairs(path: Path) -> list[Conversation]:
-    """Read preference pairs: the first response is the chosen one."""
-    return [
-        Conversation(
-            one.id,
-            tuple(one.messages) or ({"role": "user", "content": one.prompt},),
-            (one.chosen, one.rejected),
-            one.split,
-        )
-        for one in read_lines(path, PreferencePair)
-    ]
 
 
 def encode(conversations: Sequence[Conversation], tokenizer: Any, max_length: int) -> Rows:
@@ -154,7 +75,7 @@ def _tokenize(conversations: Sequence[Conversation], tokenizer: Any) -> Iterable
     ]
     for number, one in enumerate(conversations):
         head = heads[number]
-        sequences = [_end(full[number], tokenizer) for full in fulls]
+        sequences = [drop_after_turn_end(full[number], tokenizer) for full in fulls]
         if any(sequence[: len(head)] != head for sequence in sequences):
             raise StageError(
                 "the chat template renders a prompt alone differently from the same prompt with "
@@ -162,64 +83,3 @@ def _tokenize(conversations: Sequence[Conversation], tokenizer: Any) -> Iterable
             )
         responses = tuple(tuple(each[len(head) :]) for each in sequences)
         yield Row(one.id, tuple(head), responses, one.desired)
-
-
-def render(
-    conversations: Sequence[list[Message]], tokenizer: Any, add_generation_prompt: bool
-) -> list[list[int]]:
-    """Render conversations to tokens, with exactly one begin token where the tokenizer has one."""
-    texts = tokenizer.apply_chat_template(
-        conversations,
-        tokenize=False,
-        add_generation_prompt=add_generation_prompt,
-        date_string=FIXED_DATE.strftime("%d %b %Y"),  # Llama 3.1 and 3.2 print today's otherwise
-    )
-    encoded: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    start = tokenizer.bos_token_id
-    if start is None or not getattr(tokenizer, "add_bos_token", True):
-        return encoded
-    return [ids if ids[:1] == [start] else [start, *ids] for ids in encoded]
-
-
-def _end(ids: list[int], tokenizer: Any) -> list[int]:
-    """Drop white space after the end of the turn (ChatML writes a line break there)."""
-    special = set(tokenizer.all_special_ids)
-    last = len(ids)
-    while last > 0 and ids[last - 1] not in special:
-        last -= 1
-        if tokenizer.decode(ids[last:]).strip():
-            return [*ids, tokenizer.eos_token_id]
-    return ids[:last]
-
-
-def collate_supervised(rows: Sequence[Row]) -> list[dict[str, list[int]]]:
-    """Return ids, and labels of -100 on the prompt, as TRL's language-modelling collator does."""
-    return [
-        {
-            "input_ids": [*row.prompt, *row.responses[0]],
-            "labels": [-100] * len(row.prompt) + list(row.responses[0]),
-        }
-        for row in rows
-    ]
-
-
-def collate_pairs(
-    rows: Sequence[Row], reference: dict[str, tuple[float, float]] | None = None
-) -> list[dict[str, Any]]:
-    """Return what TRL's preference collator takes.
-
-    Args:
-        rows: Rows with a chosen and a rejected response.
-        reference: Reference log-probabilities (chosen, rejected) by row id, if there are any.
-    """
-    examples = []
-    for row in rows:
-        example: dict[str, Any] = {
-            "prompt_ids": list(row.prompt),
-            "chosen_ids": list(row.responses[0]),
-            "rejected_ids": list(row.responses[1]),
-        }
-        if reference is not None:
-            example["ref_chosen_logps"], example["ref_rejected_logps"] = reference[row.id]
-        examples.append(example)
-    return examples

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from synthetic_instruction_tuner.training.data import Row
+from synthetic_instruction_tuner.methods.losses.rows import Row
 
 ROWS = 32
 """Rows that are measured at most, the first of the validation split."""

@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from synthetic_instruction_tuner import disk
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.evaluation.students import weights
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject
+from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training import card
+from synthetic_instruction_tuner.training.students import weights
 
 Format = Literal["adapter", "merged", "gguf"]
 CONVERTER = "convert_hf_to_gguf.py"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from synthetic_instruction_tuner.training.checkpoint import Checkpoint
+from synthetic_instruction_tuner.training.checkpoints.checkpoint import Checkpoint
+from synthetic_instruction_tuner.training.checkpoints.scratch import Checkpoints, local
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.parallel import Group, spread_like, whole
-from synthetic_instruction_tuner.training.scratch import Checkpoints, local
 from synthetic_instruction_tuner.training.state import State
 
 

@@ -13,18 +13,19 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.training import parallel
-from synthetic_instruction_tuner.training.data import Row, Rows
-from synthetic_instruction_tuner.training.divergence import Divergence
-from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.keeper import Keeper
-from synthetic_instruction_tuner.training.measure import Memory, Stopwatch, merge
-from synthetic_instruction_tuner.training.memory_errors import (
+from synthetic_instruction_tuner.methods.losses.objective import Metrics, Objective, Reference
+from synthetic_instruction_tuner.methods.losses.rows import Row
+from synthetic_instruction_tuner.models.memory.measure import Memory, Stopwatch, merge
+from synthetic_instruction_tuner.models.memory_errors import (
     GroupOutOfMemory,
     free_memory,
     is_out_of_memory,
 )
-from synthetic_instruction_tuner.training.objective import Metrics, Objective, Reference
+from synthetic_instruction_tuner.training import parallel
+from synthetic_instruction_tuner.training.data import Rows
+from synthetic_instruction_tuner.training.divergence import Divergence
+from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.keeper import Keeper
 from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.scoring import Scorer, Scores

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.training.measure import Peaks
+from synthetic_instruction_tuner.models.memory.measure import Peaks
 
 PR_SET_PDEATHSIG = 1
 """Linux, prctl(2): the signal a process gets when the one that started it dies."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from synthetic_instruction_tuner.files import digest, sha256_of, write_json
+from synthetic_instruction_tuner.methods.losses.objective import Reference
+from synthetic_instruction_tuner.storage.files import digest, sha256_of, write_json
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.objective import Reference
 
 VERSION = 1
 

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.files import list_files, sync, write_json
+from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.training import build, card, measure, parallel
+from synthetic_instruction_tuner.storage.files import list_files, sync, write_json
+from synthetic_instruction_tuner.training import build, card, parallel
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.state import State

@@ -7,12 +7,12 @@ import logging
 import shutil
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import reference
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject
+from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training import launch
 from synthetic_instruction_tuner.training.compatibility import check
 from synthetic_instruction_tuner.training.job import Job

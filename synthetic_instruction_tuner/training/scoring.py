@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from synthetic_instruction_tuner.training.data import Row
-from synthetic_instruction_tuner.training.memory_errors import free_memory, is_out_of_memory
+from synthetic_instruction_tuner.methods.losses.rows import Row
+from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.training.order import micro_batches
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.state import Emit

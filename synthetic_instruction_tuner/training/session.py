@@ -7,24 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from synthetic_instruction_tuner.files import digest
+from synthetic_instruction_tuner.methods.losses.objective import Reference
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.planning.gpus import FRAGMENTATION
-from synthetic_instruction_tuner.training import (
-    build,
-    data,
-    footprint,
-    parallel,
-    reference,
-    result,
-    templates,
-)
+from synthetic_instruction_tuner.models import student_templates as templates
+from synthetic_instruction_tuner.models.memory import footprint
+from synthetic_instruction_tuner.models.memory.fitting import FRAGMENTATION, choose
+from synthetic_instruction_tuner.models.memory.measure import Memory
+from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.training import build, data, parallel, reference, result
 from synthetic_instruction_tuner.training.data import Rows
-from synthetic_instruction_tuner.training.fitting import choose
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
-from synthetic_instruction_tuner.training.measure import Memory
-from synthetic_instruction_tuner.training.objective import Reference
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.state import Emit, Interrupted
 

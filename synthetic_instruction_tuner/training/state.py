@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from synthetic_instruction_tuner.training.measure import Peaks
+from synthetic_instruction_tuner.models.memory.measure import Peaks
 
 Emit = Callable[..., None]
 """Receives an event's name and its fields."""

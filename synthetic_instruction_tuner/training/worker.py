@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.job import Job
 
@@ -118,10 +118,7 @@ def main(path: str) -> int:
     emit, stop = Events(os.environ.get("RANK", "0") == "0"), StopRequest()
     quiet_environment()
     Relay(emit)
-    from synthetic_instruction_tuner.training.memory_errors import (
-        GroupOutOfMemory,
-        is_out_of_memory,
-    )
+    from synthetic_instruction_tuner.models.memory_errors import GroupOutOfMemory, is_out_of_memory
     from synthetic_instruction_tuner.training.session import train
     from synthetic_instruction_tuner.training.state import Interrupted
 

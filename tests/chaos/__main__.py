@@ -243,7 +243,7 @@ def say(text: str) -> None:
 
 def table(tally: Tally, seconds: float) -> str:
     """Return the table."""
-    from synthetic_instruction_tuner.stages import STAGES
+    from synthetic_instruction_tuner.study.stages import STAGES
 
     head = ("stage", "kills", "torn", "rotten", "disk faults", "repeated s", "undisturbed s")
     rows = [

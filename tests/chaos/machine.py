@@ -26,8 +26,8 @@ from types import SimpleNamespace
 
 from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
 
-from synthetic_instruction_tuner.manifests import read_manifest
-from synthetic_instruction_tuner.stages import STAGES
+from synthetic_instruction_tuner.storage.manifests import read_manifest
+from synthetic_instruction_tuner.study.stages import STAGES
 
 PREPARED = 2
 """Servers that are started ahead."""

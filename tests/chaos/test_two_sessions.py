@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from synthetic_instruction_tuner.errors import WorkspaceError
-from synthetic_instruction_tuner.workspace import LEASE_FILE, lease
+from synthetic_instruction_tuner.study.workspace import LEASE_FILE, lease
 
 COUNT = """
 import sys

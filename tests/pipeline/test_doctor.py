@@ -4,12 +4,13 @@ import httpx
 import pytest
 from huggingface_hub import constants
 
-from synthetic_instruction_tuner import doctor, presets
-from synthetic_instruction_tuner.doctor import Check, examine, models_of, require_models
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
-from synthetic_instruction_tuner.planning.gpus import GPUS
-from synthetic_instruction_tuner.planning.plan import plan
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.inspection import doctor
+from synthetic_instruction_tuner.inspection.doctor import Check, examine, models_of, require_models
+from synthetic_instruction_tuner.inspection.planning.gpus import GPUS
+from synthetic_instruction_tuner.inspection.planning.plan import plan
+from synthetic_instruction_tuner.study.graph import Study
 
 
 def test_the_embedded_study_has_no_problem(tmp_path):

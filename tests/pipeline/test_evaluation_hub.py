@@ -13,10 +13,12 @@ from support import evaluation_bench as bench
 from support import plain_lm_eval as plain
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import harness, hub, items, run, students
+from synthetic_instruction_tuner.evaluation import items, run
+from synthetic_instruction_tuner.evaluation.harness import harness, hub
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import students
 
 WORDS = bench.NUMBERS
 

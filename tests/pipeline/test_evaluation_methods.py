@@ -8,9 +8,10 @@ from support import evaluation_bench as bench
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import generation, run, students
+from synthetic_instruction_tuner.evaluation import generation, run
 from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import students
 
 HELLASWAG = BenchmarkConfig(name="hellaswag", items=4)
 ARMS = (

@@ -9,11 +9,13 @@ from support import evaluation_bench as bench
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import ifeval, lm_eval_tasks, run, students
+from synthetic_instruction_tuner.evaluation import run
+from synthetic_instruction_tuner.evaluation.harness import ifeval, lm_eval_tasks
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import benchmark_key
+from synthetic_instruction_tuner.training import students
 
 EVERY = (
     {"name": "mmlu", "num_fewshot": 0, "items": 4},

@@ -11,18 +11,14 @@ from lm_eval.tasks import TaskManager
 from support import evaluation_bench as bench
 from support import plain_lm_eval as plain
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.evaluation import (
-    generation,
-    harness,
-    lm_eval_tasks,
-    run,
-    students,
-)
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.evaluation import generation, run
+from synthetic_instruction_tuner.evaluation.harness import harness, lm_eval_tasks
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import benchmark_key
+from synthetic_instruction_tuner.training import students
 
 ARMS = (*bench.ARMS, {"name": "dpo", "method": "dpo", "start_from": "sft"})
 

@@ -11,17 +11,14 @@ from support import evaluation_bench as bench
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import (
-    generation,
-    likelihoods,
-    lm_eval_tasks,
-    run,
-    students,
-)
-from synthetic_instruction_tuner.evaluation.scoring import Request, Scorer, plan
+from synthetic_instruction_tuner.evaluation import generation, run
+from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
+from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Request, Scorer, plan
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import students
 
 MMLU = BenchmarkConfig(name="mmlu", num_fewshot=0)
 HELLASWAG = BenchmarkConfig(name="hellaswag")

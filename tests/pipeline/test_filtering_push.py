@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import open_study, remember
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.workspace import open_study, remember
 from tuner.main import app
 
 

@@ -13,11 +13,11 @@ from synthetic_instruction_tuner.filtering.quotas import next_draws
 from synthetic_instruction_tuner.filtering.run import filter_rows, lost_raw_rows, write_raw_rows
 from synthetic_instruction_tuner.filtering.what_if import override, what_if
 from synthetic_instruction_tuner.generation.importing import import_rows
+from synthetic_instruction_tuner.inspection.status import outstanding, read_status
 from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Example, Rejection, Sample, read_lines, write_lines
-from synthetic_instruction_tuner.status import outstanding, read_status
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 SAID = "It depends on the weather and on the time that you have, so look outside first."
 NOUNS = (

@@ -4,10 +4,10 @@ import datasets
 import pytest
 from support.training_models import save_student
 
-from synthetic_instruction_tuner import formats
 from synthetic_instruction_tuner.filtering.dataset import FILTERED_COLUMNS, for_tools
 from synthetic_instruction_tuner.preference.dataset import COLUMNS, chat_row
 from synthetic_instruction_tuner.records import Example, PreferencePair
+from synthetic_instruction_tuner.storage import formats
 
 pytestmark = pytest.mark.slow
 TALK = (

@@ -9,13 +9,13 @@ from support.chat_families import tokenizer_of
 from support.generation_study import generation_study
 from support.preference_models import save_responder
 
-from synthetic_instruction_tuner.artifacts import read_manifest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.generation import drawing
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans, read_samples
 from synthetic_instruction_tuner.models.engines import Completion, close_engine
 from synthetic_instruction_tuner.models.templates import chat_template
 from synthetic_instruction_tuner.progress import Silent
+from synthetic_instruction_tuner.storage.artifacts import read_manifest
 
 TWO = [{"name": "code", "system_prompt": "Ask about code.", "weight": 2}, {"name": "general"}]
 

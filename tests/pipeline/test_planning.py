@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.planning.gpus import GPUS
-from synthetic_instruction_tuner.planning.measuring import unplanned
-from synthetic_instruction_tuner.planning.plan import plan
-from synthetic_instruction_tuner.planning.row import Row
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.inspection.planning.gpus import GPUS
+from synthetic_instruction_tuner.inspection.planning.measuring import unplanned
+from synthetic_instruction_tuner.inspection.planning.plan import plan
+from synthetic_instruction_tuner.inspection.planning.row import Row
 
 
 def test_the_study_fits_the_t4_it_was_made_for() -> None:

@@ -9,7 +9,8 @@ from support.training_models import save_student
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import students
+from synthetic_instruction_tuner.methods.losses.rows import read_pairs
+from synthetic_instruction_tuner.models.chat import render
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.preference import voices
 from synthetic_instruction_tuner.preference.run import (
@@ -21,8 +22,8 @@ from synthetic_instruction_tuner.preference.run import (
 )
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines, write_lines
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training.data import read_pairs, render
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import students
 
 TURNS = (
     {"role": "user", "content": "Name a river."},

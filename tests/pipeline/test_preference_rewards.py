@@ -149,7 +149,7 @@ def test_killed_within_the_commit_nothing_is_lost_of_what_the_run_said(
         raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"synthetic_instruction_tuner.artifacts.{step}", killed)
+        patch.setattr(f"synthetic_instruction_tuner.storage.artifacts.{step}", killed)
         with pytest.raises(Stop):
             score_rewards(study, Silent())
     resumed = score_rewards(study, Silent())

@@ -13,12 +13,14 @@ from support import measured_study
 
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.reporting import catalogue, pdf, pictures, tables
+from synthetic_instruction_tuner.reporting import pdf
+from synthetic_instruction_tuner.reporting.charts import catalogue, pictures
 from synthetic_instruction_tuner.reporting.format import FORMS, MISSING, write
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
 from synthetic_instruction_tuner.reporting.run import draw_figures, set_aside_outdated, write_report
-from synthetic_instruction_tuner.reporting.slides import SLIDES
+from synthetic_instruction_tuner.reporting.slides.slides import SLIDES
 from synthetic_instruction_tuner.reporting.store import Results
+from synthetic_instruction_tuner.reporting.tables import tables
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 

@@ -6,12 +6,12 @@ import json
 import pytest
 from support import measured_study
 
+from synthetic_instruction_tuner.analysis import votes
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.evaluation import votes
 from synthetic_instruction_tuner.reporting import pdf
 from synthetic_instruction_tuner.reporting.run import write_report
-from synthetic_instruction_tuner.workspace import remember
+from synthetic_instruction_tuner.study.workspace import remember
 from tuner.commands.human import export_pairs, import_votes
 
 

@@ -13,11 +13,11 @@ from support import measured_study
 
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.files import sha256_of
-from synthetic_instruction_tuner.manifests import sealed
 from synthetic_instruction_tuner.reporting import pdf
 from synthetic_instruction_tuner.reporting.run import set_aside_outdated, write_report
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.files import sha256_of
+from synthetic_instruction_tuner.storage.manifests import sealed
+from synthetic_instruction_tuner.study.graph import Study
 
 NOT_MEASURED = {"status": "not measured"}
 CONFIG = measured_study.settings(

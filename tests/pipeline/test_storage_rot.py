@@ -10,9 +10,9 @@ from chaos.storage import damage
 from support import measured_study
 
 from synthetic_instruction_tuner.analysis.run import compare
-from synthetic_instruction_tuner.artifacts import MANIFEST
 from synthetic_instruction_tuner.errors import StorageError
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import MANIFEST
+from synthetic_instruction_tuner.study.graph import Study
 
 SEED = 5
 KINDS = ("cut", "flipped", "emptied", "deleted", "swapped")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_instruction_tuner.stages import STAGES
+from synthetic_instruction_tuner.study.stages import STAGES
 
 SUPPORT = Path(__file__).parents[1] / "support"
 TOKENS = {

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from support import training_models
 
-from synthetic_instruction_tuner import disk
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.training import checkpoint, loop, result
+from synthetic_instruction_tuner.methods.losses.objective import Supervised
+from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training import loop, result
+from synthetic_instruction_tuner.training.checkpoints import checkpoint
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.objective import Supervised
 from synthetic_instruction_tuner.training.run import make_job
 from synthetic_instruction_tuner.training.session import train
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_instruction_tuner.training import checkpoint, scratch
-from synthetic_instruction_tuner.training.checkpoint import Checkpoint
-from synthetic_instruction_tuner.training.scratch import Checkpoints
+from synthetic_instruction_tuner.training.checkpoints import checkpoint, scratch
+from synthetic_instruction_tuner.training.checkpoints.checkpoint import Checkpoint
+from synthetic_instruction_tuner.training.checkpoints.scratch import Checkpoints
 
 
 def held(step: int) -> Checkpoint:

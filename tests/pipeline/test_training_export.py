@@ -9,9 +9,9 @@ import pytest
 from support import training_models
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError, StorageError
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.models.chat import render
+from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import chat
-from synthetic_instruction_tuner.training.data import render
 from synthetic_instruction_tuner.training.export import export
 from synthetic_instruction_tuner.training.run import make_job
 from synthetic_instruction_tuner.training.session import train

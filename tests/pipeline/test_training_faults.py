@@ -8,12 +8,13 @@ import pytest
 from support import training_models
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.training import build, checkpoint, keeper, launch, scoring
+from synthetic_instruction_tuner.methods.losses.pairwise import Preference
+from synthetic_instruction_tuner.models.memory_errors import is_out_of_memory
+from synthetic_instruction_tuner.training import build, keeper, launch, scoring
+from synthetic_instruction_tuner.training.checkpoints import checkpoint
+from synthetic_instruction_tuner.training.checkpoints.scratch import Checkpoints
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.memory_errors import is_out_of_memory
-from synthetic_instruction_tuner.training.pairwise import Preference
 from synthetic_instruction_tuner.training.run import make_job
-from synthetic_instruction_tuner.training.scratch import Checkpoints
 from synthetic_instruction_tuner.training.session import train
 from synthetic_instruction_tuner.training.state import Interrupted
 

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import pytest
 from support import training_models
 
+from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.training import build, data, methods
+from synthetic_instruction_tuner.methods.losses.pairwise import Responses
+from synthetic_instruction_tuner.training import build, data
 from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.pairwise import Responses
 from synthetic_instruction_tuner.training.run import make_job
 
 CONFIGS = {name: module.Config for name, module in discover(methods).items()}

@@ -10,7 +10,8 @@ import pytest
 from support import training_models
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.training import checkpoint, launch
+from synthetic_instruction_tuner.training import launch
+from synthetic_instruction_tuner.training.checkpoints import checkpoint
 from synthetic_instruction_tuner.training.run import make_job, train
 
 

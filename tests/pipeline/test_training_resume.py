@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import training_models
 
-from synthetic_instruction_tuner.training import checkpoint
+from synthetic_instruction_tuner.training.checkpoints import checkpoint
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.run import make_job
 

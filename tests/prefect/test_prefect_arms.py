@@ -3,9 +3,9 @@
 import pytest
 
 from flows.training import training
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import run
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]

@@ -14,8 +14,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.utilities.callables import parameter_schema
 from typer.testing import CliRunner
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks import gpu, helpers
 from tasks.location import enter_code

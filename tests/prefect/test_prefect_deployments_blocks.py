@@ -13,8 +13,7 @@ import blocks
 from blocks import HubCredentials, LanguageModel, RewardModel, Workspace
 from blocks.choice import with_models
 from flows.items import items
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import ModelConfig, PreferenceConfig
+from synthetic_instruction_tuner.config import ModelConfig, PreferenceConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError, WorkspaceError
 
 CONFIG = presets.load("sandbox-smoke")

@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from support import prefect_form
 from support.prefect_server import OwnServer, wait_for
 
-from synthetic_instruction_tuner.workspace import read_study_file
+from synthetic_instruction_tuner.study.workspace import read_study_file
 
 pytestmark = [
     pytest.mark.browser,

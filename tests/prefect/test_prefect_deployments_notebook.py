@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from flows.items import items
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from tuner import deployment_file, server
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,9 @@ import json
 import httpx
 import pytest
 
-from synthetic_instruction_tuner import presets, progress
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner import progress
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.study.graph import Study
 from tasks import publishing, watching
 from tasks.watching import RunProgress, artifact_key
 

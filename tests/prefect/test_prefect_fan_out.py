@@ -12,9 +12,9 @@ from support.machines import at_work, belongs_to, kill_tree, samples, wait_for
 
 from flows.generation import generation
 from flows.helper import helper
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.claims import read
-from synthetic_instruction_tuner.workspace import LEASE_FILE, open_study, try_claim
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.storage.claims import read
+from synthetic_instruction_tuner.study.workspace import LEASE_FILE, open_study, try_claim
 from tasks.step import claim_name
 
 POOL = "fan-out"

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 
 from flows.study import study as study_flow
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]
 

@@ -11,14 +11,13 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from blocks import HubCredentials
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.claims import SECONDS
-from synthetic_instruction_tuner.config import SessionConfig
+from synthetic_instruction_tuner.config import SessionConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError, WorkspaceError
-from synthetic_instruction_tuner.files import write_json
-from synthetic_instruction_tuner.session import Session
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import LEASE_FILE, claim_file, lease, open_study
+from synthetic_instruction_tuner.storage.claims import SECONDS
+from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.session import Session
+from synthetic_instruction_tuner.study.workspace import LEASE_FILE, claim_file, lease, open_study
 from tasks import helpers, pieces, rays, spread, step
 from tasks.step import working
 

@@ -8,8 +8,7 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from tasks.step import call, opened, step, summary, working
 
 pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("prefect_server")]

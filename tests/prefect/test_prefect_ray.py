@@ -7,7 +7,7 @@ import pytest
 from support.machines import at_work, belongs_to, kill_tree, samples, wait_for
 
 from flows.generation import generation
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 
 ray = pytest.importorskip("ray", reason="prefect-ray is not installed")
 

@@ -21,9 +21,9 @@ from prefect.states import Crashed, Pending
 
 from flows.generation import generation
 from flows.scheduled_generation import scheduled_generation
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.session import Session
+from synthetic_instruction_tuner.study.session import Session
 from tasks import step
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,7 @@ import pytest
 from prefect import flow
 
 from blocks.results import FOLDER, JsonResults, WorkspaceResults
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.errors import StageError
 from tasks.step import call, opened, step, summary, working
 

@@ -11,26 +11,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from synthetic_instruction_tuner import claims, presets
-from synthetic_instruction_tuner.artifacts import find_damage, read_manifest
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.analysis import votes
+from synthetic_instruction_tuner.analysis.human import Sides, read_key, read_votes
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.evaluation import rows as benchmark_rows
-from synthetic_instruction_tuner.evaluation import votes
 from synthetic_instruction_tuner.evaluation.agents import parsing
 from synthetic_instruction_tuner.evaluation.agents.database import query
 from synthetic_instruction_tuner.evaluation.agents.tool import ToolError
-from synthetic_instruction_tuner.evaluation.human import Sides, read_key, read_votes
 from synthetic_instruction_tuner.evaluation.instructions import constraints
-from synthetic_instruction_tuner.evaluation.instructions.scoring import obeys
+from synthetic_instruction_tuner.evaluation.kinds.instructions import obeys
 from synthetic_instruction_tuner.generation.importing import _import_row
 from synthetic_instruction_tuner.generation.sources import read_rows
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models import families
 from synthetic_instruction_tuner.models.templates import pin_date
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines, to_json
-from synthetic_instruction_tuner.training import checkpoint, reference
-from synthetic_instruction_tuner.workspace import read_study_file
+from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage.artifacts import find_damage, read_manifest
+from synthetic_instruction_tuner.storage.journal import Journal
+from synthetic_instruction_tuner.study.workspace import read_study_file
+from synthetic_instruction_tuner.training import reference
+from synthetic_instruction_tuner.training.checkpoints import checkpoint
 
 EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "25"))
 fuzzed = settings(

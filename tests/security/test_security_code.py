@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.config import ModelConfig, presets
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("tuner", "flows", "tasks", "blocks", "synthetic_instruction_tuner")

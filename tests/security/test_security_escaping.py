@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from synthetic_instruction_tuner.formats import markdown_table
 from synthetic_instruction_tuner.reporting.markdown import cell, fenced
 from synthetic_instruction_tuner.reporting.page import as_json
+from synthetic_instruction_tuner.storage.formats import markdown_table
 
 HOSTILE = [
     "<script>alert(1)</script>",

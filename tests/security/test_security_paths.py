@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.artifacts import MANIFEST, Artifact, ArtifactStore
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, WorkspaceError
-from synthetic_instruction_tuner.files import sha256_of
 from synthetic_instruction_tuner.generation.importing import import_rows
 from synthetic_instruction_tuner.generation.store import read_samples
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage.artifacts import MANIFEST, Artifact, ArtifactStore
+from synthetic_instruction_tuner.storage.files import sha256_of
+from synthetic_instruction_tuner.study.graph import Study
 
 NAMES = ("../../x", "/etc/cron.d/x", "a/b", "..", ".", "x\n", "C:\\x", "a\0b", "~/x", "")
 FIELDS = (

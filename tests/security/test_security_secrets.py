@@ -3,8 +3,7 @@
 import pytest
 
 from blocks import HubCredentials, LanguageModel, RewardModel, Workspace
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.settings import Settings
 from tuner.display import PrintableRecord, printable

@@ -44,7 +44,7 @@ def template_of(family: str) -> str:
     if name is not None:
         return (files("trl") / "chat_templates" / f"{name}.jinja").read_text(encoding="utf-8")
     if family == "sandbox":
-        from synthetic_instruction_tuner.sandbox.tokenizer import CHAT_TEMPLATE
+        from synthetic_instruction_tuner.sandbox.workshop.tokenizer import CHAT_TEMPLATE
 
         return CHAT_TEMPLATE
     return (HERE / f"{family}.jinja").read_text(encoding="utf-8")

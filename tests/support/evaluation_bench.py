@@ -8,7 +8,7 @@ from support.training_models import save_student
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.models.loading import load_causal
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 ARMS = (
     {"name": "sft", "method": "lora", "rank": 4, "dropout": 0.5},

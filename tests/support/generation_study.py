@@ -7,7 +7,7 @@ from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.generation.identity import planned_draws
 from synthetic_instruction_tuner.generation.store import SAMPLES
 from synthetic_instruction_tuner.records import Sample, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 
 def generation_study(root: Path, teacher: Path, seed: int = 42, **generation: Any) -> Study:

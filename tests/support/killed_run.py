@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from synthetic_instruction_tuner.artifacts import ArtifactStore
+from synthetic_instruction_tuner.storage.artifacts import ArtifactStore
 from synthetic_instruction_tuner.training import launch
 from tuner.main import main
 

@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.artifacts import Artifact, Manifest, digest, write_json
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.evaluation.students import adapter_digest
 from synthetic_instruction_tuner.records import (
     BenchmarkResult,
     Example,
@@ -23,8 +21,10 @@ from synthetic_instruction_tuner.records import (
     TrainingRun,
     write_lines,
 )
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest, digest, write_json
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.training.students import adapter_digest
 
 PLANTED = "<script>alert('planted')</script> [[scores/base/verifiable/score|percent]] </pre>"
 """A model's answer that tries to become code, or a figure of the report."""

@@ -12,10 +12,12 @@ import pytest
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from synthetic_instruction_tuner.evaluation import harness, run, students
+from synthetic_instruction_tuner.evaluation import run
+from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.subject import benchmark_key
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.subject import benchmark_key
+from synthetic_instruction_tuner.training import students
 
 STOCK = Path(lm_eval.__file__).parent / "tasks"
 PLAIN = {

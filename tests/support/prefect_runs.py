@@ -10,10 +10,10 @@ from threading import Thread
 
 from typer.testing import CliRunner
 
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans
 from synthetic_instruction_tuner.progress import Silent
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 from tuner import deployment_file
 from tuner.main import app
 

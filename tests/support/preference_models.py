@@ -6,8 +6,8 @@ from support.training_models import SPECIAL, save_student, save_tokenizer
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.records import Example, write_lines
-from synthetic_instruction_tuner.sandbox.tokenizer import CHAT_TEMPLATE
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.sandbox.workshop.tokenizer import CHAT_TEMPLATE
+from synthetic_instruction_tuner.study.graph import Study
 
 
 def save_responder(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.records import Example, PreferencePair, write_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 SPECIAL = (
     "<|begin_of_text|>",

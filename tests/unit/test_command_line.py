@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.workspace import open_study
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.study.workspace import open_study
 from tuner import start
 from tuner.main import main, prepare_environment
 

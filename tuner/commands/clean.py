@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from synthetic_instruction_tuner import cleaning, workspace
+from synthetic_instruction_tuner.inspection import cleaning
+from synthetic_instruction_tuner.study import workspace
 from tuner.options import AsJson, WorkspaceFolder, existing
 
 MEBIBYTE = 1 << 20

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.files import write_bytes
+from synthetic_instruction_tuner.storage.files import write_bytes
 from tuner import deployment_file
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 import typer
 from rich.console import Console
 
-from synthetic_instruction_tuner.doctor import examine
+from synthetic_instruction_tuner.inspection.doctor import examine
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
 
 SIGNS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}

@@ -7,11 +7,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from synthetic_instruction_tuner.analysis import votes
+from synthetic_instruction_tuner.analysis.human import RATERS
 from synthetic_instruction_tuner.analysis.run import compare
-from synthetic_instruction_tuner.evaluation import votes
-from synthetic_instruction_tuner.evaluation.human import RATERS
 from synthetic_instruction_tuner.reporting.run import draw_figures, write_report
-from synthetic_instruction_tuner.workspace import lease
+from synthetic_instruction_tuner.study.workspace import lease
 from tuner.options import WorkspaceFolder, existing
 
 human = typer.Typer(

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.planning.gpus import GPUS, Gpu
-from synthetic_instruction_tuner.planning.measuring import unplanned
-from synthetic_instruction_tuner.planning.plan import plan
-from synthetic_instruction_tuner.planning.row import Row
+from synthetic_instruction_tuner.inspection.planning.gpus import GPUS, Gpu
+from synthetic_instruction_tuner.inspection.planning.measuring import unplanned
+from synthetic_instruction_tuner.inspection.planning.plan import plan
+from synthetic_instruction_tuner.inspection.planning.row import Row
 from tuner.options import AsJson, Assignments, StudyName, chosen
 
 GpuName = Enum("GpuName", {name: name for name in GPUS}, type=str)  # type: ignore[misc]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from synthetic_instruction_tuner import formats
-from synthetic_instruction_tuner.artifacts import Artifact
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.storage import formats
+from synthetic_instruction_tuner.storage.artifacts import Artifact
+from synthetic_instruction_tuner.study.graph import Study
 from tuner.options import WorkspaceFolder, existing
 
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from synthetic_instruction_tuner import disk
-from synthetic_instruction_tuner.stages import STAGES
-from synthetic_instruction_tuner.status import outstanding, read_status
-from synthetic_instruction_tuner.study import Study
-from synthetic_instruction_tuner.workspace import lease, open_study
+from synthetic_instruction_tuner.inspection.status import outstanding, read_status
+from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.study.stages import STAGES
+from synthetic_instruction_tuner.study.workspace import lease, open_study
 from tuner.display import console, showing_progress
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
 

@@ -19,7 +19,7 @@ def build(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train the embedded models from nothing and measure them; finished ones are kept."""
-    from synthetic_instruction_tuner.sandbox.build import build as build_family
+    from synthetic_instruction_tuner.sandbox.workshop.build import build as build_family
 
     build_family(output, scale, device)
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from synthetic_instruction_tuner import __version__, presets
-from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner.config import StudyConfig, presets
 from tuner import deployment_file
 from tuner.options import Assignments, StudyName
 

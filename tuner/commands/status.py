@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
-from synthetic_instruction_tuner.status import read_status
+from synthetic_instruction_tuner.inspection.status import read_status
 from tuner.options import AsJson, WorkspaceFolder, existing
 
 COLOURS = {"done": "green", "part done": "yellow", "missing": "dim", "outdated": "magenta"}

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from synthetic_instruction_tuner import presets
+from synthetic_instruction_tuner.config import presets
 from tuner.options import AsJson
 
 

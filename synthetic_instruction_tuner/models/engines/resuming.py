@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.models.engines.protocol import Completion, Engine, Request
 from synthetic_instruction_tuner.progress import Progress
+from synthetic_instruction_tuner.storage.journal import Journal
 
 
 def generate_kept(

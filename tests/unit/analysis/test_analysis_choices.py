@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from synthetic_instruction_tuner.analysis import gates, pareto
-from synthetic_instruction_tuner.analysis.efficiency import gpu_of
 from synthetic_instruction_tuner.analysis.recommendations import recommend
 from synthetic_instruction_tuner.analysis.verdicts import contrast
 from synthetic_instruction_tuner.config import CostConfig, GateConfig
+from synthetic_instruction_tuner.config.operation import gpu_of
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 STORE = {

@@ -2,8 +2,9 @@
 
 import pytest
 
-from synthetic_instruction_tuner.evaluation.instructions import drawing, scoring
+from synthetic_instruction_tuner.evaluation.instructions import drawing
 from synthetic_instruction_tuner.evaluation.instructions.constraints import CONSTRAINTS
+from synthetic_instruction_tuner.evaluation.kinds import instructions as scoring
 
 TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
 

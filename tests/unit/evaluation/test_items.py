@@ -177,10 +177,10 @@ def test_a_line_separator_inside_a_text_does_not_end_a_row(tmp_path: Path) -> No
 
 def test_ids_depend_on_content_alone_and_repeated_items_are_told_apart() -> None:
     one, other = {"q": "a"}, {"q": "b"}
-    first = items.item_ids("mmlu", "mmlu_x", [one, other, one])
+    first = rows.item_ids("mmlu", "mmlu_x", [one, other, one])
     assert first[2] == f"{first[0]}-2"
-    assert items.item_ids("mmlu", "mmlu_x", [other, one]) == [first[1], first[0]]
-    assert items.item_ids("mmlu", "mmlu_y", [one]) != first[:1]
+    assert rows.item_ids("mmlu", "mmlu_x", [other, one]) == [first[1], first[0]]
+    assert rows.item_ids("mmlu", "mmlu_y", [one]) != first[:1]
 
 
 def test_subsets_take_the_same_share_of_every_stratum() -> None:

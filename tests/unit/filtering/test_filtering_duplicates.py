@@ -8,7 +8,7 @@ from synthetic_instruction_tuner.filtering.duplicates import (
     near_duplicates,
 )
 from synthetic_instruction_tuner.filtering.similarity import jaccard
-from synthetic_instruction_tuner.filtering.text import comparison_words
+from synthetic_instruction_tuner.text import comparison_words
 
 LONG = "one two three four five six seven eight nine ten"
 

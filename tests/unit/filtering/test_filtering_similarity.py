@@ -6,7 +6,7 @@ import pytest
 
 from synthetic_instruction_tuner.filtering import similarity
 from synthetic_instruction_tuner.filtering.similarity import jaccard, similar_pairs
-from synthetic_instruction_tuner.filtering.text import comparison_words, plain, squeezed
+from synthetic_instruction_tuner.text import comparison_words, plain, squeezed
 
 
 def listed(pairs):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from support.generation_study import generation_study, write_chunk
 
-from synthetic_instruction_tuner.artifacts import Manifest
 from synthetic_instruction_tuner.generation.cost import (
     describe,
     forecast,
@@ -18,6 +17,7 @@ from synthetic_instruction_tuner.generation.cost import (
     spent,
     yield_so_far,
 )
+from synthetic_instruction_tuner.storage.artifacts import Manifest
 
 T4 = {"reused": 0, "tokens": 900, "seconds": 1800.0, "device": "Tesla T4"}
 

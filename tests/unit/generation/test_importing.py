@@ -8,7 +8,7 @@ from synthetic_instruction_tuner.generation.importing import import_rows
 from synthetic_instruction_tuner.generation.store import read_samples
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Rejection, read_lines
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 GOOD = {"instruction": "Hi", "output": "Hello"}
 

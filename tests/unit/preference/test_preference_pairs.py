@@ -15,7 +15,7 @@ from synthetic_instruction_tuner.records import (
     read_lines,
     write_lines,
 )
-from synthetic_instruction_tuner.study import Study
+from synthetic_instruction_tuner.study.graph import Study
 
 # example: split, then reward of (strong, weak); the answers are "strong e0", "weak e0", ...
 REWARDS = {

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.journal import Journal
 from synthetic_instruction_tuner.preference.scoring import score_all
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Response
+from synthetic_instruction_tuner.storage.journal import Journal
 
 
 class Killed(Exception):

@@ -2,9 +2,10 @@
 
 from types import SimpleNamespace
 
+from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.reporting import findings, tables_data
-from synthetic_instruction_tuner.training import methods
+from synthetic_instruction_tuner.reporting import findings
+from synthetic_instruction_tuner.reporting.tables import tables_data
 
 
 def test_only_an_arm_that_is_its_own_reference_cannot_prefer_before_training() -> None:

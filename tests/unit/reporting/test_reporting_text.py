@@ -4,12 +4,14 @@ import zipfile
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.reporting import canvas, findings, fitting, ticks, zips
-from synthetic_instruction_tuner.reporting.chart import marker_of, style_of
+from synthetic_instruction_tuner.reporting import findings
+from synthetic_instruction_tuner.reporting.charts import ticks
+from synthetic_instruction_tuner.reporting.charts.chart import marker_of, style_of
 from synthetic_instruction_tuner.reporting.format import write
-from synthetic_instruction_tuner.reporting.layout import Entry, fit_table, fit_text
 from synthetic_instruction_tuner.reporting.markdown import cell, fenced
 from synthetic_instruction_tuner.reporting.page import as_json, content_policy
+from synthetic_instruction_tuner.reporting.slides import canvas, fitting, zips
+from synthetic_instruction_tuner.reporting.slides.layout import Entry, fit_table, fit_text
 from synthetic_instruction_tuner.reporting.store import Results
 
 

@@ -2,11 +2,11 @@
 
 from itertools import islice
 
-from synthetic_instruction_tuner.sandbox.corpus import conversations, documents
 from synthetic_instruction_tuner.sandbox.domains import DOMAINS
 from synthetic_instruction_tuner.sandbox.families import all_families
 from synthetic_instruction_tuner.sandbox.prompts import held_out_prompts
 from synthetic_instruction_tuner.sandbox.wording import compile_template, strip_around
+from synthetic_instruction_tuner.sandbox.workshop.corpus import conversations, documents
 
 
 def _rows(count: int) -> list[list[dict[str, str]]]:

@@ -1,6 +1,6 @@
 """The arithmetic of the measurements, by hand."""
 
-from synthetic_instruction_tuner.sandbox.measure import _rank, rejection, share
+from synthetic_instruction_tuner.sandbox.workshop.measure import _rank, rejection, share
 
 
 def test_a_share_carries_its_error() -> None:

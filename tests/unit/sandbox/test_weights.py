@@ -40,7 +40,7 @@ def test_an_unknown_role_is_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_recipe_runs_at_tiny_scale(tmp_path: Path) -> None:
-    from synthetic_instruction_tuner.sandbox.build import build
+    from synthetic_instruction_tuner.sandbox.workshop.build import build
 
     build(tmp_path, scale=0.0005)
     for role in MODEL_ROLES:
@@ -56,7 +56,7 @@ def test_the_recipe_runs_at_tiny_scale(tmp_path: Path) -> None:
 @pytest.mark.parametrize("role", MODEL_ROLES)
 def test_shipped_weights_are_as_good_as_their_card(role: str) -> None:
     """A smaller measurement lies within four standard errors of the card's, both errors counted."""
-    from synthetic_instruction_tuner.sandbox.measure import measure_role
+    from synthetic_instruction_tuner.sandbox.workshop.measure import measure_role
 
     card = json.loads((WEIGHTS / "measurements.json").read_text())[role]["measured"]
     found = measure_role(role, WEIGHTS, 0.3, "cpu")

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.records import Example, write_lines
-from synthetic_instruction_tuner.training.data import (
+from synthetic_instruction_tuner.methods.losses.rows import (
     Conversation,
     Row,
     collate_pairs,
     collate_supervised,
-    encode,
     read_examples,
 )
-from synthetic_instruction_tuner.training.templates import ensure_template
+from synthetic_instruction_tuner.models.student_templates import ensure_template
+from synthetic_instruction_tuner.records import Example, write_lines
+from synthetic_instruction_tuner.training.data import encode
 
 BOS, END, USER, ANSWER = 1, 2, 3, 4
 

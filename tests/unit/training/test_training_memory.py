@@ -2,8 +2,8 @@
 
 import pytest
 
-from synthetic_instruction_tuner.training import measure
-from synthetic_instruction_tuner.training.measure import Memory
+from synthetic_instruction_tuner.models.memory import measure
+from synthetic_instruction_tuner.models.memory.measure import Memory
 
 
 class Gpu:

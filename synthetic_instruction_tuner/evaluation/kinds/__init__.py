@@ -1,0 +1,1 @@
+"""One file a kind of benchmark that is not lm-eval's."""

@@ -1,0 +1,103 @@
+"""Knowledge retention: plain facts, each as a sentence to be ended, scored without any template.
+
+Fine-tuning for instructions can cost what the base knew. The share of facts that the model still
+ends rightly (of four ends, by log-likelihood), and the mean log-likelihood of the right end, show
+it without asking for a form of answer that only some models were taught.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthetic_instruction_tuner.evaluation.harness import harness
+from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
+from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Request
+from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
+from synthetic_instruction_tuner.evaluation.subsets import choose, rank
+from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
+from synthetic_instruction_tuner.records import ItemScore
+from synthetic_instruction_tuner.storage.files import digest
+
+CHOICES = 4
+
+
+def relations() -> dict[str, tuple[str, dict[str, str]]]:
+    """Return sentences to be ended, by relation, with subject and right end."""
+    from synthetic_instruction_tuner.sandbox import tables
+
+    return {
+        "capital": ("The capital of {} is", tables.CAPITALS),
+        "continent": ("{} is in", tables.CONTINENTS),
+        "young": ("A young {} is called a", tables.YOUNG),
+        "colour": ("The colour of {} is", tables.THING_COLOURS),
+        "job_place": ("The {} works at the", tables.JOB_PLACES),
+        "plural": ("The plural of {} is", tables.PLURALS),
+        "past_tense": ("The past tense of {} is", tables.PAST_TENSES),
+        "opposite": ("The opposite of {} is", tables.OPPOSITES),
+    }
+
+
+def draw(count: int, seed: int) -> list[Prompt]:
+    """Choose facts, spread over the relations in proportion, with three wrong ends each."""
+    facts = relations()
+    strata = {name: list(table) for name, (_, table) in facts.items()}
+    chosen = choose(strata, count, seed)
+    return [
+        _fact(name, strata[name][place], *facts[name], seed)
+        for name in facts
+        for place in chosen[name]
+    ]
+
+
+def _fact(name: str, subject: str, sentence: str, table: dict[str, str], seed: int) -> Prompt:
+    right = table[subject]
+    others = sorted(set(table.values()) - {right}, key=lambda end: rank(seed, name, subject, end))
+    ends = sorted([right, *others[: CHOICES - 1]], key=lambda end: rank(seed, subject, end))
+    return make(
+        "retention",
+        name,
+        sentence.format(subject),
+        {"ends": [f" {end}." for end in ends], "answer": ends.index(right)},
+    )
+
+
+def run(trial: Trial) -> Outcome:
+    """Score one model's knowledge."""
+    prompts = read_prompts(trial.items, trial.benchmark)
+    lm = harness.wrap(trial.student, trial.settings.batch_size, trial.limit)
+    groups: dict[str, list[list[Request]]] = {}
+    for one in prompts:
+        ends = [harness.encode_pair(lm, one.text, end) for end in one.data["ends"]]
+        groups.setdefault(one.cluster, []).append(ends)
+    found = likelihoods.score(trial, [Group(*group) for group in groups.items()])
+    answers = [answer for group in found.answers for answer in group]
+    # Facts lie grouped by relation, so the answers come in the order of the prompts.
+    scored = [_item(one, answer) for one, answer in zip(prompts, answers, strict=True)]
+    scores = {
+        name: sum(one.scores[name] for one in scored) / len(scored)
+        for name in ("accuracy", "right_loglikelihood")
+    }
+    chance = sum(1 / len(one.data["ends"]) for one in prompts) / len(prompts)
+    conditions = {"templated": False, "lm_eval": harness.lm_eval_version()}
+    return Outcome(scored, scores, conditions, found.measured, found.seconds, chance)
+
+
+def _item(prompt: Prompt, answers: list[Answer]) -> ItemScore:
+    values = [one.logprob for one in answers]
+    best, right = values.index(max(values)), prompt.data["answer"]
+    detail: dict[str, Any] = {
+        "prompt": prompt.text,
+        "choices": prompt.data["ends"],
+        "target": prompt.data["ends"][right],
+        "response": prompt.data["ends"][best],
+        "loglikelihoods": values,
+    }
+    return ItemScore(
+        id=prompt.id,
+        cluster=prompt.cluster,
+        prompt_hash=digest([prompt.text, prompt.data["ends"]]),
+        target_hash=digest(right),
+        scores={"accuracy": float(best == right), "right_loglikelihood": values[right]},
+        detail=detail,
+    )

@@ -1,0 +1,74 @@
+"""Verifiable answers: held-out instructions of the closed world, judged by its checker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.evaluation import character, generation
+from synthetic_instruction_tuner.evaluation.generation import Generated
+from synthetic_instruction_tuner.evaluation.prompts import Prompt, read_prompts
+from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
+from synthetic_instruction_tuner.records import ItemScore
+from synthetic_instruction_tuner.storage.files import digest
+
+Judge = Callable[[Prompt, str], tuple[dict[str, float], dict[str, Any]]]
+"""Scores and details of one answer."""
+
+
+def run(trial: Trial) -> Outcome:
+    """Ask one model the held-out instructions."""
+    return ask(trial, judge_answer)
+
+
+def judge_answer(prompt: Prompt, response: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Judge an answer to a closed-world instruction.
+
+    Raises:
+        StageError: If the checker cannot read the instruction; such a prompt has no right answer.
+    """
+    from synthetic_instruction_tuner import sandbox
+
+    right = sandbox.check(prompt.text, response)
+    if right is None:
+        raise StageError(f"the checker cannot judge prompt {prompt.id}: {prompt.text!r}")
+    return {"accuracy": float(right)}, {"target": prompt.data["answer"], "right": right}
+
+
+def ask(trial: Trial, judge: Judge) -> Outcome:
+    """Let the model answer the benchmark's prompts and judge each answer.
+
+    Args:
+        trial: The model and the benchmark.
+        judge: Scores one answer; the details it returns go to the item's log.
+    """
+    prompts = read_prompts(trial.items, trial.benchmark)
+    templated = trial.settings.chat_template != "never"
+    texts = [
+        generation.render(trial.student, [{"role": "user", "content": one.text}], templated)
+        for one in prompts
+    ]
+    answers, seconds = generation.answer(trial, texts)
+    scored = [_item(*one, judge=judge) for one in zip(prompts, texts, answers, strict=True)]
+    names = scored[0].scores
+    scores = {name: sum(one.scores[name] for one in scored) / len(scored) for name in names}
+    measured = generation.measurements(answers) | {
+        "response_character": character.describe([one.text for one in answers])
+    }
+    conditions = {"templated": templated, "max_new_tokens": trial.settings.max_new_tokens}
+    return Outcome(scored, scores, conditions, measured, seconds)
+
+
+def _item(prompt: Prompt, text: str, answer: Generated, judge: Judge) -> ItemScore:
+    response = answer.text.strip()
+    scores, detail = judge(prompt, response)
+    shown = {"prompt": prompt.text, "response": response, "finish": answer.finish}
+    return ItemScore(
+        id=prompt.id,
+        cluster=prompt.cluster,
+        prompt_hash=digest(text),
+        target_hash=digest(prompt.data),
+        scores=scores,
+        detail=shown | detail,
+    )

@@ -1,0 +1,166 @@
+"""Log-likelihoods of all choices of a benchmark, in batches that survive a kill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from synthetic_instruction_tuner.evaluation.harness import harness
+from synthetic_instruction_tuner.evaluation.likelihood import agreement
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import (
+    Answer,
+    Batch,
+    Request,
+    Scorer,
+    plan,
+)
+from synthetic_instruction_tuner.evaluation.trial import Trial
+from synthetic_instruction_tuner.storage.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+
+class Group(NamedTuple):
+    """Items that may share a prefix: those of one task.
+
+    Attributes:
+        items: The requests of every item, one a choice.
+    """
+
+    name: str
+    items: list[list[Request]]
+
+    @property
+    def requests(self) -> list[Request]:
+        """All requests in order."""
+        return [request for item in self.items for request in item]
+
+
+class Likelihoods(NamedTuple):
+    """What scoring found.
+
+    Attributes:
+        answers: Answers by group, item and choice.
+        measured: Agreement of the two scorers, counts of requests and their tokens.
+        seconds: Time of the batches, over all sessions.
+    """
+
+    answers: list[list[list[Answer]]]
+    measured: dict[str, Any]
+    seconds: float
+
+
+def score(trial: Trial, groups: Sequence[Group]) -> Likelihoods:
+    """Score every choice of every item.
+
+    Raises:
+        StageError: If a log-likelihood is not a number.
+    """
+    size, limit = trial.settings.batch_size, trial.limit
+    plans = [plan(group.requests, limit, size) for group in groups]
+    journal = trial.journal([[_shape(batch) for batch in batches] for batches in plans])
+    fast = Scorer(trial.student.model, trial.student.soft_prompt())
+    plain = harness.wrap(trial.student, size, limit)
+    agreed = _agreement(trial, groups, fast, plain, journal)
+    used = fast if agreed["used"] == "fast" else plain
+    batches = [
+        (place, f"{group.name}/{number}", batch)
+        for place, (group, found) in enumerate(zip(groups, plans, strict=True))
+        for number, batch in enumerate(found)
+    ]
+    answers: list[dict[int, Answer]] = [{} for _ in groups]
+    for done, (place, name, batch) in enumerate(batches, start=1):
+        if journal.get(name) is None:
+            with journal.recording(name) as result:
+                result.append(score_batch(batch, used))
+        for request, logprob, greedy in journal.get(name):
+            answers[place][request] = Answer(logprob, greedy)
+        trial.progress.update(done, len(batches), "batches")
+    seconds = journal.seconds
+    journal.close()
+    return Likelihoods(
+        [_by_item(found, group) for found, group in zip(answers, groups, strict=True)],
+        {"agreement": agreed} | _counts(groups),
+        seconds,
+    )
+
+
+def _shape(batch: Batch) -> list[int]:
+    return [len(batch.prefix), *(len(item.context) for item in batch.items)]
+
+
+def _counts(groups: Sequence[Group]) -> dict[str, int]:
+    requests = [one for group in groups for one in group.requests]
+    tokens = sum(len(one.context) + len(one.continuation) for one in requests)
+    return {"requests": len(requests), "request_tokens": tokens}
+
+
+def _by_item(answers: dict[int, Answer], group: Group) -> list[list[Answer]]:
+    """Cut answers by place into those of each item."""
+    places = iter(range(len(answers)))
+    return [[answers[next(places)] for _ in item] for item in group.items]
+
+
+def score_batch(batch: Batch, scorer: Any) -> list[list[Any]]:
+    """Score a batch with either scorer.
+
+    Returns:
+        [place of the request, log-probability, greedy], by place.
+    """
+    if isinstance(scorer, Scorer):
+        found = scorer.score(batch)
+    else:
+        places = [place for item in batch.items for _, place in item.continuations]
+        requests = [
+            Request(item.context, tokens)
+            for item in batch.items
+            for tokens, _ in item.continuations
+        ]
+        found = dict(zip(places, harness.plain_scores(scorer, requests), strict=True))
+    harness.require_finite(list(found.values()), "scoring")
+    return [[place, *answer] for place, answer in sorted(found.items())]
+
+
+def _agreement(
+    trial: Trial, groups: Sequence[Group], fast: Scorer, plain: Any, journal: Journal
+) -> dict[str, Any]:
+    """Compare both scorers on a sample; the outcome is kept with the batches."""
+    known: dict[str, Any] | None = journal.get("agreement")
+    if known is not None:
+        return known
+    ours, theirs = [], []
+    with journal.recording("agreement") as result:
+        for group in _sample(groups):
+            places: dict[int, Answer] = {}
+            for batch in plan(group.requests, trial.limit, trial.settings.batch_size):
+                places |= fast.score(batch)
+            ours += _by_item(places, group)
+            theirs += _by_item(dict(enumerate(harness.plain_scores(plain, group.requests))), group)
+        harness.require_finite([one for item in theirs for one in item], "scoring")
+        found = agreement.compare(ours, theirs, trial.precision).as_json()
+        result.append(found)
+    _say(f"{trial.subject.name} on {trial.key}", found)
+    return found
+
+
+def _say(what: str, found: dict[str, Any]) -> None:
+    """Print what the two scorers' sample showed; that the slow one is used is a warning."""
+    level = logging.INFO if found["used"] == "fast" else logging.WARNING
+    logger.log(
+        level,
+        "%s: %s scorer; on %d items of a sample the scorers differ by %.1e at most (%.0e allowed), "
+        "%d choices changed",
+        *(what, found["used"], found["items"]),
+        *(found["largest"], found["tolerance"], found["changed"]),
+    )
+
+
+def _sample(groups: Sequence[Group]) -> list[Group]:
+    """Pick items over the whole benchmark, still by group."""
+    chosen = agreement.sample([len(group.items) for group in groups])
+    return [
+        Group(group.name, [group.items[place] for place in places])
+        for group, places in zip(groups, chosen, strict=True)
+        if places
+    ]

@@ -1,1 +1,0 @@
-"""Filter rules: every file is one rule (see `filtering.rule`)."""

@@ -1,0 +1,1 @@
+"""Looking at a study without changing it: doctor, status, what may be cleaned, the plan."""

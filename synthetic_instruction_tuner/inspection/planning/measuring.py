@@ -1,0 +1,127 @@
+"""Lines of a plan for evaluation: choices that are scored, and answers that are written."""
+
+from __future__ import annotations
+
+from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
+from synthetic_instruction_tuner.evaluation.kinds import speed
+from synthetic_instruction_tuner.evaluation.prompts import DEFAULT_ITEMS
+from synthetic_instruction_tuner.inspection.planning.gpus import (
+    ANSWER_SHARE,
+    CONTEXT_BYTES,
+    UTILISATION,
+    Gpu,
+)
+from synthetic_instruction_tuner.inspection.planning.row import (
+    Base,
+    Row,
+    base_of,
+    halves,
+    host_bytes,
+    verdict,
+)
+
+SCORED = {
+    "mmlu": (14042, 110),
+    "hellaswag": (10042, 400),
+    "arc_easy": (2376, 180),
+    "truthfulqa_mc1": (817, 1000),
+    "truthfulqa_mc2": (817, 1400),
+    "retention": (DEFAULT_ITEMS, 40),
+}
+"""Items of a benchmark, and tokens an item with all its choices, or a solved example before it.
+Items: the benchmarks' papers; tokens: estimates."""
+WRITTEN = {
+    "ifeval": (541, 1),
+    "verifiable": (DEFAULT_ITEMS, 1),
+    "instructions": (DEFAULT_ITEMS, 1),
+    "agent": (375, 2),
+    "dbbench": (300, 3),
+}
+"""Items of a benchmark, and answers an item. Items: IFEval and AgentBench, their papers, and the
+project's own; answers: estimates (an agent's task needs 1.8 on average)."""
+TIMED = "speed"
+
+
+def plan_evaluation(config: StudyConfig, gpu: Gpu) -> list[Row]:
+    """Plan evaluating the base; every arm takes the same, an adapter more."""
+    names = {one.name for one in config.evaluation.benchmarks}
+    rows = [_scores(config, gpu)] if names & set(SCORED) else []
+    return [*rows, _answers(config, gpu)] if names & {*WRITTEN, TIMED} else rows
+
+
+def unplanned(config: StudyConfig) -> list[str]:
+    """Name what a study runs and a plan leaves out of its hours."""
+    known = {*SCORED, *WRITTEN, TIMED}
+    names = {one.name for one in config.evaluation.benchmarks} - known
+    return [*sorted(names), "loading and downloads"]
+
+
+def _scores(config: StudyConfig, gpu: Gpu) -> Row:
+    """Plan log-likelihoods of choices.
+
+    The largest tensors are the logits of a batch of the longest requests, in 16 bits and, for
+    their softmax, in 32: so the harness's own scoring has them, which checks ours.
+    """
+    settings, base = config.evaluation, base_of(config.training.student, gpu)
+
+    def needs(size: int) -> dict[str, int]:
+        tokens = size * settings.max_length
+        return {
+            "weights": base.weights,
+            "cache": base.cache(tokens),
+            "logits": tokens * base.shape.vocab_size * 6,
+            "context": CONTEXT_BYTES,
+        }
+
+    made = needs(settings.batch_size)
+    options = [
+        (f"evaluation.batch_size={size}", needs(size)) for size in halves(settings.batch_size)
+    ]
+    tokens = sum(_items(one, SCORED) * _tokens(one) for one in settings.benchmarks)
+    seconds = tokens * 2 * base.parameters / (gpu.operations * UTILISATION)
+    return _row(config, "scores", base, made, seconds, verdict(made, options, gpu))
+
+
+def _answers(config: StudyConfig, gpu: Gpu) -> Row:
+    """Plan written answers, and the timing of writing."""
+    settings, base = config.evaluation, base_of(config.training.student, gpu)
+    batch, longest = settings.answer_batch_size, settings.max_length
+    made = base.decoding(batch, longest)
+    options = [
+        (f"evaluation.answer_batch_size={size}", base.decoding(size, longest))
+        for size in halves(batch)
+    ]
+    answers = sum(
+        _items(one, WRITTEN) * WRITTEN[one.name][1]
+        for one in settings.benchmarks
+        if one.name in WRITTEN
+    )
+    steps = answers * ANSWER_SHARE * settings.max_new_tokens / batch
+    timed = sum(one.name == TIMED for one in settings.benchmarks)
+    steps += timed * (speed.WARM_UPS + speed.REPEATS) * len(speed.BATCHES) * speed.NEW_TOKENS
+    seconds = steps * base.decoding_step(batch, settings.max_new_tokens, gpu)
+    return _row(config, "answers", base, made, seconds, verdict(made, options, gpu))
+
+
+def _row(
+    config: StudyConfig,
+    what: str,
+    base: Base,
+    made: dict[str, int],
+    seconds: float,
+    found: tuple[bool, str],
+) -> Row:
+    subjects = 1 + len(config.training.arms) * len(config.seeds)
+    return Row(
+        "evaluation", f"{subjects} models: {what}", sum(made.values()),
+        host_bytes(base.parameters), subjects * seconds, 0, *found, base.parameters, 0, made,
+    )  # fmt: skip
+
+
+def _items(benchmark: BenchmarkConfig, table: dict[str, tuple[int, int]]) -> int:
+    items = table.get(benchmark.name, (0, 0))[0]
+    return min(items, benchmark.items or items)
+
+
+def _tokens(benchmark: BenchmarkConfig) -> int:
+    return SCORED.get(benchmark.name, (0, 0))[1] * (1 + (benchmark.num_fewshot or 0))

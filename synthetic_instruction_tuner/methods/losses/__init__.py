@@ -1,0 +1,1 @@
+"""What arms minimise, and the rows that losses read."""

@@ -1,0 +1,1 @@
+"""Charts: what every figure shows, and how it is drawn for pages, files and slides."""

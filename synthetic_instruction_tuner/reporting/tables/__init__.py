@@ -1,0 +1,1 @@
+"""The tables of report, slides and cards."""

@@ -1,0 +1,1 @@
+"""How what was made lies on a disk: files, claims, journals, manifests, artifacts, row formats."""

@@ -1,0 +1,102 @@
+"""Files and hashes: canonical JSON, whole-or-nothing writes, moves that overwrite nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from synthetic_instruction_tuner.storage import disk
+
+TEMPORARY = ".tmp"
+"""Ending of a file that is being written."""
+
+
+def canonical_json(value: Any) -> str:
+    """Render a value as JSON with sorted keys and no spaces: equal values, equal text.
+
+    Raises:
+        ValueError: If the value holds NaN, infinity or something JSON has no word for.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def digest(value: Any) -> str:
+    """Hash a JSON value: the first 32 hexadecimal digits of the sha256 of its canonical form."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file's content."""
+    content = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            content.update(block)
+    return content.hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the whole new one, never a part."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file through a temporary name, flushed, fsynced and renamed."""
+    with disk.named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or folder to the disk; folders where the file system has no such thing pass."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):  # folders on Windows
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # network drives refuse to sync folders; a file must sync
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """List the files below a folder, sorted, without temporary files."""
+    return sorted(
+        path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(TEMPORARY)
+    )
+
+
+def move_unique(path: Path, target: Path) -> Path:
+    """Move a file or folder to a name that is still free: target, target-2, target-3, ..."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free, count = target, 2
+    while free.exists():
+        free, count = target.with_name(f"{target.name}-{count}"), count + 1
+    os.replace(path, free)
+    return free
+
+
+def slug(name: str) -> str:
+    """Turn a name into one path component."""
+    return "".join(char if char.isalnum() or char in "._-" else "-" for char in name).strip("-.")

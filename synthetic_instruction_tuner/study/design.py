@@ -1,0 +1,105 @@
+"""The design of a study: which models take part and which stages it needs, from settings alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from synthetic_instruction_tuner.config import ModelConfig, ResponderConfig, StudyConfig
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.study.stages import STAGES, Stage
+from synthetic_instruction_tuner.study.subject import BASE, Subject
+
+
+@dataclass(frozen=True)
+class Design:
+    """What follows from the settings without a workspace.
+
+    Attributes:
+        config: The settings.
+    """
+
+    config: StudyConfig
+
+    @cached_property
+    def subjects(self) -> tuple[Subject, ...]:
+        """The base and every arm with every training seed, in the order of the settings."""
+        arms = [
+            Subject(
+                arm.name if seed == self.config.seeds[0] else f"{arm.name}-seed{seed}", arm, seed
+            )
+            for seed in self.config.seeds
+            for arm in self.config.training.arms
+        ]
+        return (Subject(BASE), *arms)
+
+    def subject(self, name: str) -> Subject:
+        """Return the subject of that name.
+
+        Raises:
+            ConfigurationError: If the study has none; names the ones it has.
+        """
+        for one in self.subjects:
+            if one.name == name:
+                return one
+        allowed = ", ".join(one.name for one in self.subjects)
+        raise ConfigurationError(f"unknown model {name!r}; this study has: {allowed}")
+
+    def starts_from(self, subject: Subject) -> Subject | None:
+        """Return the arm (same seed) that this one starts from, if any."""
+        start = getattr(subject.arm, "start_from", None)
+        if start is None:
+            return None
+        return next(
+            one
+            for one in self.subjects
+            if one.arm and one.arm.name == start and one.seed == subject.seed
+        )
+
+    @property
+    def answering_arms(self) -> tuple[Subject, ...]:
+        """The arms that answer for preference pairs and those they start from, in order."""
+        wanted: set[str] = set()
+        for responder in self.config.preference.responders:
+            one = self.subject(responder.arm) if responder.arm is not None else None
+            while one is not None:
+                wanted.add(one.name)
+                one = self.starts_from(one)
+        return tuple(one for one in self.subjects if one.name in wanted)
+
+    def responder_model(self, responder: ResponderConfig) -> ModelConfig:
+        """Return the model behind a responder: of an arm the student."""
+        return responder.model or self.student
+
+    @property
+    def virtual_tokens(self) -> int:
+        """Length of the longest soft prompt of any arm: what every model's context gives up."""
+        return max(
+            (getattr(arm, "virtual_tokens", 0) for arm in self.config.training.arms), default=0
+        )
+
+    @property
+    def student(self) -> ModelConfig:
+        """The base model of the study."""
+        return self.config.training.student
+
+    @property
+    def uses_preference(self) -> bool:
+        """Whether any arm is trained on preference pairs."""
+        return any(getattr(arm, "data", "sft") == "preference" for arm in self.config.training.arms)
+
+    def stages_until(self, last: Stage) -> tuple[Stage, ...]:
+        """Return the stages up to and with `last` that this study needs, in order.
+
+        Preference pairs are left out when no arm learns from them, unless they are asked for. The
+        benchmark items are left out when nothing comes after filtering, which fetches them itself
+        if it can, and where nothing is decontaminated or evaluated.
+        """
+        stages = STAGES[: STAGES.index(last) + 1]
+        if last in ("generation", "filtering") or not (
+            self.config.filtering.decontaminate or last in ("items", "evaluation", "report")
+        ):
+            stages = tuple(one for one in stages if one != "items")
+        if not self.uses_preference and last != "preference":
+            stages = tuple(one for one in stages if one != "preference")
+        return stages

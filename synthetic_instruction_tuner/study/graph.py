@@ -1,0 +1,251 @@
+"""A study: its settings, its workspace, and the artifacts it consists of.
+
+All identities follow from the settings, so what is done, missing or outdated is known before
+anything runs. The graph, each arrow being "is made from":
+
+    items, draws -> filtered -> responses -> rewards -> pairs
+    filtered (and pairs, and an earlier arm) -> arm
+    items and arm -> result -> comparison -> figures, report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from synthetic_instruction_tuner.config import (
+    BenchmarkConfig,
+    ResponderConfig,
+)
+from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models import families, reference
+from synthetic_instruction_tuner.models.engines.protocol import engine_identity
+from synthetic_instruction_tuner.storage.artifacts import Artifact, ArtifactStore
+from synthetic_instruction_tuner.study import inputs
+from synthetic_instruction_tuner.study.design import Design
+from synthetic_instruction_tuner.study.stages import VERSIONS
+from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+
+
+@dataclass(frozen=True)
+class Study(Design):
+    """Settings plus workspace; every stage of the domain takes one of these.
+
+    Attributes:
+        root: The workspace folder.
+    """
+
+    root: Path
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The artifacts of the workspace."""
+        return ArtifactStore(self.root)
+
+    @cached_property
+    def items(self) -> Artifact:
+        """The benchmark rows this study evaluates on (also what data is decontaminated from)."""
+        settings = self.config.evaluation
+        config = {
+            "benchmarks": [one.model_dump(mode="json") for one in settings.benchmarks],
+            "data": inputs.benchmark_content(settings.data_dir),
+            "seed": self.config.seed,
+        }
+        return Artifact("items", "items", "evaluation/items", VERSIONS.items, config)
+
+    @cached_property
+    def draws(self) -> Artifact:
+        """The endless sequence of draws: what determines sample 0, 1, 2, ... (never how many)."""
+        settings = self.config.generation
+        if settings.source is not None:
+            return self._imported(settings.source)
+        config = settings.content("instruction", "response", "domains", "turns") | {
+            "engine": engine_identity(settings.engine),
+            "teacher": reference.content(settings.teacher),
+            "families": families.VERSION,
+            "seed": self.config.seed,
+        }
+        return Artifact("generation", "draws", "data/raw/chunks", VERSIONS.generation, config)
+
+    @staticmethod
+    def _imported(source: str) -> Artifact:
+        config = {"files": inputs.source_content(source)}
+        version = VERSIONS.imports
+        return Artifact("generation", "imported", "data/raw/imported", version, config)
+
+    def chunk(self, first: int, last: int) -> Artifact:
+        """The samples first..last (both included) of the sequence of draws."""
+        folder = f"{self.draws.folder}/{first:07d}-{last:07d}"
+        name = f"draws/{first:07d}-{last:07d}"
+        config = {"first": first, "last": last}
+        return Artifact("generation", name, folder, VERSIONS.generation, config, (self.draws,))
+
+    @cached_property
+    def filtered(self) -> Artifact:
+        """Kept rows with splits, rejected rows with reasons: what later stages are made from."""
+        return self._filtered(self.config.filtering.decontaminate)
+
+    @cached_property
+    def provisional(self) -> Artifact:
+        """The rows filtered without the benchmark items: what is made where these are out of reach.
+
+        It lies where `filtered` would and has the identity of a study that does not decontaminate.
+        So no later stage of a study that does can take it for its data: to them it is missing.
+        """
+        return self._filtered(False)
+
+    def _filtered(self, decontaminate: bool) -> Artifact:
+        settings = self.config.filtering
+        config = settings.model_dump(mode="json") | {"decontaminate": decontaminate}
+        encoder = settings.duplicates.embedding
+        config["duplicates"]["embedding"] = reference.content(encoder) if encoder else None
+        config |= {"seed": self.config.seed}
+        if self.config.generation.source is None:
+            config |= self.config.generation.content("draws", "max_draws")
+        sources = (self.draws, self.items) if decontaminate else (self.draws,)
+        version = VERSIONS.filtering
+        return Artifact("filtering", "filtered", "data/filtered", version, config, sources)
+
+    def raw(self, filtered: Artifact) -> Artifact:
+        """The raw rows behind filtered ones, as files for people and tools."""
+        folder, version = "data/raw/dataset", VERSIONS.filtering
+        return Artifact("filtering", "raw", folder, version, {}, (filtered,))
+
+    def responses(self, responder: ResponderConfig) -> Artifact:
+        """One responder's answers to all kept instructions."""
+        made_from: tuple[Artifact, ...] = (self.filtered,)
+        if responder.arm is not None:
+            made_from += (self.trained(self.subject(responder.arm)),)
+        config = {
+            "model": reference.content(responder.model)
+            if responder.model
+            else made_from[1].identity,
+            "sampling": responder.sampling.model_dump(mode="json"),
+            "families": families.VERSION,
+            "seed": self.config.seed,
+        }
+        folder = f"data/preference/responses/{responder.name}"
+        name = f"responses/{responder.name}"
+        return Artifact("preference", name, folder, VERSIONS.preference, config, made_from)
+
+    def response_chunk(self, responder: ResponderConfig, first: int, last: int) -> Artifact:
+        """One responder's answers to the kept instructions first..last (both included)."""
+        span = f"{first:07d}-{last:07d}"
+        folder = f"data/preference/chunks/{responder.name}/{span}"
+        name = f"responses/{responder.name}/{span}"
+        config, made_from = {"first": first, "last": last}, (self.responses(responder),)
+        return Artifact("preference", name, folder, VERSIONS.preference, config, made_from)
+
+    @cached_property
+    def rewards(self) -> Artifact:
+        """Every response with its reward."""
+        settings = self.config.preference
+        config = {"reward": reference.content(settings.reward), "format": settings.reward_format}
+        made_from = tuple(self.responses(one) for one in settings.responders)
+        folder = "data/preference/rewards"
+        return Artifact("preference", "rewards", folder, VERSIONS.preference, config, made_from)
+
+    @cached_property
+    def pairs(self) -> Artifact:
+        """Best against worst response, with rejected pairs and reasons."""
+        config = self.config.preference.content("pairs", "min_margin", "max_similarity", "one_side")
+        folder = "data/preference/pairs"
+        return Artifact("preference", "pairs", folder, VERSIONS.preference, config, (self.rewards,))
+
+    def trained(self, subject: Subject) -> Artifact:
+        """The adapter, metrics and measurements of one arm."""
+        if subject.arm is None:
+            raise ConfigurationError("the base is not trained")
+        settings = self.config.training
+        arm = subject.arm.model_dump(mode="json", exclude={"name"})
+        config = {
+            "arm": arm,
+            "student": reference.content(settings.student),
+            "max_length": settings.max_length,
+            "seed": subject.seed,
+        }
+        uses_pairs = getattr(subject.arm, "data", "sft") == "preference"
+        made_from: list[Artifact] = [self.pairs if uses_pairs else self.filtered]
+        start = self.starts_from(subject)
+        if start is not None:
+            made_from.append(self.trained(start))
+        folder, version = f"models/{subject.name}", VERSIONS.training
+        return Artifact("training", subject.name, folder, version, config, tuple(made_from))
+
+    def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
+        """One model's scores and per-item log on one benchmark."""
+        settings = self.config.evaluation
+        shared = settings.content(
+            "chat_template", "batch_size", "answer_batch_size", "max_length", "max_new_tokens"
+        )
+        config = shared | {
+            "benchmark": benchmark.model_dump(mode="json"),
+            "student": reference.content(self.student),
+            "virtual_tokens": self.virtual_tokens,
+            "seed": self.config.seed,
+        }
+        made_from = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
+        key = benchmark_key(benchmark)
+        return Artifact(
+            "evaluation",
+            f"{subject.name}/{key}",
+            f"evaluation/results/{subject.name}/{key}",
+            VERSIONS.evaluation,
+            config,
+            tuple(made_from),
+        )
+
+    @cached_property
+    def results(self) -> tuple[Artifact, ...]:
+        """All results, by model, then benchmark."""
+        benchmarks = self.config.evaluation.benchmarks
+        return tuple(self.result(one, bench) for one in self.subjects for bench in benchmarks)
+
+    @cached_property
+    def comparison(self) -> Artifact:
+        """Statistics, gates, efficiency, recommendations: the one store all reports read."""
+        settings = self.config.evaluation
+        config = settings.content("primary", "equivalence_margin", "alpha", "transcripts") | {
+            "gates": [one.model_dump(mode="json") for one in self.config.gates],
+            "costs": self.config.costs.model_dump(mode="json"),
+            "seed": self.config.seed,
+        }
+        trained = tuple(self.trained(one) for one in self.subjects if one.arm)
+        pairs = (self.pairs,) if self.uses_preference else ()
+        made_from = (self.filtered, *pairs, *trained, *self.results)
+        folder = "evaluation/metrics"
+        return Artifact("report", "comparison", folder, VERSIONS.analysis, config, made_from)
+
+    @cached_property
+    def figures(self) -> Artifact:
+        """Charts as PNG and SVG."""
+        folder = "evaluation/figures"
+        return Artifact("report", "figures", folder, VERSIONS.reporting, {}, (self.comparison,))
+
+    @cached_property
+    def report(self) -> Artifact:
+        """report.html, report.md, slides.pptx."""
+        config = self.config.model_dump(mode="json", include={"title", "name"})
+        made_from = (self.comparison, self.figures)
+        return Artifact("report", "report", "reports", VERSIONS.reporting, config, made_from)
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """Yield every artifact but the single chunks, in the order in which they are made."""
+        yield self.items
+        if self.config.generation.source is not None:
+            yield self.draws
+        yield self.filtered
+        yield self.raw(self.filtered)
+        if self.uses_preference:
+            for responder in self.config.preference.responders:
+                yield self.responses(responder)
+            yield self.rewards
+            yield self.pairs
+        for subject in self.subjects[1:]:
+            yield self.trained(subject)
+        yield from self.results
+        yield self.comparison
+        yield self.figures
+        yield self.report

@@ -1,0 +1,35 @@
+"""The stages of a study, in order."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+Stage = Literal[
+    "items", "generation", "filtering", "preference", "training", "evaluation", "report"
+]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+
+class Versions(NamedTuple):
+    """What the code of each stage writes, counted: raise a number when its bytes change.
+
+    Attributes:
+        imports: For imported rows; draws do not depend on it.
+        items: Training data are decontaminated against the items, so raising it makes the data
+            stages and all training anew.
+        votes: For imported votes of people, which nobody can make anew.
+    """
+
+    generation: int = 1
+    imports: int = 2
+    filtering: int = 3
+    preference: int = 2
+    training: int = 1
+    items: int = 1
+    evaluation: int = 2
+    votes: int = 1
+    analysis: int = 5
+    reporting: int = 5
+
+
+VERSIONS = Versions()

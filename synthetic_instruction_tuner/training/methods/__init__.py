@@ -1,1 +1,0 @@
-"""Adaptation methods: every file is one method (see `training.method`)."""

@@ -1,0 +1,132 @@
+"""Loading studies: presets, files, overrides, and errors that name field, value and choices."""
+
+import pytest
+
+from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_loads_and_carries_its_name(name):
+    assert presets.load(name).name == name
+
+
+def test_presets_are_the_four_promised_ones():
+    assert set(presets.names()) >= {"a100", "colab-t4", "sandbox", "sandbox-smoke"}
+
+
+@pytest.mark.parametrize("name", ["colab-t4", "a100"])
+def test_the_real_study_is_as_specified(name):
+    config = presets.load(name)
+    arms = {arm.name: arm for arm in config.training.arms}
+    sft, prompt, dpo = arms["sft"], arms["prompt_tuning"], arms["dpo"]
+    assert (sft.rank, sft.alpha, sft.dropout, sft.epochs, sft.batch_size) == (8, 16, 0.05, 3, 4)
+    assert sft.learning_rate == 2e-4
+    assert (prompt.virtual_tokens, prompt.init, prompt.learning_rate) == (20, "random", 3e-4)
+    assert (dpo.beta, dpo.epochs, dpo.batch_size, dpo.learning_rate) == (0.1, 1, 2, 5e-5)
+    assert dpo.start_from == "sft"
+    assert (config.generation.draws, config.filtering.target) == (1500, 1000)
+    assert (config.preference.pairs, config.seed, config.seeds[0]) == (600, 42, 42)
+    assert config.generation.teacher.name == "meta-llama/Llama-3.1-8B-Instruct"
+    assert config.training.student.name == "meta-llama/Llama-3.2-3B"
+
+
+def test_the_t4_study_uses_four_bits_where_it_helps():
+    config = presets.load("colab-t4")
+    assert config.generation.teacher.quantization == "nf4"
+    assert config.training.student.quantization == "nf4"
+
+
+def test_overrides_reach_sections_lists_by_name_and_by_number():
+    config = presets.load(
+        "sandbox",
+        [
+            "seed=7",
+            "filtering.rules.length.min_words=4",
+            "training.arms.sft.rank=16",
+            "training.arms.1.virtual_tokens=5",
+            "generation.teacher.dtype=float16",
+        ],
+    )
+    assert config.seed == 7
+    assert config.training.arms[0].rank == 16
+    assert config.training.arms[1].virtual_tokens == 5
+    assert config.generation.teacher.dtype == "float16"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("seed", "write it as section.field=value"),
+        ("sede=1", "sede: no such field; allowed here: name, title, seed"),
+        ("generation.drawz=1", "generation.drawz: no such field; allowed here: source"),
+        ("generation.draws=-3", r"generation.draws: .* greater than or equal to 1 \(got -3\)"),
+        ("generation.draws=many", r"valid integer.*\(got 'many'\)"),
+        ("generation.engine=llama", r"'transformers', 'vllm' or 'completions' \(got 'llama'\)"),
+        ("seed.x=1", "'seed' is a value, not a section"),
+        ("training.arms.nope.rank=1", r"no entry 'nope'; allowed: \['sft'"),
+        ("training.arms.sft.method=lorra", "does not match any of the expected tags"),
+        ("training.arms.dpo.start_from=later", r"arm 'dpo' has start_from='later'; allowed:"),
+        ("filtering.target=99999", r"filtering.target=99999 is more than .*max_draws"),
+        ("title=[", "is not YAML"),
+    ],
+)
+def test_a_wrong_override_names_field_value_and_choices(assignment, message):
+    with pytest.raises(ConfigurationError, match=message):
+        presets.load("sandbox", [assignment])
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        (
+            {"primary": ["mmul"]},
+            r"primary names \['mmul'\]; benchmarks of this study: \['mmlu-5shot",
+        ),
+        ({"benchmarks": [{"name": "mmlu"}, {"name": "mmlu", "items": 9}]}, "listed twice: mmlu"),
+    ],
+)
+def test_benchmarks_are_told_apart_and_the_primary_ones_are_among_them(evaluation, message):
+    with pytest.raises(ValueError, match=message):
+        StudyConfig.model_validate({"evaluation": evaluation})
+    allowed = StudyConfig.model_validate({"evaluation": {"primary": ["mmlu", "mmlu-5shot"]}})
+    assert allowed.evaluation.primary == ("mmlu", "mmlu-5shot")
+
+
+def test_an_unknown_study_lists_the_presets():
+    with pytest.raises(ConfigurationError, match="unknown study 'sandbx'; presets: a100, colab-t4"):
+        presets.load("sandbx")
+
+
+def test_a_file_is_a_study_too(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\nseed: 3\n")
+    assert presets.load(str(path)).seed == 3
+
+
+@pytest.mark.parametrize("text", ["- 1\n", "", "name: [\n", "just words\n"])
+def test_a_file_that_is_no_study_is_refused(tmp_path, text):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"bad\.yaml"):
+        presets.load(str(path))
+
+
+def test_foreign_code_needs_a_pinned_revision():
+    with pytest.raises(ConfigurationError, match="needs a pinned revision"):
+        presets.load("sandbox", ["training.student.trust_remote_code=true"])
+
+
+def test_an_override_changes_one_section_of_those_that_share_a_yaml_alias(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "name: x\n"
+        "generation: {teacher: &model {name: a/b}}\n"
+        "training: {student: *model}\n"
+        "preference: {responders: [{name: one, model: *model}, {name: two, model: *model}]}\n"
+    )
+    changes = ["training.student.name=c/d", "preference.responders.two.model.name=e/f"]
+    config = presets.load(str(path), changes)
+    assert config.generation.teacher.name == "a/b"
+    assert config.training.student.name == "c/d"
+    assert [one.model.name for one in config.preference.responders] == ["a/b", "e/f"]
