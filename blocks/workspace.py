@@ -7,9 +7,7 @@ from pathlib import Path
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from synthetic_instruction_tuner.errors import WorkspaceError
-
-DRIVE = Path("/content/drive")
+from synthetic_instruction_tuner.study.workspace import require_drive
 
 
 class Workspace(Block):
@@ -36,6 +34,5 @@ class Workspace(Block):
                 the session's own disk, which is lost with the session.
         """
         path = Path(self.path).expanduser()
-        if path.is_relative_to(DRIVE) and not (DRIVE / "MyDrive").is_dir():
-            raise WorkspaceError(f"workspace {path}: Drive is not mounted on this machine")
+        require_drive(path)
         return path

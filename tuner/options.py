@@ -11,7 +11,11 @@ from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.config.presets import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.workspace import default_root, read_study_file
+from synthetic_instruction_tuner.study.workspace import (
+    default_root,
+    read_study_file,
+    require_drive,
+)
 
 StudyName = Annotated[
     str, typer.Argument(help="Preset name (see `tuner studies`) or path to a .yaml file.")
@@ -35,9 +39,11 @@ def chosen(study: str, workspace: Path | None, assignments: list[str] | None) ->
 
 def _resolved(root: Path) -> Path:
     try:
-        return root.expanduser().resolve()
+        found = root.expanduser().resolve()
     except (OSError, RuntimeError) as error:  # a link to itself, the home of nobody
         raise ConfigurationError(f"workspace {root} cannot be found: {error}") from error
+    require_drive(found)
+    return found
 
 
 def existing(workspace: Path | None) -> Study:

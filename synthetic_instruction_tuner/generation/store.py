@@ -29,17 +29,27 @@ def missing_spans(study: Study, upto: int) -> list[tuple[int, int]]:
     Returns:
         (first, last) of each chunk to draw, both included, in order; [] if nothing is missing.
     """
+    return _gaps(study, committed_spans(study), upto)
+
+
+def spans_to_draw(study: Study, upto: int) -> list[tuple[int, int]]:
+    """Do as `missing_spans`, but only read: damaged chunks stay where they are."""
+    whole = [one for one in chunk_manifests(study) if find_damage(one) is None]
+    return _gaps(study, [_span_of(one) for one in whole], upto)
+
+
+def _gaps(study: Study, spans: Iterable[tuple[int, int]], upto: int) -> list[tuple[int, int]]:
     size = study.config.generation.chunk_size
-    covered = {index for span in committed_spans(study) for index in range(span[0], span[1] + 1)}
-    spans: list[tuple[int, int]] = []
+    covered = {index for first, last in spans for index in range(first, last + 1)}
+    gaps: list[tuple[int, int]] = []
     for index in range(upto):
         if index in covered:
             continue
-        if spans and spans[-1][1] == index - 1 and index % size:
-            spans[-1] = (spans[-1][0], index)
+        if gaps and gaps[-1][1] == index - 1 and index % size:
+            gaps[-1] = (gaps[-1][0], index)
         else:
-            spans.append((index, index))
-    return spans
+            gaps.append((index, index))
+    return gaps
 
 
 def committed_spans(study: Study) -> list[tuple[int, int]]:
@@ -88,8 +98,13 @@ def chunk_manifests(study: Study) -> list[Manifest]:
 
 def indices_of(chunks: Iterable[Manifest]) -> set[int]:
     """Return the indices of the samples that some chunks hold."""
-    spans = [_SPAN.fullmatch(one.folder.name) for one in chunks]
-    return {index for one in spans if one for index in range(int(one[1]), int(one[2]) + 1)}
+    spans = map(_span_of, chunks)
+    return {index for first, last in spans for index in range(first, last + 1)}
+
+
+def _span_of(chunk: Manifest) -> tuple[int, int]:
+    first, _, last = chunk.folder.name.partition("-")
+    return int(first), int(last)
 
 
 def reusable_samples(study: Study) -> dict[str, Sample]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthetic_instruction_tuner.generation import cost
+from synthetic_instruction_tuner.generation.store import spans_to_draw
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.storage.artifacts import (
     Artifact,
@@ -51,9 +52,17 @@ class StageStatus:
 
 
 def outstanding(study: Study, until: Stage) -> list[Artifact]:
-    """List the artifacts that a run up to a stage would make; reads, never moves anything."""
-    wanted = study.stages_until(until)
-    return [one for one in study.artifacts() if one.stage in wanted and not is_there(study, one)]
+    """List the artifacts that a run up to a stage would make; reads, never moves anything.
+
+    Chunks of samples count as long as the rows filtered from them are not there.
+    """
+    missing = [one for one in study.artifacts(until) if not is_there(study, one)]
+    settings = study.config.generation
+    if "generation" not in study.stages_until(until) or settings.source is not None:
+        return missing
+    if is_there(study, study.filtered):
+        return missing
+    return [study.chunk(*span) for span in spans_to_draw(study, settings.draws)] + missing
 
 
 def is_there(study: Study, artifact: Artifact) -> bool:

@@ -10,7 +10,7 @@ anything runs. The graph, each arrow being "is made from":
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ from synthetic_instruction_tuner.models.engines.protocol import engine_identity
 from synthetic_instruction_tuner.storage.artifacts import Artifact, ArtifactStore
 from synthetic_instruction_tuner.study import inputs
 from synthetic_instruction_tuner.study.design import Design
-from synthetic_instruction_tuner.study.stages import VERSIONS
+from synthetic_instruction_tuner.study.stages import VERSIONS, Stage
 from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
 
 
@@ -231,14 +231,22 @@ class Study(Design):
         made_from = (self.comparison, self.figures)
         return Artifact("report", "report", "reports", VERSIONS.reporting, config, made_from)
 
-    def artifacts(self) -> Iterator[Artifact]:
-        """Yield every artifact but the single chunks, in the order in which they are made."""
+    def artifacts(self, until: Stage = "report") -> Iterator[Artifact]:
+        """Yield every artifact but the single chunks, in the order in which they are made.
+
+        Args:
+            until: Last stage that is wanted: asked for by name, pairs are made that no arm needs.
+        """
+        stages = self.stages_until(until)
+        yield from (one for one in self._all_artifacts(stages) if one.stage in stages)
+
+    def _all_artifacts(self, stages: Sequence[Stage]) -> Iterator[Artifact]:
         yield self.items
         if self.config.generation.source is not None:
             yield self.draws
         yield self.filtered
         yield self.raw(self.filtered)
-        if self.uses_preference:
+        if "preference" in stages:
             for responder in self.config.preference.responders:
                 yield self.responses(responder)
             yield self.rewards

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 STUDY_FILE = "study.json"
 LEASE_FILE = ".lease.json"
+DRIVE = Path("/content/drive")
+"""Where Colab mounts a Drive, the only disk there that outlives a session."""
 CLAIMS = ".claims"
 
 _held: dict[Path, str] = {}
@@ -49,9 +51,11 @@ def open_study(config: StudyConfig, root: Path) -> Study:
 
     Raises:
         ConfigurationError: If a model folder, source file or data folder is not there.
-        WorkspaceError: If the folder cannot be written, or holds another study or other files.
+        WorkspaceError: If the folder cannot be written, holds another study or other files, or
+            lies on a Drive that is not mounted.
     """
     root = root.expanduser().resolve()
+    require_drive(root)
     known = read_study_file(root)
     if known is None:
         _refuse_foreign_folder(root)
@@ -70,6 +74,19 @@ def open_study(config: StudyConfig, root: Path) -> Study:
     if known is None:
         remember(study)
     return study
+
+
+def require_drive(root: Path) -> None:
+    """Refuse a folder below Colab's mount point while nothing is mounted there.
+
+    Raises:
+        WorkspaceError: Written there, a study would lie on the session's own disk and end with it.
+    """
+    if root.is_relative_to(DRIVE) and not (DRIVE / "MyDrive").is_dir():
+        raise WorkspaceError(
+            f"workspace {root}: Drive is not mounted on this machine; mount it first "
+            f"(from google.colab import drive; drive.mount({str(DRIVE)!r}))"
+        )
 
 
 def remember(study: Study) -> None:

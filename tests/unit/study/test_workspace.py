@@ -295,3 +295,13 @@ def test_a_process_of_another_container_with_the_name_of_this_host_is_not_judged
     leave(tmp_path / LEASE_FILE, pid=2**22 + 1, machine=elsewhere, until=time.time() + 60)
     with pytest.raises(WorkspaceError, match="in use"), lease(tmp_path):
         pass
+
+
+def test_a_folder_on_a_drive_that_is_not_mounted_is_refused(monkeypatch, tmp_path):
+    drive = tmp_path / "drive"
+    monkeypatch.setattr("synthetic_instruction_tuner.study.workspace.DRIVE", drive)
+    with pytest.raises(WorkspaceError, match="Drive is not mounted"):
+        open_study(presets.load("sandbox-smoke"), drive / "MyDrive" / "study")
+    assert not drive.exists()
+    (drive / "MyDrive").mkdir(parents=True)  # what mounting does
+    assert open_study(presets.load("sandbox-smoke"), drive / "MyDrive" / "study").root.is_dir()
