@@ -255,7 +255,7 @@ def _save_random(case: Case, folder: Path) -> None:
         "import sys, torch\n"
         "from transformers import AutoModelForCausalLM\n"
         "from synthetic_instruction_tuner.config import ModelConfig\n"
-        "from synthetic_instruction_tuner.training import shapes\n"
+        "from synthetic_instruction_tuner.models.memory import shapes\n"
         "shape = shapes.shape_of(ModelConfig(name=sys.argv[1]))\n"
         "dtype = getattr(torch, sys.argv[2])\n"
         "AutoModelForCausalLM.from_config(shape, dtype=dtype).save_pretrained(sys.argv[3])\n"

@@ -14,7 +14,7 @@ from synthetic_instruction_tuner.study.workspace import LEASE_FILE, lease
 COUNT = """
 import sys
 from pathlib import Path
-from synthetic_instruction_tuner.workspace import lease
+from synthetic_instruction_tuner.study.workspace import lease
 root = Path(sys.argv[1])
 for _ in range(5):
     with lease(root, wait_seconds=60):
@@ -25,7 +25,7 @@ for _ in range(5):
 HOLD = """
 import sys, time
 from pathlib import Path
-from synthetic_instruction_tuner.workspace import lease
+from synthetic_instruction_tuner.study.workspace import lease
 with lease(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

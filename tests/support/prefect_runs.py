@@ -25,8 +25,8 @@ OPS = presets.load(
 HOLDER = """
 import sys
 from pathlib import Path
-from synthetic_instruction_tuner import presets
-from synthetic_instruction_tuner.workspace import lease, open_study
+from synthetic_instruction_tuner.config import presets
+from synthetic_instruction_tuner.study.workspace import lease, open_study
 study = open_study(presets.load("sandbox-smoke", ["name=ops"]), Path(sys.argv[1]))
 with lease(study.root):
     print("held", flush=True)
