@@ -25,12 +25,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 study: install ## Run the whole study on the embedded models (no GPU, no network, no account)
 	$(BIN)/tuner run sandbox --workspace $(WORKSPACE)
 
-test: install ## Linters, types, import contracts and all tests
+test: static ## Linters, types, import contracts and all tests (minutes)
+	$(BIN)/pytest
+
+check: static ## What to run before each commit: the same, with the unit tests alone (under a minute)
+	$(BIN)/pytest -n 0 tests/unit tests/test_architecture.py
+
+static: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
 
 unit: install ## The unit tests alone (seconds)
 	$(BIN)/pytest -n 0 tests/unit
@@ -38,6 +43,9 @@ unit: install ## The unit tests alone (seconds)
 chaos: install ## Kill the study 200 times, damage its files, and compare bytes (up to an hour)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills 200
 	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz.py
+
+soak: chaos ## What only deepens confidence: the chaos campaign, and tests marked slow (hours)
+	$(BIN)/pytest -n 0 -m 'slow and not gpu'
 
 audit: install ## Ask the advisory databases about the tested versions (needs the network)
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
@@ -49,4 +57,4 @@ format: install ## Format the code and fix what can be fixed
 clean: ## Remove the environment and caches (workspaces stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help install study test unit chaos audit format clean
+.PHONY: help install study test check static unit chaos soak audit format clean

@@ -169,7 +169,7 @@ def distilabel_way(bench: Bench, batch: int) -> Callable[[], Pairs]:
     def draw() -> Pairs:
         rows: list[dict[str, Any]] = []
         for start in range(0, bench.samples, batch):
-            inputs = [{} for _ in range(min(batch, bench.samples - start))]
+            inputs: list[dict[str, Any]] = [{} for _ in range(min(batch, bench.samples - start))]
             rows += next(task.process(inputs))
         return [(row["instruction"] or "", row["response"] or "") for row in rows]
 

@@ -32,7 +32,7 @@ def idle(model: Any) -> int:
         for line in Path("/proc/self/maps").read_text().splitlines()
         if line.endswith(".safetensors")
     ]
-    used = sum(
+    used: int = sum(
         one.nbytes
         for one in {one.data_ptr(): one for one in model.parameters()}.values()
         if any(first <= one.data_ptr() < last for first, last in mapped)

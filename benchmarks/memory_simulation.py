@@ -76,7 +76,7 @@ def counting() -> Iterator[Count]:
 
     count = Count()
 
-    class Mode(TorchDispatchMode):
+    class Mode(TorchDispatchMode):  # type: ignore[misc]  # torch is not read by mypy
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
@@ -131,7 +131,7 @@ def _convert(module: Any, change: Any, recurse: bool = True) -> Any:
     for held in (module._parameters, module._buffers):
         for name, one in held.items():
             changed = one if one is None else change(one)
-            if changed is not one:
+            if changed is not None and changed is not one:
                 if held is module._parameters:
                     changed = torch.nn.Parameter(changed.detach(), one.requires_grad)
                 held[name] = changed

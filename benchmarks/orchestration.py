@@ -127,7 +127,8 @@ def _cpu() -> float:
     own = psutil.Process()
     times = [own.cpu_times(), *(one.cpu_times() for one in own.children(recursive=True))]
     ended = own.cpu_times()
-    return sum(one.user + one.system for one in times) + ended.children_user + ended.children_system
+    alive = sum(one.user + one.system for one in times)
+    return float(alive + ended.children_user + ended.children_system)
 
 
 @contextmanager

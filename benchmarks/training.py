@@ -28,6 +28,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ def row(found: dict[str, Any]) -> str:
 def records(options: argparse.Namespace) -> list[Any]:
     """Read the rows of the training split that both sides learn from."""
     kind, name = TASKS[options.task]
-    rows = [one for one in read_lines(options.data / name, kind) if one.split == "train"]
+    read: Iterator[Example | PreferencePair] = read_lines(options.data / name, kind)
+    rows = [row for row in read if row.split == "train"]
     return rows[: options.rows]
 
 

@@ -42,7 +42,7 @@ def held() -> int:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.memory_allocated()
+        return int(torch.cuda.memory_allocated())
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

@@ -14,7 +14,7 @@ def with_models(
     reward_model: RewardModel | None,
 ) -> StudyConfig:
     """Put the chosen models into the settings of a study; None leaves what is there."""
-    if teacher is student is reward_model is None:
+    if teacher is None and student is None and reward_model is None:
         return config
     values = config.model_dump()
     if teacher is not None:

@@ -40,7 +40,7 @@ class WorkspaceResults(LocalFileSystem):
     _block_type_slug = "study-results"
     _description = "Prefect's records of finished tasks, as JSON in the workspace of a study."
 
-    def read_path(self, path: str, _sync: bool = True) -> bytes:
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
         """Read a record if it is one of ours.
 
         Raises:
@@ -59,7 +59,9 @@ class WorkspaceResults(LocalFileSystem):
         """Read a record if it is one of ours."""
         return self.read_path(path)
 
-    def write_path(self, path: str, content: bytes, _sync: bool = True) -> str:
+    def write_path(  # type: ignore[override]  # Prefect's own is both, sync and async
+        self, path: str, content: bytes, _sync: bool = True
+    ) -> str:
         """Write a record whole or not at all."""
         target = self._resolve_path(path)
         write_bytes(target, content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
@@ -21,7 +23,7 @@ from tasks.models import check_models
 from tasks.spread import require_runner
 from tasks.step import budget_used_up, working
 
-STAGE_FLOWS = {
+STAGE_FLOWS: dict[Stage, Callable[[StudyConfig, str], object]] = {
     "items": items,
     "generation": generation,
     "filtering": filtering,

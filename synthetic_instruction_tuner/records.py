@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from synthetic_instruction_tuner.errors import StageError
 
 Record = TypeVar("Record")
+Message = dict[str, str]
+"""A turn of a conversation: "role" and "content"."""
 
 
 @dataclass(frozen=True)

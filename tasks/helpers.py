@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -164,7 +164,7 @@ class Helpers:
     def _start(self, left: Sequence[Piece]) -> None:
         self._chances -= 1
         name = f"{self._study.config.name}: helper {3 * self._count - self._chances}"
-        run = run_deployment(
+        run = run_deployment(  # sync where no event loop runs, as here
             DEPLOYMENT,
             parameters={
                 "config": self._study.config.model_dump(mode="json"),
@@ -176,7 +176,7 @@ class Helpers:
             flow_run_name=name,
             timeout=0,
         )
-        self._runs.append(run.id)
+        self._runs.append(cast(FlowRun, run).id)
 
     def _read(self) -> list[FlowRun]:
         if not self._runs:

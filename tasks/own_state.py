@@ -88,7 +88,7 @@ def taking_leave() -> Iterator[None]:
         yield
     except Unheard as error:
         if own := _own_run():
-            state = Cancelled(message=MESSAGE)
+            state: State[None] = Cancelled(message=MESSAGE)
             with get_client(sync_client=True) as client:
                 client.set_flow_run_state(own.id, state, force=True)
             error.state = state  # type: ignore[attr-defined]  # what Prefect's engine reports

@@ -91,7 +91,8 @@ def _depth(study: Study, subject: Subject) -> int:
 
 def all_results(study: Study) -> tuple[list[Piece], list[Piece]]:
     """Return the results that any machine may make, and those that one has to make alone."""
-    spread, alone = [], []
+    spread: list[Piece] = []
+    alone: list[Piece] = []
     for one in study.subjects:
         for benchmark in study.config.evaluation.benchmarks:
             piece = result(study, one.name, benchmark_key(benchmark))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from inspect import signature
 from typing import Any
 
+from prefect.futures import PrefectFuture
+
 from synthetic_instruction_tuner.config import RunnerConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.inspection.status import is_there
@@ -45,7 +47,8 @@ def make(study: Study, pieces: Sequence[Piece]) -> None:
 
     runner = study.config.runner
     _connect(runner)
-    waiting, under_way = deque(pieces), {}
+    waiting = deque(pieces)
+    under_way: dict[Any, tuple[Piece, PrefectFuture[Any]]] = {}
     with RayTaskRunner() as cluster, remote_options(num_cpus=1, num_gpus=runner.gpus):
         while waiting or under_way:
             while waiting and len(under_way) < runner.parallel and not budget_used_up(study):

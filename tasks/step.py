@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prefect import Task, task
+from prefect import Task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
@@ -70,10 +70,10 @@ def step(function: Callable[..., Any]) -> Task[..., Any]:
         with disk.named(Path(workspace)), claim(Path(workspace), identity):
             return function(config, workspace, identity, *arguments)
 
-    return task(
+    return Task(
         claiming,
         retries=2,
-        retry_delay_seconds=[5, 30],
+        retry_delay_seconds=[5.0, 30.0],
         retry_condition_fn=worth_retrying,
         persist_result=True,
         result_serializer=JsonResults(),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from pydantic import ValidationError
 
 from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.config.presets import explain
@@ -59,7 +60,7 @@ def existing(workspace: Path | None) -> Study:
     try:
         config = StudyConfig.model_validate(known["config"])
     except ValueError as error:
-        detail = explain(error) if hasattr(error, "errors") else str(error)
+        detail = explain(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(
             f"the settings in {root}/study.json are not of this version: {detail}"
         ) from error

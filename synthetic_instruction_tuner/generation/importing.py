@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.generation.rows import BadRow, Message, read_row
+from synthetic_instruction_tuner.generation.rows import BadRow, read_row
 from synthetic_instruction_tuner.generation.sources import Unreadable, read_rows
 from synthetic_instruction_tuner.generation.store import REJECTED, SAMPLES
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.records import Rejection, Sample, write_lines
+from synthetic_instruction_tuner.records import Message, Rejection, Sample, write_lines
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Message = dict[str, str]
+from synthetic_instruction_tuner.records import Message
 
 PAIRS = (("instruction", "output"), ("instruction", "response"), ("prompt", "completion"))
 SHAPES = (

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.models.templates import FIXED_DATE
-
-Message = dict[str, str]
+from synthetic_instruction_tuner.records import Message
 
 
 def render(

@@ -356,7 +356,7 @@ def preload() -> None:
 
     import tasks.step
 
-    tasks.step.task = watched_task(tasks.step.task)  # type: ignore[assignment]
+    tasks.step.Task = watched_task(tasks.step.Task)  # type: ignore[assignment,misc]
     import flows.study
     import tuner.embedded_server
     import tuner.main

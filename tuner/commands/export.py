@@ -20,7 +20,7 @@ def export_arm(
     kind: Annotated[
         FormatName,
         typer.Option("--format", help="adapter as it is, merged weights, or gguf for llama.cpp."),
-    ] = FormatName.merged,
+    ] = FormatName["merged"],
     workspace: WorkspaceFolder = None,
 ) -> None:
     """Write a trained arm as adapter, merged model, or GGUF file."""

@@ -23,7 +23,7 @@ StageName = Enum("StageName", {one: one for one in STAGES}, type=str)  # type: i
 def run(
     study: StudyName = "sandbox",
     workspace: WorkspaceFolder = None,
-    until: Annotated[StageName, typer.Option(help="Last stage to run.")] = StageName.report,
+    until: Annotated[StageName, typer.Option(help="Last stage to run.")] = StageName["report"],
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:

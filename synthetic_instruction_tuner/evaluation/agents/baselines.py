@@ -11,7 +11,8 @@ from random import Random
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.episode import Agent
-from synthetic_instruction_tuner.evaluation.agents.item import Item, Message
+from synthetic_instruction_tuner.evaluation.agents.item import Item
+from synthetic_instruction_tuner.records import Message
 
 
 def oracle(item: Item) -> Agent:

@@ -11,12 +11,12 @@ from synthetic_instruction_tuner.evaluation.agents.family import families
 from synthetic_instruction_tuner.evaluation.agents.item import (
     Episode,
     Item,
-    Message,
     Reply,
     Result,
     Status,
 )
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, execute
+from synthetic_instruction_tuner.records import Message
 
 Agent = Callable[[list[Message]], str]
 ReplyBatch = Callable[[list[list[Message]]], Sequence[str | None]]

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.records import Message
 
 Category = Literal["planning", "reasoning", "context", "feedback", "tool_use"]
 CATEGORIES: tuple[Category, ...] = ("planning", "reasoning", "context", "feedback", "tool_use")
 Form = Literal["calls", "plan", "answer", "object"]
 Status = Literal["completed", "step limit", "invalid action", "context limit"]
-Message = dict[str, str]
 State = dict[str, Any]
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.models.chat import Message
-from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines
+from synthetic_instruction_tuner.records import Example, Message, PreferencePair, read_lines
 
 
 @dataclass(frozen=True)
