@@ -267,10 +267,10 @@ def _same_start(model: Any, student: str, adapter: Any) -> None:
     from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
     from transformers import AutoModelForCausalLM
 
-    from synthetic_instruction_tuner.training.order import stream
+    from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 
     base = AutoModelForCausalLM.from_pretrained(student)
-    torch.manual_seed(stream("adapter", SEED))
+    torch.manual_seed(stream_seed("adapter", SEED))
     fresh = get_peft_model(base, adapter)
     set_peft_model_state_dict(model, get_peft_model_state_dict(fresh))
 

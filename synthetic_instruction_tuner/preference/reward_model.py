@@ -8,8 +8,8 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
 from synthetic_instruction_tuner.models.loading import load_causal, load_reward
+from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.preference.reward_formats import (
     SCORED,
     Encoded,
@@ -69,8 +69,8 @@ class RewardModel:
         """
         try:
             return self._forward(rows)
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
                 raise
             if len(rows) == 1:
                 tokens = len(rows[0]["input_ids"])
@@ -130,13 +130,6 @@ def _mean_log_probabilities(logits: Any, ids: Any, scored: Any) -> list[float]:
         chosen = log_probabilities.gather(1, tokens[1:][places, None])
         means.append(float(chosen.mean()))
     return means
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether memory ran out: a class of its own on a GPU, a plain RuntimeError on CPU."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def pad(rows: Sequence[Encoded], pad_id: int) -> Mapping[str, list[list[int]]]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines import close_engine
-from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
+from synthetic_instruction_tuner.models.memory_errors import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
 from synthetic_instruction_tuner.preference.reward_formats import Encoded, Prompt
 from synthetic_instruction_tuner.preference.reward_model import RewardModel

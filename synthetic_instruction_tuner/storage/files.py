@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,27 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             content.update(block)
     return content.hexdigest()
+
+
+def changed_file(folder: Path, files: Mapping[str, str]) -> str | None:
+    """Compare files with the sha256 they were written with; return what is wrong first, or None.
+
+    Args:
+        folder: Where they lie; a name that leads out of it is wrong.
+        files: sha256 by path relative to the folder.
+    """
+    inside = folder.resolve()
+    for name, expected in files.items():
+        if "\0" in name:
+            return f"{name!r} is no file name"
+        path = folder / name
+        if not path.resolve().is_relative_to(inside):
+            return f"{name} points outside its folder"
+        if not path.is_file():
+            return f"{name} is missing"
+        if sha256_of(path) != expected:
+            return f"{name} is not what was written (sha256 differs)"
+    return None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage.files import canonical_json, digest, sha256_of
+from synthetic_instruction_tuner.storage.files import canonical_json, changed_file, digest
 
 MANIFEST = "manifest.json"
 SCHEMA = 2
@@ -94,14 +94,4 @@ def _is_whole(raw: dict[str, Any]) -> bool:
 
 def find_damage(manifest: Manifest) -> str | None:
     """Compare files with the manifest; return what is wrong first, or None."""
-    for name, expected in manifest.files.items():
-        if "\0" in name:
-            return f"{name!r} is no file name"
-        path = manifest.folder / name
-        if not path.resolve().is_relative_to(manifest.folder.resolve()):
-            return f"{name} points outside its folder"
-        if not path.is_file():
-            return f"{name} is missing"
-        if sha256_of(path) != expected:
-            return f"{name} is not what was written (sha256 differs)"
-    return None
+    return changed_file(manifest.folder, manifest.files)

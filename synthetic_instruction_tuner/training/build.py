@@ -12,8 +12,8 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.methods.losses.objective import Objective
 from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.training.job import Job
-from synthetic_instruction_tuner.training.order import stream
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def adapt(job: Job, base: Any) -> Any:
     import torch
     from peft import get_peft_model
 
-    torch.manual_seed(stream("adapter", job.seed))
+    torch.manual_seed(stream_seed("adapter", job.seed))
     if job.arm.trains_base:
         return base
     if job.start is not None and (job.start / "adapter_config.json").is_file():

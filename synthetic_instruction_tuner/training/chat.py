@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.models.chat import render
+from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
-from synthetic_instruction_tuner.training.order import stream
 from synthetic_instruction_tuner.training.students import under_test
 
 Turn = dict[str, str]
@@ -41,7 +41,7 @@ def answer(
     with under_test(study, subject) as student, torch.inference_mode():
         prompt = render([list(turns)], student.tokenizer, add_generation_prompt=True)
         ids = torch.tensor(prompt, device=student.model.device)
-        torch.manual_seed(stream("chat", subject.name, *(turn["content"] for turn in turns)))
+        torch.manual_seed(stream_seed("chat", subject.name, *(turn["content"] for turn in turns)))
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
             sampling = {"do_sample": True, "temperature": temperature, "top_k": 0}

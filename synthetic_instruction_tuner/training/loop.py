@@ -15,6 +15,7 @@ from typing import Any
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.methods.losses.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.methods.losses.rows import Row
+from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.models.memory.measure import Memory, Stopwatch, merge
 from synthetic_instruction_tuner.models.memory_errors import (
     GroupOutOfMemory,
@@ -26,7 +27,7 @@ from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.keeper import Keeper
-from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
+from synthetic_instruction_tuner.training.order import Order, micro_batches, rate
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.scoring import Scorer, Scores
 from synthetic_instruction_tuner.training.state import Emit, Interrupted, State
@@ -156,7 +157,7 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = arm.learning_rate * multiplier
         own = (self.group.rank,) if self.group.rank else ()
-        torch.manual_seed(stream("step", self.job.seed, step, *own))
+        torch.manual_seed(stream_seed("step", self.job.seed, step, *own))
         with self.watch.running():
             loss, figures = self._backward(batch)
             norm = self.accelerator.clip_grad_norm_(self.parameters.values(), arm.max_grad_norm)

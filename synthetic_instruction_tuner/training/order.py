@@ -6,7 +6,6 @@ rate has to be saved but the number of finished steps.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 from collections.abc import Sequence
@@ -14,16 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from synthetic_instruction_tuner.models.engines.protocol import stream_seed
+
 Item = TypeVar("Item")
 
 WINDOW = 16
 """Batches that are sorted by length together: enough to save most padding, few enough to mix."""
-
-
-def stream(*identity: object) -> int:
-    """Derive a 63-bit random seed from what it is for ("order", seed, epoch)."""
-    text = "\x1f".join(str(part) for part in identity)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ def _epoch(
     lengths: tuple[int, ...], batch_size: int, seed: int, epoch: int
 ) -> tuple[tuple[int, ...], ...]:
     """Shuffle rows, sort windows by length, cut batches, shuffle the batches."""
-    draw = random.Random(stream("order", seed, epoch))
+    draw = random.Random(stream_seed("order", seed, epoch))
     rows = list(range(len(lengths)))
     draw.shuffle(rows)
     batches = []

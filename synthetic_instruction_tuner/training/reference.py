@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from synthetic_instruction_tuner.methods.losses.objective import Reference
-from synthetic_instruction_tuner.storage.files import digest, sha256_of, write_json
+from synthetic_instruction_tuner.storage.files import changed_file, digest, sha256_of, write_json
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
 
@@ -64,7 +64,7 @@ def read(folder: Path, name: str) -> Reference | None:
     path = folder / f"{name}.json"
     try:
         manifest = json.loads(path.with_suffix(".manifest").read_text(encoding="utf-8"))
-        if manifest[path.name] != sha256_of(path):
+        if changed_file(folder, {path.name: manifest[path.name]}):
             return None
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, KeyError, TypeError):

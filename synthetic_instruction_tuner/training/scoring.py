@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from synthetic_instruction_tuner.methods.losses.pairwise import log_probabilities
 from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.training.order import micro_batches
@@ -69,26 +70,12 @@ class Scorer:
                 own = start + group.rank
                 part = parts[min(own, len(parts) - 1)]
                 batch = self._tensors([rows[index] for index in part])
-                values = _log_probabilities(self._model, batch).view(width, len(part)).T.tolist()
+                values = log_probabilities(self._model, batch).view(width, len(part)).T.tolist()
                 for index, one in zip(part, values, strict=True):
                     if own < len(parts):
                         flat[index * width : (index + 1) * width] = one
         flat = group.total(flat)
         return [tuple(flat[start : start + width]) for start in range(0, len(flat), width)]
-
-
-def _log_probabilities(model: Any, batch: dict[str, Any]) -> Any:
-    labels = batch.get("labels")
-    if labels is None:
-        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    outputs = model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        labels=labels,
-        use_cache=False,
-        fused_lm_head=True,
-    )
-    return outputs.log_probs.float().sum(dim=1)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from collections import Counter
 
 import pytest
+from support import out_of_memory
 from support.preference_models import save_responder
 
 from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig, SamplingConfig
@@ -134,9 +135,10 @@ def test_banned_first_tokens_never_come_first(engine):
     assert not {one.tokens[0] for one in engine.generate(requests, batch_size=30)} & set(banned)
 
 
-def test_running_out_of_memory_halves_the_batch_and_loses_no_token(folder, engine, monkeypatch):
-    import torch
-
+@pytest.mark.parametrize("error", out_of_memory.ERRORS)
+def test_running_out_of_memory_halves_the_batch_and_loses_no_token(
+    folder, engine, monkeypatch, error
+):
     requests = mixed(24)
     reference = engine.generate(requests, batch_size=16)
     frugal = TransformersEngine(engine.model, engine.tokenizer)
@@ -146,7 +148,7 @@ def test_running_out_of_memory_halves_the_batch_and_loses_no_token(folder, engin
     def small_memory(self, *args, **kwargs):
         rows = kwargs["attention_mask"].shape[0]
         if rows > 5 and len(batches) > 3:  # at first a few steps go well
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         batches.append(rows)
         return forward(self, *args, **kwargs)
 
@@ -156,7 +158,7 @@ def test_running_out_of_memory_halves_the_batch_and_loses_no_token(folder, engin
     monkeypatch.setattr(
         type(engine.model),
         "forward",
-        lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError("x")),
+        lambda *_, **__: (_ for _ in ()).throw(error),
     )
     with pytest.raises(StageError, match="one sample does not fit into memory"):
         frugal.generate(requests, batch_size=16)

@@ -1,4 +1,5 @@
 import pytest
+from support import out_of_memory
 from support.preference_models import (
     save_deberta_reward,
     save_llama_reward,
@@ -109,9 +110,8 @@ def test_too_long_rows_lose_their_middle_and_say_so(models):
     assert reward.encode("What?", "word")[1] is False
 
 
-def test_out_of_memory_halves_the_batch_and_changes_nothing(models, monkeypatch):
-    import torch
-
+@pytest.mark.parametrize("error", out_of_memory.ERRORS)
+def test_out_of_memory_halves_the_batch_and_changes_nothing(models, monkeypatch, error):
     reward = RewardModel.load(local(models["llama"]))
     expected = scores(reward, QUESTIONS)
     forward = reward._forward
@@ -120,7 +120,7 @@ def test_out_of_memory_halves_the_batch_and_changes_nothing(models, monkeypatch)
     def small_memory(rows):
         sizes.append(len(rows))
         if len(rows) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return forward(rows)
 
     monkeypatch.setattr(reward, "_forward", small_memory)

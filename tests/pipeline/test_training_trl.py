@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import training_models
 
-from synthetic_instruction_tuner.training.order import stream
+from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.training.run import make_job
 from synthetic_instruction_tuner.training.session import train
 
@@ -61,7 +61,7 @@ def trl(student: Path, root: Path, method: str) -> list[float]:
         processing_class=AutoTokenizer.from_pretrained(student),
         peft_config=adapter,
     )  # fmt: skip
-    torch.manual_seed(stream("adapter", 42))
+    torch.manual_seed(stream_seed("adapter", 42))
     fresh = get_peft_model(AutoModelForCausalLM.from_pretrained(student), adapter)
     put(made.model, get_peft_model_state_dict(fresh))
     made.train()

@@ -101,11 +101,22 @@ def softplus(value: float) -> float:
 
 
 def log_probabilities(model: Any, batch: dict[str, Any]) -> Any:
-    """Return the log-probability of each response, through TRL's chunked output layer."""
+    """Return the log-probability of each response, through TRL's chunked output layer.
+
+    Args:
+        model: A model that TRL has given its `fused_lm_head`.
+        batch: Ids and mask, (rows, tokens), with labels or a mask of the responses' tokens.
+
+    Returns:
+        Sums over the responses' tokens in nats, (rows,), in float32.
+    """
+    labels = batch.get("labels")
+    if labels is None:
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
     outputs = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
-        labels=batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100),
+        labels=labels,
         use_cache=False,
         fused_lm_head=True,
     )

@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.models.engines.protocol import (
     stream_seed,
 )
 from synthetic_instruction_tuner.models.engines.resuming import generate_kept
+from synthetic_instruction_tuner.models.memory_errors import free_memory
 
 EngineName = Literal["transformers", "vllm", "completions"]
 
@@ -53,8 +54,6 @@ def close_engine() -> None:
 
 def _close() -> None:
     if _open:
-        from synthetic_instruction_tuner.models.engines.transformers_engine import free_memory
-
         _open.clear()
         free_memory()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from synthetic_instruction_tuner.models.engines.forward import Forward
 from synthetic_instruction_tuner.models.engines.protocol import Completion, Finished, Request
 from synthetic_instruction_tuner.models.engines.running import Row, RunningBatch
 from synthetic_instruction_tuner.models.loading import end_ids
+from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.progress import Progress, Silent
 
 logger = logging.getLogger(__name__)
@@ -103,18 +103,16 @@ def _turn(batch: RunningBatch, waiting: deque[Row], limit: int) -> str | None:
         The message if memory ran out, else None. (Returned, not raised: an exception would keep
         the batch's tensors alive.)
     """
-    import torch
-
     try:
         if waiting and len(batch.rows) <= limit * REFILL_BELOW:
             room = min(limit - len(batch.rows), len(waiting))
             batch.admit([waiting.popleft() for _ in range(room)])
         if batch.rows:
             batch.advance()
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            return str(error)
-        raise
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return str(error)
     return None
 
 
@@ -128,12 +126,3 @@ def _halved(limit: int, problem: str) -> int:
 def _longest_first(row: Row) -> tuple[int, tuple[int, ...], int]:
     """Long prompts first: equal ones side by side, memory trouble early, little padding."""
     return -len(row.request.prompt), row.request.prompt, row.request.seed
-
-
-def free_memory() -> None:
-    """Give unreferenced tensors back to the device."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

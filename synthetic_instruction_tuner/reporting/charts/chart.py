@@ -66,6 +66,8 @@ DARK = ("#a3aab5", "#58b4e8", "#ff9a5c", "#4fd1a5", "#e79bc7", "#e3c55b", "#9ad1
 """Okabe-Ito order (told apart with colour-blind eyes), darkened or lightened for contrast."""
 MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "x")
 NEUTRAL = 0
+PALE = "#c3c8d0"
+"""What has no emphasis, axes and edges, where there is one theme."""
 
 
 def style_of(model: str | None, models: list[str]) -> int:
@@ -81,3 +83,8 @@ def marker_of(model: str | None, models: list[str]) -> int:
         return NEUTRAL
     place = models.index(model)
     return (place + 3 * (place // len(LIGHT))) % len(MARKERS)
+
+
+def colour_of(one: Series, models: list[str]) -> str:
+    """Return the colour of a series on a light ground."""
+    return LIGHT[style_of(one.model, models)] if one.emphasis else PALE

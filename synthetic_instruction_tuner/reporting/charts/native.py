@@ -7,16 +7,14 @@ from typing import Any
 
 from synthetic_instruction_tuner.reporting.charts import ticks
 from synthetic_instruction_tuner.reporting.charts.chart import (
-    LIGHT,
+    PALE,
     Chart,
-    Series,
+    colour_of,
     marker_of,
-    style_of,
 )
 from synthetic_instruction_tuner.reporting.charts.pictures import categories, is_labelled, log_range
 from synthetic_instruction_tuner.reporting.format import FORMS
 
-PALE = "#c3c8d0"
 NUMBERS = {
     "percent": "0.0\\ %",
     "delta": "+0.0\\ %;-0.0\\ %",
@@ -128,7 +126,7 @@ def _axes(drawn: Any, chart: Chart) -> None:
     bars = chart.kind == "bars"
     value, other = drawn.value_axis, drawn.category_axis
     for axis in (value, other):
-        axis.format.line.color.rgb = _rgb("#c3c8d0")
+        axis.format.line.color.rgb = _rgb(PALE)
         axis.major_tick_mark = XL_TICK_MARK.NONE
         axis.has_minor_gridlines = False
         axis.tick_labels.font.size = Pt(13)
@@ -211,7 +209,7 @@ def _colour_bars(drawn: Any, chart: Chart, models: list[str]) -> None:
             for index, value in enumerate(one.x):
                 fill = series.points[position].format.fill
                 fill.solid()
-                fill.fore_color.rgb = _rgb(_colour(one, models))
+                fill.fore_color.rgb = _rgb(colour_of(one, models))
                 lows.append(value - one.low[index] if one.low else 0.0)
                 highs.append(one.high[index] - value if one.high else 0.0)
                 position += 1
@@ -221,7 +219,7 @@ def _colour_bars(drawn: Any, chart: Chart, models: list[str]) -> None:
         return
     for series, one in zip(plot.series, chart.series, strict=True):
         series.format.fill.solid()
-        series.format.fill.fore_color.rgb = _rgb(_colour(one, models))
+        series.format.fill.fore_color.rgb = _rgb(colour_of(one, models))
 
 
 def _colour_points(drawn: Any, chart: Chart, models: list[str]) -> None:
@@ -230,7 +228,7 @@ def _colour_points(drawn: Any, chart: Chart, models: list[str]) -> None:
 
     shapes = ("CIRCLE", "SQUARE", "DIAMOND", "TRIANGLE", "STAR", "X", "PLUS", "DASH")
     for series, one in zip(drawn.plots[0].series, chart.series, strict=True):
-        colour, style = _rgb(_colour(one, models)), marker_of(one.model, models)
+        colour, style = _rgb(colour_of(one, models)), marker_of(one.model, models)
         series.marker.style = getattr(XL_MARKER_STYLE, shapes[style])
         series.marker.size = 12 if chart.kind == "scatter" else 7
         series.marker.format.fill.solid()
@@ -276,10 +274,6 @@ def _error_bars(series: Any, direction: str, lows: list[float], highs: list[floa
         if child.tag in (f"{{{CHART_SPACE}}}cat", f"{{{CHART_SPACE}}}xVal", f"{{{CHART_SPACE}}}val")
     )
     values.addprevious(parse_xml(xml))
-
-
-def _colour(one: Series, models: list[str]) -> str:
-    return LIGHT[style_of(one.model, models)] if one.emphasis else PALE
 
 
 def _rgb(colour: str) -> Any:

@@ -9,14 +9,16 @@ from typing import Any
 from synthetic_instruction_tuner.reporting.charts import ticks
 from synthetic_instruction_tuner.reporting.charts.chart import (
     LIGHT,
+    PALE,
     Chart,
     Series,
+    colour_of,
     marker_of,
     style_of,
 )
 from synthetic_instruction_tuner.reporting.format import FORMS
 
-INK, GRID, PALE = "#1f2933", "#e4e7eb", "#c3c8d0"
+INK, GRID = "#1f2933", "#e4e7eb"
 POINTS_MARKERS = ("o", "s", "D", "^", "v", "p", "*", "X")
 WIDTH = 7.2
 """Inches."""
@@ -104,10 +106,6 @@ def _value_axis(axes: Any, chart: Chart) -> None:
         axes.axvline(chart.reference, color=INK, linewidth=0.9)
 
 
-def _colour(one: Series, models: list[str]) -> str:
-    return LIGHT[style_of(one.model, models)] if one.emphasis else PALE
-
-
 def _errors(one: Series, index: int, value: float) -> list[list[float]] | None:
     if one.low is None or one.high is None:
         return None
@@ -120,7 +118,7 @@ def _bars(axes: Any, chart: Chart, models: list[str]) -> None:
         for index, (value, name) in enumerate(zip(one.x, one.y, strict=True)):
             height = 0.34 if several else 0.62
             at = placed[position, str(name)]
-            axes.barh(at, value, height, color=_colour(one, models))
+            axes.barh(at, value, height, color=colour_of(one, models))
             error = _errors(one, index, value)
             if error:
                 axes.errorbar(value, at, xerr=error, color=INK, capsize=3, linewidth=1.1)
@@ -131,7 +129,7 @@ def _bars(axes: Any, chart: Chart, models: list[str]) -> None:
     axes.margins(x=0.14)
     axes.set_xlim(left=0)
     for one in chart.series:
-        axes.barh(0, 0, color=_colour(one, models), label=one.name)
+        axes.barh(0, 0, color=colour_of(one, models), label=one.name)
 
 
 def _dots(axes: Any, chart: Chart, models: list[str]) -> None:

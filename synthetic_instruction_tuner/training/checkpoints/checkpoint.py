@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.storage.files import sha256_of, sync, write_json
+from synthetic_instruction_tuner.storage.files import changed_file, sha256_of, sync, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -128,13 +128,7 @@ def find_damage(path: Path) -> str | None:
         return f"its manifest cannot be read ({error})"
     if not isinstance(manifest, dict) or not manifest:
         return "its manifest names no files"
-    for name in FILES:
-        file, expected = path / name, manifest.get(name)
-        if not file.is_file():
-            return f"{name} is missing"
-        if sha256_of(file) != expected:
-            return f"{name} is not what was written (sha256 differs)"
-    return None
+    return changed_file(path, {name: str(manifest.get(name)) for name in FILES})
 
 
 def read(path: Path) -> Checkpoint:

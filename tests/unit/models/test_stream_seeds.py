@@ -14,6 +14,8 @@ def test_a_seed_follows_from_its_parts_alone():
     assert 0 <= stream_seed("a") < 2**63
     seeds = {stream_seed("a"), stream_seed("b"), stream_seed("a", 0), stream_seed("a0")}
     assert len(seeds) == 4
+    # printf 'order\03742\0370' | sha256sum, the first 64 bits without the last
+    assert stream_seed("order", 42, 0) == 1318818277832825914
 
 
 def test_mixer_is_that_of_splitmix64():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthetic_instruction_tuner.training.order import Order, micro_batches, rate, stream
+from synthetic_instruction_tuner.training.order import Order, micro_batches, rate
 
 LENGTHS = (5, 9, 3, 7, 2, 8, 4)
 
@@ -60,8 +60,3 @@ def test_other_schedules() -> None:
 
 def test_micro_batches_keep_the_order() -> None:
     assert micro_batches("abcde", 2) == ["ab", "cd", "e"]
-
-
-def test_streams_differ_by_identity_and_repeat() -> None:
-    assert stream("step", 42, 1) == stream("step", 42, 1)
-    assert len({stream("step", 42, 1), stream("step", 42, 2), stream("order", 42, 1)}) == 3
