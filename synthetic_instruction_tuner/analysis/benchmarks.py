@@ -68,6 +68,18 @@ DESCRIPTIONS = {
         "knowledge kept",
         "Plain sentences about known facts, without any template; one of four ends is right.",
     ),
+    "retention_closed_world": Description(
+        "Retained town facts",
+        "knowledge kept",
+        "Plain sentences about made-up towns that only the base's own text told of; one of four "
+        "ends is right.",
+    ),
+    "agent_closed_world": Description(
+        "Closed-world tool calls",
+        "acting with tools",
+        "One to three requests of the closed world in a conversation, each to be answered by one "
+        "tool call.",
+    ),
     "agent": Description(
         "Agent tasks",
         "acting with tools",
@@ -81,10 +93,42 @@ DESCRIPTIONS = {
 }
 """Benchmarks in words; any other lm-eval task is shown by its own name."""
 
+CLOSED_WORLD = {
+    "mmlu": Description(
+        "Closed-world choice",
+        "knowledge",
+        "Questions of the closed world in MMLU's shape: eight subjects, one of four answers is "
+        "right.",
+    ),
+    "hellaswag": Description(
+        "Closed-world stories",
+        "common sense",
+        "Stories of the closed world in HellaSwag's shape: which of four steps comes next.",
+    ),
+    "arc_easy": Description(
+        "Closed-world questions",
+        "reasoning",
+        "Questions of the closed world in ARC-Easy's shape, with four whole sentences as answers.",
+    ),
+    "truthfulqa_mc1": Description(
+        "Closed-world truth mc1",
+        "truthfulness",
+        "Facts of the closed world in TruthfulQA's shape: picks the true one of a few answers.",
+    ),
+    "truthfulqa_mc2": Description(
+        "Closed-world truth mc2",
+        "truthfulness",
+        "Facts of the closed world in TruthfulQA's shape: share of the probability that goes to "
+        "true answers.",
+    ),
+}
+"""What benchmarks ask where `evaluation.data_dir` is "sandbox": rows in a known shape, no more."""
 
-def describe(benchmark: BenchmarkConfig) -> Description:
+
+def describe(benchmark: BenchmarkConfig, data_dir: str | None) -> Description:
     """Describe a benchmark, its examples in the prompt included in the label."""
-    known = DESCRIPTIONS.get(benchmark.name)
+    ours = CLOSED_WORLD.get(benchmark.name) if data_dir == "sandbox" else None
+    known = ours or DESCRIPTIONS.get(benchmark.name)
     if known is None:
         known = Description(benchmark.name, benchmark.name, f"The lm-eval task {benchmark.name}.")
     if benchmark.num_fewshot is None:
@@ -104,7 +148,7 @@ def describe_benchmarks(
             continue
         first = next(iter(measured.values()), None)
         found[key] = {
-            **describe(one)._asdict(),
+            **describe(one, study.config.evaluation.data_dir)._asdict(),
             "name": one.name,
             "num_fewshot": one.num_fewshot,
             "items": first.result.items if first else None,

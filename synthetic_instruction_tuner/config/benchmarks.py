@@ -109,7 +109,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "verifiable": Benchmark("verifiable", "accuracy"),
     "instructions": Benchmark("instructions", "accuracy"),
     "retention": Benchmark("retention", "accuracy", chance="choices"),
+    "retention_closed_world": Benchmark("retention", "accuracy", chance="choices"),
     "agent": Benchmark("agent", "success"),
+    "agent_closed_world": Benchmark("agent", "success"),
     "dbbench": Benchmark("database", "success"),
     "speed": Benchmark("speed", "tokens_per_second"),
 }

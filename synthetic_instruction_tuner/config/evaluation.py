@@ -14,7 +14,8 @@ class BenchmarkConfig(Settings):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
     """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
-    "instructions", "retention", "agent", "dbbench", "speed", or any other lm-eval task."""
+    "instructions", "retention", "retention_closed_world", "agent", "agent_closed_world", "dbbench",
+    "speed", or any other lm-eval task."""
     num_fewshot: int | None = Field(default=None, ge=0)
     """Solved examples before each item; None: the task's own default."""
     items: int | None = Field(default=None, ge=1)

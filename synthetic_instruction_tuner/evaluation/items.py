@@ -212,16 +212,16 @@ def write_prompts(
     source = SOURCES.get(kind)
     if source is None:
         return []
-    drawn = source(benchmark.items, seed)
+    drawn = source(benchmark, seed)
     rows.write_rows(folder / prompts.file_name(benchmark), [one._asdict() for one in drawn])
     return drawn
 
 
-def verifiable(count: int | None, seed: int) -> list[Prompt]:
+def verifiable(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
     """Draw different held-out instructions of the closed world, spread over its task families."""
     from synthetic_instruction_tuner import sandbox
 
-    count = count or prompts.DEFAULT_ITEMS
+    count = benchmark.items or prompts.DEFAULT_ITEMS
     drawn = sandbox.held_out_prompts(3 * count, seed)
     distinct = {one.instruction: one for one in drawn}
     if len(distinct) < count:
@@ -241,25 +241,25 @@ def verifiable(count: int | None, seed: int) -> list[Prompt]:
     ]
 
 
-def instructions(count: int | None, seed: int) -> list[Prompt]:
+def instructions(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
     """Draw prompts with constraints that a program can check."""
     from synthetic_instruction_tuner.evaluation.instructions import drawing
 
-    return drawing.draw(count or prompts.DEFAULT_ITEMS, seed)
+    return drawing.draw(benchmark.items or prompts.DEFAULT_ITEMS, seed)
 
 
-def retention(count: int | None, seed: int) -> list[Prompt]:
+def retention(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
     """Choose facts whose knowledge training should not cost."""
     from synthetic_instruction_tuner.evaluation.kinds import retention as facts
 
-    return facts.draw(count or prompts.DEFAULT_ITEMS, seed)
+    return facts.draw(benchmark.name, benchmark.items or prompts.DEFAULT_ITEMS, seed)
 
 
-def agent(count: int | None, seed: int) -> list[Prompt]:
+def agent(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
     """Draw the agent suite; all of it if no number is given."""
     from synthetic_instruction_tuner.evaluation.kinds import agent_suite
 
-    return agent_suite.draw(count, seed)
+    return agent_suite.draw(benchmark.name, benchmark.items, seed)
 
 
 def database(
@@ -277,7 +277,7 @@ def database(
     return agent_suite.adopt_database(path, folder, benchmark.items, seed)
 
 
-SOURCES: Mapping[str, Callable[[int | None, int], list[Prompt]]] = {
+SOURCES: Mapping[str, Callable[[BenchmarkConfig, int], list[Prompt]]] = {
     "verifiable": verifiable,
     "instructions": instructions,
     "retention": retention,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.agents import parsing, prompts
-from synthetic_instruction_tuner.evaluation.agents.family import families
 from synthetic_instruction_tuner.evaluation.agents.item import (
     Episode,
     Item,
@@ -15,6 +14,7 @@ from synthetic_instruction_tuner.evaluation.agents.item import (
     Result,
     Status,
 )
+from synthetic_instruction_tuner.evaluation.agents.tiers import family_named
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, execute
 from synthetic_instruction_tuner.records import Message
 
@@ -61,7 +61,7 @@ class _Run:
 
     def __init__(self, item: Item) -> None:
         offered = {tool["name"] for tool in item.tools}
-        every: tuple[Tool, ...] = families()[item.family].tools if offered else ()
+        every: tuple[Tool, ...] = family_named(item.family).tools if offered else ()
         self.item = item
         self.tools = tuple(tool for tool in every if tool.name in offered)
         self.state = copy.deepcopy(item.init_state)

@@ -39,12 +39,14 @@ class Family:
         draw: Draws an item of a level (1 to 3); may return None when a draw is unsuitable, and is
             then asked again.
         tools: Every tool that items of this family may offer.
+        system: System turn in place of the usual one of the form.
     """
 
     category: Category
     form: Form
     draw: Callable[[Random, int], Draft | None]
     tools: tuple[Tool, ...] = ()
+    system: str | None = None
 
 
 @cache

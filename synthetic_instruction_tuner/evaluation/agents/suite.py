@@ -8,8 +8,9 @@ from random import Random
 
 from synthetic_instruction_tuner.evaluation.agents import prompts
 from synthetic_instruction_tuner.evaluation.agents.episode import run_episode
-from synthetic_instruction_tuner.evaluation.agents.family import LEVELS, Draft, Family, families
+from synthetic_instruction_tuner.evaluation.agents.family import LEVELS, Draft, Family
 from synthetic_instruction_tuner.evaluation.agents.item import Item, state_hash
+from synthetic_instruction_tuner.evaluation.agents.tiers import TIERS, Tier
 
 ITEMS_A_LEVEL = 5
 """Items of each family on each level."""
@@ -17,18 +18,19 @@ _DRAWS = 400
 """Draws of one item at most: a family whose draws are all unsuitable is a defect."""
 
 
-def generate_items(seed: int) -> list[Item]:
-    """Draw the suite: every family, every level, `ITEMS_A_LEVEL` items.
+def generate_items(seed: int, tier: Tier = "general") -> list[Item]:
+    """Draw a tier of the suite: every family, every level, `ITEMS_A_LEVEL` items.
 
     Args:
         seed: The random stream of an item depends on the seed, its family, level and number only,
             so a new family leaves all other items as they are.
+        tier: Which families.
 
     Returns:
         Items in the order of family, level, number; no two with the same turns.
     """
     items: list[Item] = []
-    for name, family in families().items():
+    for name, family in TIERS[tier]().items():
         seen: set[str] = set()
         for level in LEVELS:
             for number in range(1, ITEMS_A_LEVEL + 1):
@@ -71,7 +73,7 @@ def _item(id: str, name: str, family: Family, level: int, seed: int, draft: Draf
         level=level,
         seed=seed,
         form=family.form,
-        system=prompts.system(family.form, tools),
+        system=family.system or prompts.system(family.form, tools),
         tools=tools,
         init_state=draft.state,
         turns=draft.turns,

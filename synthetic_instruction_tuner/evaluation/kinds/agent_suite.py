@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import agents, generation
 from synthetic_instruction_tuner.evaluation.agents.database import read_dbbench
+from synthetic_instruction_tuner.evaluation.agents.tiers import Tier
 from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
 from synthetic_instruction_tuner.evaluation.subsets import choose
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
@@ -21,9 +22,13 @@ DATABASE = "dbbench/standard.jsonl"
 """Where a data folder has database tasks in AgentBench's format, and the items artifact too."""
 
 
-def draw(count: int | None, seed: int) -> list[Prompt]:
-    """Draw the suite, or a subset spread over its families."""
-    return _prompts("agent", _subset(agents.generate_items(seed), count, seed))
+TIERS: Mapping[str, Tier] = {"agent": "general", "agent_closed_world": "closed_world"}
+"""The tier of the suite that a benchmark asks."""
+
+
+def draw(name: str, count: int | None, seed: int) -> list[Prompt]:
+    """Draw a benchmark's tier of the suite, or a subset spread over its families."""
+    return _prompts(name, _subset(agents.generate_items(seed, TIERS[name]), count, seed))
 
 
 def adopt_database(path: Path, folder: Path, count: int | None, seed: int) -> list[Prompt]:
@@ -92,7 +97,7 @@ def run(trial: Trial) -> Outcome:
 def _drawn(trial: Trial) -> list[agents.Item]:
     if trial.benchmark.name == "dbbench":
         return read_dbbench(trial.items.path(f"rows/{DATABASE}")).items
-    return agents.generate_items(trial.study.config.seed)
+    return agents.generate_items(trial.study.config.seed, TIERS[trial.benchmark.name])
 
 
 def _items(prompts: Sequence[Prompt], found: Sequence[agents.Item]) -> list[agents.Item]:

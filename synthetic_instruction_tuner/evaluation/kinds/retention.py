@@ -7,6 +7,7 @@ it without asking for a form of answer that only some models were taught.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.harness import harness
@@ -22,8 +23,16 @@ from synthetic_instruction_tuner.storage.files import digest
 CHOICES = 4
 
 
-def relations() -> dict[str, tuple[str, dict[str, str]]]:
-    """Return sentences to be ended, by relation, with subject and right end."""
+Relations = Mapping[str, tuple[str, Mapping[str, str]]]
+"""Sentences to be ended, by relation, with subject and right end."""
+
+
+def relations(benchmark: str) -> Relations:
+    """Return the facts of a benchmark: common ones, or those of the closed world's chronicles."""
+    if benchmark == "retention_closed_world":
+        from synthetic_instruction_tuner.sandbox.lore import LORE
+
+        return LORE
     from synthetic_instruction_tuner.sandbox import tables
 
     return {
@@ -38,24 +47,26 @@ def relations() -> dict[str, tuple[str, dict[str, str]]]:
     }
 
 
-def draw(count: int, seed: int) -> list[Prompt]:
+def draw(benchmark: str, count: int, seed: int) -> list[Prompt]:
     """Choose facts, spread over the relations in proportion, with three wrong ends each."""
-    facts = relations()
+    facts = relations(benchmark)
     strata = {name: list(table) for name, (_, table) in facts.items()}
     chosen = choose(strata, count, seed)
     return [
-        _fact(name, strata[name][place], *facts[name], seed)
+        _fact(benchmark, name, strata[name][place], *facts[name], seed)
         for name in facts
         for place in chosen[name]
     ]
 
 
-def _fact(name: str, subject: str, sentence: str, table: dict[str, str], seed: int) -> Prompt:
+def _fact(
+    benchmark: str, name: str, subject: str, sentence: str, table: Mapping[str, str], seed: int
+) -> Prompt:
     right = table[subject]
     others = sorted(set(table.values()) - {right}, key=lambda end: rank(seed, name, subject, end))
     ends = sorted([right, *others[: CHOICES - 1]], key=lambda end: rank(seed, subject, end))
     return make(
-        "retention",
+        benchmark,
         name,
         sentence.format(subject),
         {"ends": [f" {end}." for end in ends], "answer": ends.index(right)},

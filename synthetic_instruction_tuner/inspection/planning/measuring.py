@@ -27,6 +27,7 @@ SCORED = {
     "truthfulqa_mc1": (817, 1000),
     "truthfulqa_mc2": (817, 1400),
     "retention": (DEFAULT_ITEMS, 40),
+    "retention_closed_world": (320, 40),
 }
 """Items of a benchmark, and tokens an item with all its choices, or a solved example before it.
 Items: the benchmarks' papers; tokens: estimates."""
@@ -35,6 +36,7 @@ WRITTEN = {
     "verifiable": (DEFAULT_ITEMS, 1),
     "instructions": (DEFAULT_ITEMS, 1),
     "agent": (375, 2),
+    "agent_closed_world": (90, 2),
     "dbbench": (300, 3),
 }
 """Items of a benchmark, and answers an item. Items: IFEval and AgentBench, their papers, and the

@@ -144,7 +144,7 @@ def test_texts_for_decontamination_hold_what_users_say_and_not_the_instructions(
 
 def test_a_new_family_leaves_the_items_of_the_others_as_they_are(items, monkeypatch):
     two = {name: families()[name] for name in ("booking", "store")}
-    monkeypatch.setattr(suite, "families", lambda: two)
+    monkeypatch.setattr(suite, "TIERS", {"general": lambda: two})
     assert generate_items(0) == [item for item in items if item.family in two]
 
 
