@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from synthetic_instruction_tuner.sandbox.workshop.corpus import (
     Conversation,
     conversations,
-    documents,
+    student_documents,
 )
 from synthetic_instruction_tuner.sandbox.workshop.tokenizer import (
     BOS,
@@ -89,12 +89,10 @@ def chat_rows(seed: int, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Encod
         yield encode_conversation(row, tokenizer)
 
 
-def plain_rows(
-    seed: int, tokenizer: "PreTrainedTokenizerFast", *, exercises: bool = False
-) -> Iterator[Encoded]:
+def plain_rows(seed: int, tokenizer: "PreTrainedTokenizerFast") -> Iterator[Encoded]:
     """Yield encoded rows of the student's corpus."""
     rng = Random(f"bos-{seed}")
-    for text in documents(seed, exercises=exercises):
+    for text in student_documents(seed):
         yield encode_document(text, tokenizer, rng)
 
 

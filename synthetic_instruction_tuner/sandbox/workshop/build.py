@@ -37,34 +37,24 @@ class LanguageModel:
 
     Attributes:
         shape: Size of the network.
-        text: Trained on conversations, on plain documents, or on plain documents with exercise
-            sheets in place of bare questions with answers.
+        text: Trained on conversations or on plain documents.
         tokens: Real tokens at scale 1.
         longest: Longest row in tokens.
         offset: Added to the seed, so that no two models read the same corpus.
         snapshots: Shares of the tokens at which a snapshot is written beside the model.
-        start: Model whose weights it goes on from; none starts from random ones.
-        rate: Factor of the peak learning rates.
     """
 
     shape: networks.Shape
-    text: Literal["chat", "plain", "exercises"]
+    text: Literal["chat", "plain"]
     tokens: int
     longest: int
     offset: int
     snapshots: tuple[float, ...] = ()
-    start: str | None = None
-    rate: float = 1.0
 
 
-# The student's last part teaches it what an untuned base model does: a bare question is followed by
-# another question. Without it, it answers under the chat template before any adaptation.
 LANGUAGE_MODELS: Final = {
     "teacher": LanguageModel(networks.FULL, "chat", 16_000_000, 256, 1, (0.25, 0.5, 0.7)),
-    "student-draft": LanguageModel(networks.FULL, "plain", 13_000_000, 640, 2, (0.4,)),
-    "student": LanguageModel(
-        networks.FULL, "exercises", 3_000_000, 640, 4, start="student-draft", rate=0.5
-    ),
+    "student": LanguageModel(networks.FULL, "plain", 5_000_000, 512, 2, (0.25, 0.5, 0.75)),
     "responder": LanguageModel(networks.SMALL, "chat", 5_000_000, 256, 3, (0.5,)),
 }
 
@@ -121,10 +111,7 @@ def _rows(
     recipe: LanguageModel, plan: Plan, tok: "PreTrainedTokenizerFast"
 ) -> Iterator[batches.Batch]:
     seed = plan.seed + recipe.offset
-    if recipe.text == "chat":
-        rows = batches.chat_rows(seed, tok)
-    else:
-        rows = batches.plain_rows(seed, tok, exercises=recipe.text == "exercises")
+    rows = (batches.chat_rows if recipe.text == "chat" else batches.plain_rows)(seed, tok)
     return batches.batches(rows, tok.pad_token_id, BATCH_TOKENS, seed, recipe.longest)
 
 
@@ -133,10 +120,7 @@ def build_language_model(role: str, plan: Plan) -> None:
     recipe, tok = LANGUAGE_MODELS[role], shared_tokenizer(plan)
     eos = tokenizer.EOT if recipe.text == "chat" else tokenizer.EOS
     seed = plan.seed + recipe.offset
-    if recipe.start:
-        model = networks.load_model(plan.folder(recipe.start), plan.device)
-    else:
-        model = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
+    model = networks.new_model(tok, eos, shape=recipe.shape, seed=seed, device=plan.device)
     tokens = int(recipe.tokens * plan.scale)
 
     def keep(index: int, weights: dict[str, Any]) -> None:
@@ -150,12 +134,10 @@ def build_language_model(role: str, plan: Plan) -> None:
         model,
         _rows(recipe, plan, tok),
         tokens,
-        matrix_rate=training.MATRIX_RATE * recipe.rate,
-        other_rate=training.OTHER_RATE * recipe.rate,
         snapshots=marks,
         on_snapshot=keep,
     )
-    if recipe.text == "exercises":
+    if recipe.text == "plain":
         networks.settle_unseen_tokens(model, tok, seed)
     networks.save_model(model, tok, plan.folder(role), eos)
     facts = {
@@ -163,9 +145,6 @@ def build_language_model(role: str, plan: Plan) -> None:
         "minutes": round(done.seconds / 60, 1),
         "loss": round(done.loss, 4),
     }
-    if recipe.start:
-        before = json.loads((plan.folder(recipe.start) / "training.json").read_text())
-        facts["tokens_before"], facts["minutes_before"] = before["tokens"], before["minutes"]
     plan.record(role, facts)
 
 
@@ -249,15 +228,19 @@ def _answer_pool(
 
 
 def finish(plan: Plan) -> None:
-    """Measure the family and write its cards; files measured before are not measured again."""
+    """Measure the family and write its cards; what is as it was is not measured again."""
     path = plan.output / "measurements.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    rewritten = False
     for role in ROLES:
         folder = plan.folder(role)
         digest = cards.sha256(folder / "model.safetensors")
         training_record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
         entry = {"sha256": digest, "training": training_record, "measured_seed": measure.SEED}
-        if known.get(role, {}).get("sha256") != digest or role == "reward":
+        changed = known.get(role, {}).get("sha256") != digest
+        # The reward model is measured on answers of teacher and responder.
+        rewritten |= changed and role != "student"
+        if changed or (role == "reward" and rewritten):
             print(f"{role}: measuring", flush=True)
             entry["measured"] = measure.measure_role(role, plan.output, plan.scale, plan.device)
         else:

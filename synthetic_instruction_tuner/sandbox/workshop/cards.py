@@ -14,11 +14,12 @@ _ABOUT: Final = {
         "Chat conversations of the closed world, fewer tokens than the teacher.",
     ),
     "student": (
-        "A base model to be adapted. It never saw a chat token; the chat template ships with "
-        "it for training.",
-        "Plain text of the closed world: questions with answers in several plain forms, "
-        "statements, "
-        "stories, multiple-choice questions.",
+        "A base model to be adapted, laid out like a Llama base: the tokens of turns are in its "
+        "vocabulary, untrained, and it brings no chat template.",
+        "Plain text of the closed world: statements that tell the facts and skills of every task "
+        "family, questions with answers of a quarter of the families, stories, chronicles of "
+        "made-up towns, sheets of questions without answers. To answer the other families is "
+        "what adaptation has to teach.",
     ),
     "reward": (
         "Scores an answer to an instruction; higher is better. It is the teacher in a wider "

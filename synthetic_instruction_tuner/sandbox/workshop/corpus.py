@@ -7,9 +7,11 @@ from typing import Final
 from synthetic_instruction_tuner.sandbox import tables
 from synthetic_instruction_tuner.sandbox.benchmarks import choice_document
 from synthetic_instruction_tuner.sandbox.domains import DOMAINS
-from synthetic_instruction_tuner.sandbox.families import all_families
-from synthetic_instruction_tuner.sandbox.prompts import draw_prompt
+from synthetic_instruction_tuner.sandbox.families import all_families, family_named
+from synthetic_instruction_tuner.sandbox.lore import lore_document
+from synthetic_instruction_tuner.sandbox.prompts import Prompt, draw_prompt, draw_solvable
 from synthetic_instruction_tuner.sandbox.stories import story_document
+from synthetic_instruction_tuner.sandbox.telling import tell
 
 Conversation = list[dict[str, str]]
 
@@ -93,38 +95,31 @@ def conversations(seed: int) -> Iterator[Conversation]:
         yield conversation(rng)
 
 
-_CUED_FORMATS: Final = (
+_FORMATS: Final = (
     "Q: {question}\nA: {answer}",
     "Question: {question}\nAnswer: {answer}",
+    "{question}\n{answer}",
+    "{question}\n\n{answer}",
     "Task: {question}\nSolution: {answer}",
     "{name} asks: {question}\n{name2} answers: {answer}",
 )
-_BARE_FORMATS: Final = ("{question}\n{answer}", "{question}\n\n{answer}")
-_ALL_FORMATS: Final = (*_CUED_FORMATS[:2], *_BARE_FORMATS, *_CUED_FORMATS[2:])
 
 
-def _exercise_document(rng: Random) -> str:
-    """A sheet of questions without answers, as school books have them."""
-    families = all_families()
-    gap = rng.choice(("\n\n", "\n\n", "\n"))
-    count = rng.randint(2, 5)
-    return gap.join(draw_prompt(rng.choice(families), rng).instruction for _ in range(count))
+def _write(form: str, prompts: list[Prompt], names: tuple[str, str]) -> str:
+    """Write questions with their answers below each other."""
+    parts = (
+        form.replace("{question}", prompt.instruction).replace("{answer}", prompt.answer)
+        for prompt in prompts
+    )
+    return "\n\n".join(parts).replace("{name}", names[0]).replace("{name2}", names[1])
 
 
-def _question_document(rng: Random, formats: tuple[str, ...]) -> str:
-    families = all_families()
-    form = rng.choice(formats)
-    names = {"{name}": rng.choice(tables.NAMES), "{name2}": rng.choice(tables.NAMES)}
+def _question_document(rng: Random) -> str:
+    """Questions of any families with their answers."""
+    form = rng.choice(_FORMATS)
+    names = (rng.choice(tables.NAMES), rng.choice(tables.NAMES))
     count = 1 if rng.random() < 0.75 else rng.randint(2, 4)
-    parts = []
-    for _ in range(count):
-        prompt = draw_prompt(rng.choice(families), rng)
-        text = form.replace("{question}", prompt.instruction).replace("{answer}", prompt.answer)
-        parts.append(text)
-    document = "\n\n".join(parts)
-    for slot, value in names.items():
-        document = document.replace(slot, value)
-    return document
+    return _write(form, [draw_prompt(rng.choice(all_families()), rng) for _ in range(count)], names)
 
 
 def _statement_document(rng: Random) -> str:
@@ -133,19 +128,11 @@ def _statement_document(rng: Random) -> str:
     return " ".join(draw_prompt(rng.choice(families), rng).answer for _ in range(rng.randint(1, 4)))
 
 
-def document(rng: Random, *, exercises: bool = False) -> str:
-    """Draw one plain-text document of the student's corpus; no chat tokens, ever.
-
-    Args:
-        rng: Source of the draw.
-        exercises: A question without a cue such as "Answer:" is followed by its answer (False), or,
-            as on an exercise sheet, by the next question (True).
-    """
+def document(rng: Random) -> str:
+    """Draw one plain-text document: every family asked in every form; no chat tokens, ever."""
     draw = rng.random()
     if draw < 0.72:
-        if exercises and rng.random() < 0.3:
-            return _exercise_document(rng)
-        return _question_document(rng, _CUED_FORMATS if exercises else _ALL_FORMATS)
+        return _question_document(rng)
     if draw < 0.80:
         return _statement_document(rng)
     if draw < 0.90:
@@ -153,8 +140,67 @@ def document(rng: Random, *, exercises: bool = False) -> str:
     return choice_document(rng)
 
 
-def documents(seed: int, *, exercises: bool = False) -> Iterator[str]:
-    """Yield the student's endless corpus."""
+def documents(seed: int) -> Iterator[str]:
+    """Yield the plain text that the vocabulary is counted on."""
     rng = Random(f"plain-{seed}")
     while True:
-        yield document(rng, exercises=exercises)
+        yield document(rng)
+
+
+ASKED: Final = (
+    "units", "even_odd", "assign", "capital", "colour", "weekday", "bullet_list", "largest",
+    "position", "who_was_first", "larger_of_two", "first_step", "timer", "plural", "opposite",
+    "first_letter",
+)  # fmt: skip
+"""Families whose questions the student's plain text answers; of all others it only tells."""
+
+
+def _asked_document(rng: Random) -> str:
+    """Questions of the asked families with their answers."""
+    form = rng.choice(_FORMATS)
+    count = 1 if rng.random() < 0.6 else rng.randint(2, 5)
+    prompts = [draw_prompt(family_named(rng.choice(ASKED)), rng) for _ in range(count)]
+    return _write(form, prompts, (rng.choice(tables.NAMES), rng.choice(tables.NAMES)))
+
+
+def _told_document(rng: Random) -> str:
+    """Sentences of any families, with what they are about."""
+    told = []
+    for _ in range(rng.randint(1, 4)):
+        family = rng.choice(all_families())
+        told.append(tell(family, draw_solvable(family, rng), rng))
+    return rng.choice((" ", "\n")).join(told)
+
+
+def _exercise_document(rng: Random) -> str:
+    """A sheet of questions without answers, as school books have them."""
+    families = all_families()
+    gap = rng.choice(("\n\n", "\n"))
+    return gap.join(
+        draw_prompt(rng.choice(families), rng).instruction for _ in range(rng.randint(2, 5))
+    )
+
+
+def student_document(rng: Random) -> str:
+    """Draw one document of what the student reads before any adaptation.
+
+    It tells the facts and skills of every family, but answers questions of a quarter of the
+    families only: what adaptation has to teach is to answer the others.
+    """
+    draw = rng.random()
+    if draw < 0.34:
+        return _asked_document(rng)
+    if draw < 0.76:
+        return _told_document(rng)
+    if draw < 0.84:
+        return lore_document(rng)
+    if draw < 0.92:
+        return story_document(rng)
+    return _exercise_document(rng)
+
+
+def student_documents(seed: int) -> Iterator[str]:
+    """Yield the student's endless corpus."""
+    rng = Random(f"student-{seed}")
+    while True:
+        yield student_document(rng)

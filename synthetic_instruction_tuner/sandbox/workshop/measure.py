@@ -11,6 +11,7 @@ from synthetic_instruction_tuner.sandbox.checking import check, family_of, read_
 from synthetic_instruction_tuner.sandbox.domains import DOMAINS
 from synthetic_instruction_tuner.sandbox.prompts import Prompt, Wording, held_out_prompts
 from synthetic_instruction_tuner.sandbox.workshop import networks, sampling, tokenizer
+from synthetic_instruction_tuner.sandbox.workshop.corpus import ASKED
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -73,11 +74,17 @@ def accuracy_by_family(
 
 def plain_accuracy(
     model: "LlamaForCausalLM", tok: "PreTrainedTokenizerFast", prompts: Sequence[Prompt]
-) -> dict[str, float]:
-    """Share of prompts that a base model completes rightly as plain text."""
-    prefixes = [f"{tokenizer.BOS}Question: {p.instruction}\nAnswer:" for p in prompts]
+) -> dict[str, dict[str, float]]:
+    """Share of prompts that a base model completes rightly as plain text, cut at a blank line."""
+    prefixes = [f"{tokenizer.BOS}Q: {p.instruction}\nA:" for p in prompts]
     said = [text.split("\n\n")[0] for text in sampling.complete(model, tok, prefixes)]
-    return share([bool(check(p.instruction, text)) for p, text in zip(prompts, said, strict=True)])
+    right = [bool(check(p.instruction, text)) for p, text in zip(prompts, said, strict=True)]
+    asked = [prompt.family in ASKED for prompt in prompts]
+    return {
+        "all_families": share(right),
+        "asked_families": share([r for r, known in zip(right, asked, strict=True) if known]),
+        "told_families": share([r for r, known in zip(right, asked, strict=True) if not known]),
+    }
 
 
 def _repeats(text: str) -> bool:
@@ -202,7 +209,8 @@ def measure_role(role: str, folder: Path, scale: float, device: str) -> Measured
         f"greedy_{name}": accuracy(model, tok, prompts) for name, prompts in sets.items()
     }
     if role == "student":
-        return {**found, "plain_question": plain_accuracy(model, tok, sets["seen"])}
+        plain = {name: plain_accuracy(model, tok, prompts) for name, prompts in sets.items()}
+        return {**found, **{f"plain_question_{name}": shares for name, shares in plain.items()}}
     for temperature in (0.7, 1.1) if role == "teacher" else (0.9,):
         found[f"sampled_{temperature}"] = accuracy(
             model, tok, sets["seen"], temperature=temperature

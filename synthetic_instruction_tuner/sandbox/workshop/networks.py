@@ -97,10 +97,14 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
 
 def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path, eos: str) -> None:
-    """Write a model folder: half-precision weights, tokenizer, template, defaults."""
+    """Write a model folder: half-precision weights, tokenizer, template, defaults.
+
+    A model whose text ends in `EOS` is a base and laid out like Llama-3.2-3B: the tokens of turns
+    are in its vocabulary, but it brings no chat template, and its defaults name only `EOS`.
+    """
     import torch
 
-    from synthetic_instruction_tuner.sandbox.workshop.tokenizer import EOT
+    from synthetic_instruction_tuner.sandbox.workshop.tokenizer import CHAT_TEMPLATE, EOS, EOT
 
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu().half() for name, value in model.state_dict().items()}
@@ -109,13 +113,12 @@ def save_model(model: Any, tokenizer: "PreTrainedTokenizerFast", folder: Path, e
     model.config.dtype = torch.float16
     model.config.save_pretrained(folder)
     _save_tensors(weights, folder)
-    tokenizer.eos_token = eos
+    base = eos == EOS
+    tokenizer.eos_token, tokenizer.chat_template = eos, None if base else CHAT_TEMPLATE
+    tokenizer.init_kwargs.pop("chat_template", None)
     tokenizer.save_pretrained(folder)
-    tokenizer.eos_token = EOT
-    ends = [
-        tokenizer.convert_tokens_to_ids(token)
-        for token in dict.fromkeys((eos, EOT, "<|end_of_text|>"))
-    ]
+    tokenizer.eos_token, tokenizer.chat_template = EOT, CHAT_TEMPLATE
+    ends = tokenizer.convert_tokens_to_ids([EOS] if base else [EOT, EOS])
     generation = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": ends,

@@ -16,7 +16,7 @@ def test_a_model_folder_is_complete_and_unaltered(role: str) -> None:
     folder = model_path(role)
     names = {path.name for path in folder.iterdir()}
     assert names >= {"config.json", "model.safetensors", "tokenizer.json", "README.md"}
-    assert "chat_template.jinja" in names
+    assert ("chat_template.jinja" in names) == (role != "student")
     measured = json.loads((WEIGHTS / "measurements.json").read_text())[role]
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert digest == measured["sha256"]
@@ -30,6 +30,21 @@ def test_all_weights_stay_small() -> None:
 
 def test_models_share_one_tokenizer() -> None:
     assert len({(model_path(role) / "tokenizer.json").read_bytes() for role in MODEL_ROLES}) == 1
+
+
+def test_the_student_is_laid_out_like_a_base_of_llama() -> None:
+    """As Llama-3.2-3B: tokens of turns in the vocabulary, no template, end of text the only end."""
+    folder = model_path("student")
+    config, defaults, tokenizer, vocabulary = (
+        json.loads((folder / f"{name}.json").read_text())
+        for name in ("config", "generation_config", "tokenizer_config", "tokenizer")
+    )
+    ids = {token["content"]: token["id"] for token in vocabulary["added_tokens"]}
+    assert {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"} <= set(ids)
+    assert tokenizer["eos_token"] == "<|end_of_text|>"
+    assert "chat_template" not in tokenizer
+    assert config["eos_token_id"] == ids["<|end_of_text|>"]
+    assert defaults["eos_token_id"] == [ids["<|end_of_text|>"]]
 
 
 def test_an_unknown_role_is_refused() -> None:
