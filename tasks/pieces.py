@@ -11,8 +11,8 @@ from prefect import Task
 from synthetic_instruction_tuner.preference.responses import find_responder
 from synthetic_instruction_tuner.storage.artifacts import Artifact
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
-from tasks.evaluation import benchmark_named, evaluate
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, benchmark_key
+from tasks.evaluation import benchmark_named, evaluate, read_base
 from tasks.generation import draw_chunk
 from tasks.preference import draw_responses
 from tasks.step import claim_name
@@ -71,8 +71,14 @@ def result(study: Study, name: str, benchmark: str) -> Piece:
     return Piece("result", (name, benchmark), evaluate, artifact)
 
 
+def reading(study: Study, benchmark: str, prompt: str, selecting: bool) -> Piece:
+    """The base on one benchmark, asked in one form."""
+    one = Reading(benchmark_named(study, benchmark), prompt, selecting)
+    return Piece("reading", (benchmark, prompt, selecting), read_base, study.reading(one))
+
+
 KINDS: dict[str, Callable[..., Piece]] = {
-    one.__name__: one for one in (samples, responses, arm, result)
+    one.__name__: one for one in (samples, responses, arm, result, reading)
 }
 
 
@@ -90,13 +96,21 @@ def _depth(study: Study, subject: Subject) -> int:
 
 
 def all_results(study: Study) -> tuple[list[Piece], list[Piece]]:
-    """Return the results that any machine may make, and those that one has to make alone."""
+    """Return the results that any machine may make, and those that one has to make alone.
+
+    The readings of the base come right after its results.
+    """
     spread: list[Piece] = []
     alone: list[Piece] = []
     for one in study.subjects:
         for benchmark in study.config.evaluation.benchmarks:
             piece = result(study, one.name, benchmark_key(benchmark))
             (alone if benchmark.name == MEASURES_THE_MACHINE else spread).append(piece)
+        if one.name == BASE:
+            spread += [
+                reading(study, benchmark_key(read.benchmark), read.prompt, read.selecting)
+                for read in study.readings
+            ]
     return spread, alone
 
 

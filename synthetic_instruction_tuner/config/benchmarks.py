@@ -46,6 +46,10 @@ class Benchmark:
         chance: Score of guessing: "choices" (1 / number of choices, averaged over the items),
             "true_share" (share of true choices), or None where there is no such thing.
         examples: Whether the definition lets prompts show solved examples of one's choice.
+        written: Whether models write the answers. Of a task that is not in the table only its
+            definition says so: until that is read it may.
+        paragraphs: Whether a right answer may hold a blank line.
+        turns: Whether an item is a conversation of several turns, which no kept row is.
     """
 
     kind: Kind
@@ -55,6 +59,9 @@ class Benchmark:
     dataset: Dataset | None = None
     chance: Literal["choices", "true_share"] | None = None
     examples: bool = True
+    written: bool = False
+    paragraphs: bool = False
+    turns: bool = False
 
 
 _TRUTHFULQA = Dataset(
@@ -105,18 +112,20 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         definition="ifeval/ifeval.yaml",
         dataset=Dataset("google/IFEval", None, "ifeval", ("train",), "ifeval"),
         examples=False,
+        written=True,
+        paragraphs=True,
     ),
-    "verifiable": Benchmark("verifiable", "accuracy"),
-    "instructions": Benchmark("instructions", "accuracy"),
+    "verifiable": Benchmark("verifiable", "accuracy", written=True),
+    "instructions": Benchmark("instructions", "accuracy", written=True, paragraphs=True),
     "retention": Benchmark("retention", "accuracy", chance="choices"),
     "retention_closed_world": Benchmark("retention", "accuracy", chance="choices"),
-    "agent": Benchmark("agent", "success"),
-    "agent_closed_world": Benchmark("agent", "success"),
-    "dbbench": Benchmark("database", "success"),
+    "agent": Benchmark("agent", "success", written=True, turns=True),
+    "agent_closed_world": Benchmark("agent", "success", written=True, turns=True),
+    "dbbench": Benchmark("database", "success", written=True, turns=True),
     "speed": Benchmark("speed", "tokens_per_second"),
 }
 
 
 def benchmark_named(name: str) -> Benchmark:
     """Return the entry of a benchmark; a name that is not in the table is an lm-eval task."""
-    return BENCHMARKS.get(name, Benchmark("lm_eval", ""))
+    return BENCHMARKS.get(name, Benchmark("lm_eval", "", written=True, paragraphs=True))

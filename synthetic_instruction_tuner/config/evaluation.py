@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from synthetic_instruction_tuner.config.base_prompts import DEFAULT, TEMPLATE, base_prompt
 from synthetic_instruction_tuner.settings import Settings
 
 
@@ -42,6 +43,12 @@ class EvaluationConfig(Settings):
     """Folder with the benchmark rows (offline); "sandbox": the closed world; None: the Hub."""
     chat_template: Literal["always", "generation", "never"] = "generation"
     """Where prompts get the chat template; the same for the base and every arm."""
+    base_prompts: tuple[str, ...] | None = None
+    """Forms in which the base is asked what models write: "template", "qa", "qa_4" (after four
+    solved examples), ...; it counts in the best one, chosen on items of their own. None: these
+    three, or the template alone if the student brings one."""
+    prompt_items: int = Field(default=100, ge=1)
+    """Items a benchmark on which the best prompt is chosen, at most as many as are measured."""
     batch_size: int = Field(default=16, ge=1)
     """Requests scored side by side: fixed, because on a GPU it moves scores a little."""
     answer_batch_size: int = Field(default=16, ge=1)
@@ -59,6 +66,21 @@ class EvaluationConfig(Settings):
     """Family-wise error rate."""
     transcripts: int = Field(default=8, ge=0)
     """Prompts whose answers by every model are shown side by side in the report."""
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The forms in which the base is asked, where it has more than one."""
+        return DEFAULT if self.base_prompts is None else self.base_prompts
+
+    @field_validator("base_prompts")
+    @classmethod
+    def _check_prompts(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Refuse unknown and repeated forms, and to leave out what the arms are asked in."""
+        for name in names or ():
+            base_prompt(name)
+        if names is not None and (TEMPLATE not in names or len(set(names)) < len(names)):
+            raise ValueError(f"must name {TEMPLATE!r}, and no form twice")
+        return names
 
     @model_validator(mode="after")
     def _check_names(self) -> EvaluationConfig:

@@ -1,4 +1,4 @@
-"""Generated answers: greedy, under the student's chat template, in resumable batches.
+"""Generated answers: greedy, in the prompt of the trial, in resumable batches.
 
 The engine lays a soft prompt directly before each text and aligns rows at their right end, so an
 answer does not depend on its neighbours or the batch size. (Padding between soft prompt and text,
@@ -7,11 +7,12 @@ as plain batched generation has it, changes answers: https://github.com/huggingf
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import SamplingConfig
+from synthetic_instruction_tuner.evaluation import asking
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.models.chat import stop_tokens, tokenize
 from synthetic_instruction_tuner.models.engines.protocol import Request
@@ -56,8 +57,20 @@ def render(student: Student, messages: Sequence[dict[str, str]], templated: bool
     return text
 
 
+def asked(trial: Trial, messages: Sequence[dict[str, str]]) -> str:
+    """Render a conversation in the trial's prompt: the template, or plain text for the base."""
+    if trial.prompt.layout is None:
+        return render(trial.student, messages, trial.templated)
+    return asking.render(trial.prompt.layout, trial.examples, messages)
+
+
 def continue_texts(
-    student: Student, texts: Sequence[str], max_new_tokens: int, limit: int, batch_size: int
+    student: Student,
+    texts: Sequence[str],
+    max_new_tokens: int,
+    limit: int,
+    batch_size: int,
+    stops: Sequence[str] = (),
 ) -> list[Generated]:
     """Continue texts greedily, in order.
 
@@ -67,19 +80,42 @@ def continue_texts(
         max_new_tokens: Most tokens an answer may have.
         limit: Longest prompt and answer together, in tokens.
         batch_size: Answers side by side.
+        stops: Texts before which an answer is cut.
     """
     engine = TransformersEngine(student.wrapped, student.tokenizer)
     stop = stop_tokens(student.tokenizer, student.model)
     sampling = SamplingConfig(temperature=0.0, max_new_tokens=max_new_tokens)
     room = max(limit - max_new_tokens, 1)
     prompts = [tokenize(student.tokenizer, text)[-room:] for text in texts]
-    requests = [Request(prompt, 0, sampling, stop) for prompt in prompts]
+    until = _ends_at(student, stops) if stops else None
+    requests = [Request(prompt, 0, sampling, stop, until=until) for prompt in prompts]
     completions = engine.generate(requests, batch_size)
     decode = student.tokenizer.decode
     return [
-        Generated(decode(one.tokens, skip_special_tokens=True), len(one.tokens), one.finish)
+        Generated(
+            asking.cut(decode(one.tokens, skip_special_tokens=True), stops),
+            len(one.tokens),
+            one.finish,
+        )
         for one in completions
     ]
+
+
+TAIL = 8
+"""Tokens among which a text that ends an answer appears: none is longer."""
+
+
+def _ends_at(student: Student, stops: Sequence[str]) -> Callable[[Sequence[int]], bool]:
+    """Return what tells whether tokens hold a text before which their answer is cut."""
+    decode = student.tokenizer.decode
+
+    def found(tokens: Sequence[int]) -> bool:
+        if not any(stop in decode(tokens[-TAIL:]) for stop in stops):
+            return False
+        text: str = decode(tokens, skip_special_tokens=True).lstrip()
+        return asking.cut(text, stops) != text
+
+    return found
 
 
 def answer(trial: Trial, texts: Sequence[str]) -> tuple[list[Generated], float]:
@@ -109,8 +145,9 @@ def _answer_chunk(trial: Trial, texts: list[str], name: str, journal: Journal) -
     settings = trial.settings
     with journal.recording(name) as result:
         answers = continue_texts(
-            trial.student, texts, settings.max_new_tokens, trial.limit, settings.answer_batch_size
-        )
+            trial.student, texts, settings.max_new_tokens, trial.limit,
+            settings.answer_batch_size, trial.stops,
+        )  # fmt: skip
         result.append([[one.text, one.tokens, one.finish] for one in answers])
 
 

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.config.benchmarks import BENCHMARKS, Dataset, benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import prompts, rows, subsets
+from synthetic_instruction_tuner.evaluation import drawing, prompts, rows, subsets
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems, definitions, items_file
 from synthetic_instruction_tuner.evaluation.harness import hub, ifeval
-from synthetic_instruction_tuner.evaluation.prompts import Prompt
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.study.design import Design
 from synthetic_instruction_tuner.study.subject import benchmark_key
 
 SANDBOX = "sandbox"
 TASKS, TEXTS = "tasks.json", "texts.jsonl"
+SELECTION_TASKS = "selection.json"
 SUFFIXES = (".jsonl", ".parquet")
 
 
@@ -33,13 +34,16 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
 
     Args:
         config: The study's settings.
-        folder: Empty folder that receives `tasks.json`, `texts.jsonl`, `rows/` and `prompts/`.
+        folder: Empty folder that receives `tasks.json`, `texts.jsonl`, `rows/` and `prompts/`, and
+            `selection.json` and `selection/`: items on which the base's prompt is chosen.
 
     Returns:
         Facts for the manifest: items by benchmark key, and where the rows came from.
     """
     source = _source(config, folder)
+    chooses = {benchmark_key(one.benchmark) for one in Design(config).readings}
     tasks: dict[str, list[TaskItems]] = {}
+    selecting: dict[str, list[TaskItems]] = {}
     counts: dict[str, int] = {}
     texts: dict[tuple[str, str], str] = {}
     for benchmark in config.evaluation.benchmarks:
@@ -50,20 +54,47 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
             tasks[key] = _choose(found, benchmark, folder, config.seed)
             counts[key] = sum(_count(one, folder) for one in tasks[key])
             texts |= _row_texts(benchmark, tasks[key], folder)
+            if key in chooses:
+                most = min(config.evaluation.prompt_items, counts[key])
+                selecting[key] = _rest(found, tasks[key], folder, most, config.seed)
         else:
-            written = write_prompts(kind, benchmark, folder, config.seed, source)
+            written = drawing.write_prompts(kind, benchmark, folder, config.seed, source)
             counts[key] = len(written)
             texts |= {(benchmark.name, one.id): one.text for one in written}
-    write_json(folder / TASKS, {k: [dataclasses.asdict(t) for t in v] for k, v in tasks.items()})
+            if key in chooses:
+                most = min(config.evaluation.prompt_items, counts[key])
+                drawing.write_selection(kind, benchmark, folder, config.seed, most, written)
+    _write_tasks(folder / TASKS, tasks)
+    if selecting:
+        _write_tasks(folder / SELECTION_TASKS, selecting)
     lines = [{"benchmark": b, "id": i, "text": text} for (b, i), text in sorted(texts.items())]
     rows.write_rows(folder / TEXTS, lines)
     return {"items": counts, "source": config.evaluation.data_dir or "hub"}
 
 
-def read_tasks(items: Manifest, key: str) -> list[TaskItems]:
-    """Read the lm-eval tasks of a benchmark from the items artifact."""
-    stored = json.loads(items.path(TASKS).read_text(encoding="utf-8"))
+def _write_tasks(path: Path, tasks: Mapping[str, Sequence[TaskItems]]) -> None:
+    write_json(path, {k: [dataclasses.asdict(t) for t in v] for k, v in tasks.items()})
+
+
+def read_tasks(items: Manifest, key: str, selecting: bool = False) -> list[TaskItems]:
+    """Read the lm-eval tasks of a benchmark from the items artifact.
+
+    Args:
+        items: The artifact.
+        key: Of the benchmark.
+        selecting: The items on which the base's prompt is chosen instead; maybe none.
+    """
+    stored = json.loads(items.path(SELECTION_TASKS if selecting else TASKS).read_text("utf-8"))
     return [TaskItems(**entry) for entry in stored[key]]
+
+
+def all_texts(items: Manifest) -> set[str]:
+    """Return the texts of all items, of those on which the base's prompt is chosen, too."""
+    texts = {str(row["text"]) for row in rows.read_rows(items.path(TEXTS))}
+    for name in items.files:
+        if name.startswith(prompts.SELECTION) and items.path(name).stat().st_size:
+            texts |= {str(row["text"]) for row in rows.read_rows(items.path(name))}
+    return texts
 
 
 def _source(config: StudyConfig, folder: Path) -> Path | None:
@@ -171,6 +202,31 @@ def _choose(
     return [task for task in kept if task.chosen]
 
 
+def _rest(
+    tasks: Sequence[TaskItems],
+    measured: Sequence[TaskItems],
+    folder: Path,
+    total: int,
+    seed: int,
+) -> list[TaskItems]:
+    """Choose among the rows that are not measured, with the same share of every task."""
+    asked = {one.task: one.chosen for one in measured}
+    free = {}
+    for task in tasks:
+        taken = asked.get(task.task, [])
+        rows_of = range(len(_contents(task, folder)))
+        free[task.task] = [] if taken is None else [n for n in rows_of if n not in set(taken)]
+    if not any(free.values()):
+        return []
+    strata = {name: [str(one) for one in places] for name, places in free.items()}
+    chosen = subsets.choose(strata, total, seed)
+    kept = (
+        dataclasses.replace(one, chosen=[free[one.task][place] for place in chosen[one.task]])
+        for one in tasks
+    )
+    return [task for task in kept if task.chosen]
+
+
 def _row_texts(
     benchmark: BenchmarkConfig, tasks: Sequence[TaskItems], folder: Path
 ) -> dict[tuple[str, str], str]:
@@ -188,99 +244,3 @@ def _row_texts(
                 text = hub.text_of(row)
             texts[benchmark.name, ids[position]] = text
     return texts
-
-
-# --- prompts that models answer freely ----------------------------------------------------
-
-
-def write_prompts(
-    kind: str, benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
-) -> list[Prompt]:
-    """Write the prompts of a benchmark that models answer freely.
-
-    Args:
-        kind: Kind of the benchmark; kinds without prompts of their own write nothing.
-        benchmark: The benchmark; its `items` is the number of prompts (None: the default).
-        folder: Folder of the items artifact.
-        seed: Seed of the draw.
-        data: Folder with the rows of benchmarks that have some.
-    """
-    if kind == "database":
-        drawn = database(benchmark, folder, seed, data)
-        rows.write_rows(folder / prompts.file_name(benchmark), [one._asdict() for one in drawn])
-        return drawn
-    source = SOURCES.get(kind)
-    if source is None:
-        return []
-    drawn = source(benchmark, seed)
-    rows.write_rows(folder / prompts.file_name(benchmark), [one._asdict() for one in drawn])
-    return drawn
-
-
-def verifiable(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
-    """Draw different held-out instructions of the closed world, spread over its task families."""
-    from synthetic_instruction_tuner import sandbox
-
-    count = benchmark.items or prompts.DEFAULT_ITEMS
-    drawn = sandbox.held_out_prompts(3 * count, seed)
-    distinct = {one.instruction: one for one in drawn}
-    if len(distinct) < count:
-        raise ConfigurationError(
-            f"the closed world has only {len(distinct)} different held-out prompts here; "
-            f"set items of benchmark 'verifiable' to at most that (it is {count})"
-        )
-    chosen = list(distinct.values())[:count]
-    return [
-        prompts.make(
-            "verifiable",
-            one.family,
-            one.instruction,
-            {"answer": one.answer, "domain": one.domain, "wording": one.wording},
-        )
-        for one in chosen
-    ]
-
-
-def instructions(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
-    """Draw prompts with constraints that a program can check."""
-    from synthetic_instruction_tuner.evaluation.instructions import drawing
-
-    return drawing.draw(benchmark.items or prompts.DEFAULT_ITEMS, seed)
-
-
-def retention(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
-    """Choose facts whose knowledge training should not cost."""
-    from synthetic_instruction_tuner.evaluation.kinds import retention as facts
-
-    return facts.draw(benchmark.name, benchmark.items or prompts.DEFAULT_ITEMS, seed)
-
-
-def agent(benchmark: BenchmarkConfig, seed: int) -> list[Prompt]:
-    """Draw the agent suite; all of it if no number is given."""
-    from synthetic_instruction_tuner.evaluation.kinds import agent_suite
-
-    return agent_suite.draw(benchmark.name, benchmark.items, seed)
-
-
-def database(
-    benchmark: BenchmarkConfig, folder: Path, seed: int, data: Path | None
-) -> list[Prompt]:
-    """Take database tasks in AgentBench's format from the data folder."""
-    from synthetic_instruction_tuner.evaluation.kinds import agent_suite
-
-    path = None if data is None else data / agent_suite.DATABASE
-    if path is None or not path.is_file():
-        raise ConfigurationError(
-            f"benchmark {benchmark.name!r} needs {agent_suite.DATABASE} in evaluation.data_dir "
-            f"({data}): data/dbbench/standard.jsonl of https://github.com/THUDM/AgentBench"
-        )
-    return agent_suite.adopt_database(path, folder, benchmark.items, seed)
-
-
-SOURCES: Mapping[str, Callable[[BenchmarkConfig, int], list[Prompt]]] = {
-    "verifiable": verifiable,
-    "instructions": instructions,
-    "retention": retention,
-    "agent": agent,
-}
-"""Where prompts come from, by kind of benchmark."""

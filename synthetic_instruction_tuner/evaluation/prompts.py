@@ -10,6 +10,7 @@ from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.subject import benchmark_key
 
+MEASURED, SELECTION = "prompts/", "selection/"
 DEFAULT_ITEMS = 400
 """Prompts where the benchmark's `items` is not set."""
 
@@ -30,17 +31,32 @@ class Prompt(NamedTuple):
     data: dict[str, Any]
 
 
-def file_name(benchmark: BenchmarkConfig) -> str:
-    """Return the name of the prompts' file in the items artifact."""
-    return f"prompts/{benchmark_key(benchmark)}.jsonl"
+def file_name(benchmark: BenchmarkConfig, selecting: bool = False) -> str:
+    """Return the name of the prompts' file in the items artifact.
+
+    Args:
+        benchmark: The benchmark.
+        selecting: Of the prompts on which the base's prompt is chosen instead.
+    """
+    return f"{SELECTION if selecting else MEASURED}{benchmark_key(benchmark)}.jsonl"
 
 
-def read_prompts(items: Manifest, benchmark: BenchmarkConfig) -> list[Prompt]:
-    """Read the prompts of a benchmark from the items artifact."""
-    return [Prompt(**row) for row in rows.read_rows(items.path(file_name(benchmark)))]
+def read_prompts(
+    items: Manifest, benchmark: BenchmarkConfig, selecting: bool = False
+) -> list[Prompt]:
+    """Read the prompts of a benchmark from the items artifact; of those that select maybe none."""
+    path = items.path(file_name(benchmark, selecting))
+    if selecting and not path.stat().st_size:
+        return []
+    return [Prompt(**row) for row in rows.read_rows(path)]
 
 
 def make(benchmark: str, cluster: str, text: str, data: dict[str, Any]) -> Prompt:
     """Make a prompt; its id follows from its content."""
     name = digest({"benchmark": benchmark, "text": text, "data": data})[:16]
     return Prompt(name, cluster, text, data)
+
+
+def selection_seed(seed: int) -> int:
+    """Return the seed of the items on which the base's prompt is chosen."""
+    return int(digest(["selection", seed])[:8], 16)

@@ -12,18 +12,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import StageError, UnreachableError
+from synthetic_instruction_tuner.evaluation import items
+from synthetic_instruction_tuner.evaluation.examples import examples_for
 from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
 from synthetic_instruction_tuner.evaluation.items import write_items
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.memory.measure import Memory
+from synthetic_instruction_tuner.models.student_templates import OWN
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.records import BenchmarkResult, write_lines
+from synthetic_instruction_tuner.records import BenchmarkResult, Message, write_lines
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.subject import Subject
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject
 from synthetic_instruction_tuner.training import students
 
 logger = logging.getLogger(__name__)
@@ -39,7 +43,11 @@ KINDS: Mapping[str, str] = {
 }
 """Module of this package whose `run` scores a kind of benchmark."""
 
-RESULT, ITEMS = "result.json", "items.jsonl"
+RESULT, ITEMS, LEFT_OUT = "result.json", "items.jsonl", "left_out.json"
+OWN_TEMPLATE = "the student brings a chat template"
+RANKED = "the answers are ranked, not written"
+NO_ITEMS = "all items of the benchmark are measured, none is left to choose on"
+"""Why the base is not asked in a form."""
 
 
 def prepare_items_if_reachable(study: Study, progress: Progress) -> Manifest | None:
@@ -101,15 +109,68 @@ def evaluate(
     if found is not None:
         return found
     adapter = students.adapter_digest(study, subject)
-    items = study.store.require(study.items)
-    memory, started = Memory(), time.perf_counter()
+    prepared = study.store.require(study.items)
+    started = time.perf_counter()
     with students.under_test(study, subject) as student:
         trial = Trial(
-            study, subject, benchmark, items, student, adapter, study.store.staging(artifact),
+            study, subject, benchmark, prepared, student, adapter, study.store.staging(artifact),
             progress,
         )  # fmt: skip
-        with memory.phase("evaluate"):
-            outcome = _scorer(benchmark)(trial)
+        return _measure(trial, artifact, started)
+
+
+def read_base(study: Study, reading: Reading, progress: Progress) -> Manifest:
+    """Measure the base on one benchmark, asked in one form.
+
+    Args:
+        study: The study; its items must be there, and the kept rows if the form has examples.
+        reading: Benchmark, form, and on which items.
+        progress: Told of finished answers.
+
+    Returns:
+        Manifest of `result.json` and `items.jsonl`, or of `left_out.json`, whose reason is also
+        the fact "left_out".
+
+    Raises:
+        StageError: If items or rows are missing or damaged, or a score is not a number.
+    """
+    artifact, prompt = study.reading(reading), base_prompt(reading.prompt)
+    found = study.store.find(artifact)
+    if found is not None:
+        return found
+    prepared = study.store.require(study.items)
+    examples: tuple[Message, ...] = ()
+    if prompt.examples:
+        examples = examples_for(prompt, study.store.require(study.filtered), prepared)
+    started = time.perf_counter()
+    with students.under_test(study, study.subject(BASE)) as student:
+        trial = Trial(
+            study, study.subject(BASE), reading.benchmark, prepared, student, None,
+            study.store.staging(artifact), progress, prompt, examples, reading.selecting,
+        )  # fmt: skip
+        reason = _left_out(trial)
+        if reason is None:
+            return _measure(trial, artifact, started)
+    with study.store.writing(artifact) as folder:
+        write_json(folder / LEFT_OUT, {"reason": reason})
+    return study.store.commit(artifact, {"left_out": reason}, time.perf_counter() - started)
+
+
+def _left_out(trial: Trial) -> str | None:
+    """Say why the base is not asked in a form, or return None."""
+    if trial.settings.base_prompts is None and trial.student.template == OWN:
+        return OWN_TEMPLATE
+    lm_eval = benchmark_named(trial.benchmark.name).kind == "lm_eval"
+    if lm_eval and not lm_eval_tasks.writes(trial):
+        return RANKED
+    rest = items.read_tasks(trial.items, trial.key, True) if lm_eval else trial.prompts()
+    return NO_ITEMS if trial.selecting and not rest else None
+
+
+def _measure(trial: Trial, artifact: Artifact, started: float) -> Manifest:
+    memory = Memory()
+    with memory.phase("evaluate"):
+        outcome = _scorer(trial.benchmark)(trial)
     result = _result(trial, outcome, memory.peaks["evaluate"])
     return _commit(trial, artifact, result, outcome, time.perf_counter() - started)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig, EvaluationConfig
+from synthetic_instruction_tuner.config.base_prompts import AS_TRAINED, BasePrompt
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
+from synthetic_instruction_tuner.evaluation.prompts import Prompt, read_prompts, selection_seed
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.records import ItemScore
+from synthetic_instruction_tuner.records import ItemScore, Message
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.storage.journal import Journal
@@ -26,6 +29,10 @@ class Trial:
         student: The model with the subject's adapter attached.
         adapter: Hash of the adapter's files; None for the base.
         staging: Folder of unfinished work.
+        prompt: The form in which what models write is asked: another one than the arms' own only
+            for the base.
+        examples: Solved examples of that form, as turns.
+        selecting: Whether the items are those on which the base's prompt is chosen.
     """
 
     study: Study
@@ -36,6 +43,9 @@ class Trial:
     adapter: str | None
     staging: Path
     progress: Progress
+    prompt: BasePrompt = AS_TRAINED
+    examples: tuple[Message, ...] = ()
+    selecting: bool = False
 
     @property
     def settings(self) -> EvaluationConfig:
@@ -59,6 +69,26 @@ class Trial:
         return longest - self.study.virtual_tokens
 
     @property
+    def templated(self) -> bool:
+        """Whether what models write is asked under the chat template."""
+        return self.prompt.layout is None and self.settings.chat_template != "never"
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end an answer, besides the model's own end."""
+        return self.prompt.stops(benchmark_named(self.benchmark.name).paragraphs)
+
+    @property
+    def seed(self) -> int:
+        """The seed that the items were drawn with."""
+        seed = self.study.config.seed
+        return selection_seed(seed) if self.selecting else seed
+
+    def prompts(self) -> list[Prompt]:
+        """Read the prompts of the benchmark."""
+        return read_prompts(self.items, self.benchmark, self.selecting)
+
+    @property
     def device(self) -> str:
         """Kind of device: "cpu" or "cuda"."""
         return str(self.student.model.device.type)
@@ -79,7 +109,12 @@ class Trial:
 
     def conditions(self) -> dict[str, Any]:
         """What must be equal for two models to be compared, whatever the kind of benchmark."""
-        return {
+        asked = {
+            "base_prompt": self.prompt.name,
+            "examples": digest(self.examples),
+            "stops": list(self.stops),
+        }
+        return (asked if self.prompt.layout else {}) | {
             "items": digest(dict(self.items.files)),
             "device": self.device,
             "precision": self.precision,

@@ -12,6 +12,9 @@ from typing import Any
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models.templates import pin_date
 
+OWN = "own"
+"""What stands for the chat template that a tokenizer brings."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -93,7 +96,7 @@ def ensure_template(tokenizer: Any, family: str | None = None) -> str:
         ConfigurationError: If the named template is unknown or needs tokens that are not there, or
             the tokenizer's own asks for the date in a way that cannot be fixed.
     """
-    name = "own" if tokenizer.chat_template else _give(tokenizer, family)
+    name = OWN if tokenizer.chat_template else _give(tokenizer, family)
     if isinstance(tokenizer.chat_template, str):
         tokenizer.chat_template = pin_date(tokenizer.chat_template)
     if tokenizer.pad_token_id is None:

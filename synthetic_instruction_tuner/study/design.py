@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from synthetic_instruction_tuner.config import ModelConfig, ResponderConfig, StudyConfig
+from synthetic_instruction_tuner.config import (
+    BenchmarkConfig,
+    ModelConfig,
+    ResponderConfig,
+    StudyConfig,
+)
+from synthetic_instruction_tuner.config.base_prompts import TEMPLATE, base_prompt
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
-from synthetic_instruction_tuner.study.subject import BASE, Subject
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,23 @@ class Design:
             for arm in self.config.training.arms
         ]
         return (Subject(BASE), *arms)
+
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """How the base is asked besides, where models write: on items that choose, then on all.
+
+        In the template it is measured as every other model is; see `Study.result`.
+        """
+        prompts = self.config.evaluation.prompts
+        if len(prompts) < 2:
+            return ()
+        return tuple(
+            Reading(benchmark, prompt, selecting)
+            for benchmark in self.config.evaluation.benchmarks
+            for prompt in prompts
+            for selecting in (True, False)
+            if _is_asked(benchmark, prompt) and (selecting or prompt != TEMPLATE)
+        )
 
     def subject(self, name: str) -> Subject:
         """Return the subject of that name.
@@ -103,3 +127,9 @@ class Design:
         if not self.uses_preference and last != "preference":
             stages = tuple(one for one in stages if one != "preference")
         return stages
+
+
+def _is_asked(benchmark: BenchmarkConfig, prompt: str) -> bool:
+    """Whether a form exists for a benchmark: kept rows are no examples of long conversations."""
+    entry = benchmark_named(benchmark.name)
+    return entry.written and not (entry.turns and base_prompt(prompt).examples)

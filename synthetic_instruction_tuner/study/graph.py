@@ -5,7 +5,8 @@ anything runs. The graph, each arrow being "is made from":
 
     items, draws -> filtered -> responses -> rewards -> pairs
     filtered (and pairs, and an earlier arm) -> arm
-    items and arm -> result -> comparison -> figures, report
+    items (and filtered) -> reading of the base
+    items and arm -> result, and readings -> comparison -> figures, report
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from synthetic_instruction_tuner.config import (
     BenchmarkConfig,
     ResponderConfig,
 )
+from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
 from synthetic_instruction_tuner.models.engines.protocol import engine_identity
@@ -26,7 +28,7 @@ from synthetic_instruction_tuner.storage.artifacts import Artifact, ArtifactStor
 from synthetic_instruction_tuner.study import inputs
 from synthetic_instruction_tuner.study.design import Design
 from synthetic_instruction_tuner.study.stages import VERSIONS, Stage
-from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, benchmark_key
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Study(Design):
             "data": inputs.benchmark_content(settings.data_dir),
             "seed": self.config.seed,
         }
+        if self.readings:
+            config["prompt_items"] = settings.prompt_items
         return Artifact("items", "items", "evaluation/items", VERSIONS.items, config)
 
     @cached_property
@@ -176,16 +180,7 @@ class Study(Design):
 
     def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
         """One model's scores and per-item log on one benchmark."""
-        settings = self.config.evaluation
-        shared = settings.content(
-            "chat_template", "batch_size", "answer_batch_size", "max_length", "max_new_tokens"
-        )
-        config = shared | {
-            "benchmark": benchmark.model_dump(mode="json"),
-            "student": reference.content(self.student),
-            "virtual_tokens": self.virtual_tokens,
-            "seed": self.config.seed,
-        }
+        config = self._terms(benchmark)
         made_from = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
         key = benchmark_key(benchmark)
         return Artifact(
@@ -196,6 +191,33 @@ class Study(Design):
             config,
             tuple(made_from),
         )
+
+    def _terms(self, benchmark: BenchmarkConfig) -> dict[str, object]:
+        """Return the settings that every model is measured with."""
+        shared = self.config.evaluation.content(
+            "chat_template", "batch_size", "answer_batch_size", "max_length", "max_new_tokens"
+        )
+        return shared | {
+            "benchmark": benchmark.model_dump(mode="json"),
+            "student": reference.content(self.student),
+            "virtual_tokens": self.virtual_tokens,
+            "seed": self.config.seed,
+        }
+
+    def reading(self, one: Reading) -> Artifact:
+        """The base's scores and per-item log on one benchmark, asked in one form."""
+        prompt = base_prompt(one.prompt)
+        config = self._terms(one.benchmark) | {
+            "prompt": prompt.name,
+            "selecting": one.selecting,
+            "always": self.config.evaluation.base_prompts is not None,
+        }
+        made_from = (self.items, self.filtered) if prompt.examples else (self.items,)
+        path = f"{benchmark_key(one.benchmark)}/{prompt.name}"
+        kind = "selection" if one.selecting else "prompts"
+        folder = f"evaluation/base/{kind}/{path}"
+        name = f"{BASE}/{path}{'/selection' if one.selecting else ''}"
+        return Artifact("evaluation", name, folder, VERSIONS.evaluation, config, made_from)
 
     @cached_property
     def results(self) -> tuple[Artifact, ...]:
@@ -214,7 +236,8 @@ class Study(Design):
         }
         trained = tuple(self.trained(one) for one in self.subjects if one.arm)
         pairs = (self.pairs,) if self.uses_preference else ()
-        made_from = (self.filtered, *pairs, *trained, *self.results)
+        read = tuple(map(self.reading, self.readings))
+        made_from = (self.filtered, *pairs, *trained, *self.results, *read)
         folder = "evaluation/metrics"
         return Artifact("report", "comparison", folder, VERSIONS.analysis, config, made_from)
 
@@ -254,6 +277,7 @@ class Study(Design):
         for subject in self.subjects[1:]:
             yield self.trained(subject)
         yield from self.results
+        yield from map(self.reading, self.readings)
         yield self.comparison
         yield self.figures
         yield self.report

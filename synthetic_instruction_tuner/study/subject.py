@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.methods import MethodConfig
@@ -23,6 +24,20 @@ class Subject:
     name: str
     arm: MethodConfig | None = None
     seed: int | None = None
+
+
+class Reading(NamedTuple):
+    """The base on a benchmark whose answers it writes, asked in one form.
+
+    Attributes:
+        benchmark: What it is asked.
+        prompt: Name of the form (see `config.base_prompts`).
+        selecting: Whether the items are those on which the best form is chosen.
+    """
+
+    benchmark: BenchmarkConfig
+    prompt: str
+    selecting: bool
 
 
 def benchmark_key(benchmark: BenchmarkConfig) -> str:

@@ -36,12 +36,14 @@ class Student:
         tokenizer: Its tokenizer.
         wrapped: What a caller of PEFT would use: the PeftModel, or the model itself for the base.
         virtual_tokens: Length of the attached soft prompt.
+        template: "own" if the tokenizer brings its chat template, else the one it was given.
     """
 
     model: Any
     tokenizer: Any
     wrapped: Any
     virtual_tokens: int = 0
+    template: str = templates.OWN
 
     def attach(self, folder: Path | None) -> None:
         """Attach the adapter in a folder (None: nothing), detaching what was attached before."""
@@ -195,5 +197,5 @@ def _load(config: ModelConfig, original: ModelConfig) -> Student:
     """Load a base; the tokenizer is always the student's own, so that all read equal prompts."""
     model, _ = loading.load_causal(config)
     tokenizer = loading.load_tokenizer(original)
-    templates.ensure_template(tokenizer, original.family)
-    return Student(model, tokenizer, model)
+    template = templates.ensure_template(tokenizer, original.family)
+    return Student(model, tokenizer, model, template=template)

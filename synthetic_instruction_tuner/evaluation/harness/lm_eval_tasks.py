@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthetic_instruction_tuner.config.base_prompts import Layout
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import generation, items
+from synthetic_instruction_tuner.evaluation import asking, generation, items
 from synthetic_instruction_tuner.evaluation.harness import harness, ifeval, judging
 from synthetic_instruction_tuner.evaluation.harness.harness import LoadedTask, Question
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
-from synthetic_instruction_tuner.records import ItemScore
+from synthetic_instruction_tuner.records import ItemScore, Message
 from synthetic_instruction_tuner.storage.files import digest
 
 CHOICES = ("multiple_choice", "loglikelihood")
@@ -68,6 +69,8 @@ def run(trial: Trial) -> Outcome:
         for loaded, values_by_item, answers in zip(prepared.tasks, metrics, responses, strict=True)
         for question, values, found in zip(loaded.questions, values_by_item, answers, strict=True)
     ]
+    if trial.prompt.layout is not None:
+        _keep_prompts(prepared, scored)
     first = prepared.tasks[0].task
     conditions = {
         "lm_eval": harness.lm_eval_version(),
@@ -92,7 +95,9 @@ def _prepare(trial: Trial) -> Prepared:
     contents = digest(dict(trial.items.files))
     if _Cache.items != contents:
         _Cache.items, _Cache.prepared = contents, {}
-    key = digest([trial.key, policy, trial.study.student.model_dump(mode="json")])
+    student = trial.study.student.model_dump(mode="json")
+    asked = [trial.prompt.name, trial.examples, trial.selecting]
+    key = digest([trial.key, policy, student, asked])
     if key not in _Cache.prepared:
         with harness.quiet(), harness.compiled_templates():
             _Cache.prepared[key] = _build(trial, policy)
@@ -104,7 +109,7 @@ def _build(trial: Trial, policy: str) -> Prepared:
     folder = trial.items.folder
     lm = harness.wrap(trial.student, trial.settings.batch_size, trial.limit)
     tasks, groups, templated = [], [], False
-    for entry in items.read_tasks(trial.items, trial.key):
+    for entry in items.read_tasks(trial.items, trial.key, trial.selecting):
         task = harness.load_task(entry, folder, trial.benchmark.num_fewshot)
         kind = task.OUTPUT_TYPE
         if kind not in (*CHOICES, GENERATED) or task.config.repeats > 1:
@@ -114,6 +119,8 @@ def _build(trial: Trial, policy: str) -> Prepared:
             )
         templated = policy == "always" or (policy == "generation" and kind == GENERATED)
         template = lm.apply_chat_template if templated else None
+        if trial.prompt.layout is not None and kind == GENERATED:
+            template, templated = _plain_template(trial.prompt.layout, trial.examples), False
         questions = harness.build_questions(trial.benchmark.name, entry, folder, task, template)
         loaded = LoadedTask(entry.task, task, questions)
         tasks.append(loaded)
@@ -122,6 +129,23 @@ def _build(trial: Trial, policy: str) -> Prepared:
             cut = [[next(tokens) for _ in question.instances] for question in questions]
             groups.append(Group(entry.task, cut))
     return Prepared(tasks, groups, templated)
+
+
+def _plain_template(layout: Layout, examples: Sequence[Message]) -> Callable[..., str]:
+    """Return what lm-eval calls in place of the chat template."""
+
+    def write(messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+        return asking.render(layout, examples, messages)
+
+    return write
+
+
+def writes(trial: Trial) -> bool:
+    """Whether the models write the answers of a benchmark, as its definition says."""
+    entries = items.read_tasks(trial.items, trial.key)
+    with harness.quiet():
+        task = harness.load_task(entries[0], trial.items.folder, trial.benchmark.num_fewshot)
+    return str(task.OUTPUT_TYPE) == GENERATED
 
 
 def _headline(
@@ -176,6 +200,13 @@ def _item(
         scores={name: value for name, value in scores.items() if value is not None},
         detail=detail,
     )
+
+
+def _keep_prompts(prepared: Prepared, scored: Sequence[ItemScore]) -> None:
+    """Write the whole prompt into each item's log."""
+    questions = [one for loaded in prepared.tasks for one in loaded.questions]
+    for question, item in zip(questions, scored, strict=True):
+        item.detail["asked"] = str(question.instances[0].args[0])
 
 
 def _plain(response: Any) -> Any:

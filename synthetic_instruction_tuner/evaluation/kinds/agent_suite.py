@@ -11,8 +11,8 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import agents, generation
 from synthetic_instruction_tuner.evaluation.agents.database import read_dbbench
 from synthetic_instruction_tuner.evaluation.agents.tiers import Tier
-from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
-from synthetic_instruction_tuner.evaluation.subsets import choose
+from synthetic_instruction_tuner.evaluation.prompts import Prompt, make
+from synthetic_instruction_tuner.evaluation.subsets import choose, rank
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.chat import tokenize
 from synthetic_instruction_tuner.records import ItemScore
@@ -52,6 +52,12 @@ def adopt_database(path: Path, folder: Path, count: int | None, seed: int) -> li
     return _prompts("dbbench", _subset(found.items, count, seed))
 
 
+def database_prompts(folder: Path, seed: int) -> list[Prompt]:
+    """Return all database tasks of the items artifact in a seeded order."""
+    items = read_dbbench(folder / "rows" / DATABASE).items
+    return _prompts("dbbench", sorted(items, key=lambda one: rank(seed, "selection", one.id)))
+
+
 def _subset(items: list[agents.Item], count: int | None, seed: int) -> list[agents.Item]:
     if count is None or count >= len(items):
         return items
@@ -71,17 +77,16 @@ def _prompts(benchmark: str, items: list[agents.Item]) -> list[Prompt]:
 
 def run(trial: Trial) -> Outcome:
     """Run one model on the suite."""
-    prompts = read_prompts(trial.items, trial.benchmark)
+    prompts = trial.prompts()
     items = _items(prompts, _drawn(trial))
     size = trial.settings.answer_batch_size * generation.CHUNK
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
-    templated = trial.settings.chat_template != "never"
-    journal = trial.journal([digest([one.data for one in prompts]), size, templated])
+    journal = trial.journal([digest([one.data for one in prompts]), size, trial.templated])
     episodes: list[agents.Episode] = []
     for number, chunk in enumerate(chunks):
         if journal.get(str(number)) is None:
             with journal.recording(str(number)) as result:
-                found = agents.run_episodes(chunk, lambda batch: _reply(trial, batch, templated))
+                found = agents.run_episodes(chunk, lambda batch: _reply(trial, batch))
                 result.append([one.as_row() for one in found])
         rows = journal.get(str(number))
         episodes += [agents.Episode.from_row(r, i) for r, i in zip(rows, chunk, strict=True)]
@@ -90,14 +95,14 @@ def run(trial: Trial) -> Outcome:
     journal.close()
     scored = [_score(p, e) for p, e in zip(prompts, episodes, strict=True)]
     scores = {m: sum(one.scores[m] for one in scored) / len(scored) for m in agents.METRICS}
-    conditions = {"templated": templated, "max_new_tokens": trial.settings.max_new_tokens}
+    conditions = {"templated": trial.templated, "max_new_tokens": trial.settings.max_new_tokens}
     return Outcome(scored, scores, conditions, {"agents": agents.score(episodes)}, seconds)
 
 
 def _drawn(trial: Trial) -> list[agents.Item]:
     if trial.benchmark.name == "dbbench":
         return read_dbbench(trial.items.path(f"rows/{DATABASE}")).items
-    return agents.generate_items(trial.study.config.seed, TIERS[trial.benchmark.name])
+    return agents.generate_items(trial.seed, TIERS[trial.benchmark.name])
 
 
 def _items(prompts: Sequence[Prompt], found: Sequence[agents.Item]) -> list[agents.Item]:
@@ -117,12 +122,10 @@ def _items(prompts: Sequence[Prompt], found: Sequence[agents.Item]) -> list[agen
     return [drawn[one.data["item"]] for one in prompts]
 
 
-def _reply(
-    trial: Trial, conversations: list[list[dict[str, str]]], templated: bool
-) -> list[str | None]:
+def _reply(trial: Trial, conversations: list[list[dict[str, str]]]) -> list[str | None]:
     """Let the model answer; None where the conversation does not fit its context."""
     settings, student = trial.settings, trial.student
-    texts = [generation.render(student, turns, templated) for turns in conversations]
+    texts = [generation.asked(trial, turns) for turns in conversations]
     room = trial.limit - settings.max_new_tokens
     fits = [len(tokenize(student.tokenizer, text)) <= room for text in texts]
     answers = iter(
@@ -132,6 +135,7 @@ def _reply(
             settings.max_new_tokens,
             trial.limit,
             settings.answer_batch_size,
+            trial.stops,
         )
     )
     return [next(answers).text.strip() if fit else None for fit in fits]

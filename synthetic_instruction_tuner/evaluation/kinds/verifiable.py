@@ -8,7 +8,7 @@ from typing import Any
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import character, generation
 from synthetic_instruction_tuner.evaluation.generation import Generated
-from synthetic_instruction_tuner.evaluation.prompts import Prompt, read_prompts
+from synthetic_instruction_tuner.evaluation.prompts import Prompt
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.records import ItemScore
 from synthetic_instruction_tuner.storage.files import digest
@@ -43,27 +43,25 @@ def ask(trial: Trial, judge: Judge) -> Outcome:
         trial: The model and the benchmark.
         judge: Scores one answer; the details it returns go to the item's log.
     """
-    prompts = read_prompts(trial.items, trial.benchmark)
-    templated = trial.settings.chat_template != "never"
-    texts = [
-        generation.render(trial.student, [{"role": "user", "content": one.text}], templated)
-        for one in prompts
-    ]
+    prompts = trial.prompts()
+    texts = [generation.asked(trial, [{"role": "user", "content": one.text}]) for one in prompts]
     answers, seconds = generation.answer(trial, texts)
-    scored = [_item(*one, judge=judge) for one in zip(prompts, texts, answers, strict=True)]
+    plain = trial.prompt.layout is not None
+    scored = [_item(*one, judge, plain) for one in zip(prompts, texts, answers, strict=True)]
     names = scored[0].scores
     scores = {name: sum(one.scores[name] for one in scored) / len(scored) for name in names}
     measured = generation.measurements(answers) | {
         "response_character": character.describe([one.text for one in answers])
     }
-    conditions = {"templated": templated, "max_new_tokens": trial.settings.max_new_tokens}
+    conditions = {"templated": trial.templated, "max_new_tokens": trial.settings.max_new_tokens}
     return Outcome(scored, scores, conditions, measured, seconds)
 
 
-def _item(prompt: Prompt, text: str, answer: Generated, judge: Judge) -> ItemScore:
+def _item(prompt: Prompt, text: str, answer: Generated, judge: Judge, plain: bool) -> ItemScore:
     response = answer.text.strip()
     scores, detail = judge(prompt, response)
     shown = {"prompt": prompt.text, "response": response, "finish": answer.finish}
+    shown |= {"asked": text} if plain else {}
     return ItemScore(
         id=prompt.id,
         cluster=prompt.cluster,

@@ -21,6 +21,8 @@ class Request:
         sampling: How tokens are drawn.
         stop: Token ids that end the completion. There are no stop strings: they cut real text.
         banned_first: Token ids that may not come first.
+        until: Told what was drawn so far: whether that is enough. Spares tokens that the caller
+            would cut off; only the transformers engine asks it.
     """
 
     prompt: tuple[int, ...]
@@ -28,6 +30,7 @@ class Request:
     sampling: SamplingConfig
     stop: tuple[int, ...]
     banned_first: tuple[int, ...] = ()
+    until: Callable[[Sequence[int]], bool] | None = None
 
 
 @dataclass(frozen=True)

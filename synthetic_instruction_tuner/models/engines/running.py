@@ -47,7 +47,8 @@ class Row:
                 "the model returned NaN: its compute type overflows; try dtype=float32 or bfloat16"
             )
         self.tokens.append(token)
-        if token in self.request.stop:
+        until = self.request.until
+        if token in self.request.stop or (until is not None and until(self.tokens)):
             return Completion(tuple(self.tokens), "stop")
         if len(self.tokens) >= self.request.sampling.max_new_tokens:
             return Completion(tuple(self.tokens), "length")
