@@ -45,7 +45,7 @@ SHARE, CACHED_SECONDS = 0.02, 20.0
 AGAIN = (
     "import sys, json, pathlib; from flows.study import study; "
     "known = json.loads(pathlib.Path(sys.argv[1], 'study.json').read_text()); "
-    "study(known['config'], sys.argv[1])"
+    "study(config=known['config'], workspace=sys.argv[1])"
 )
 
 
@@ -97,7 +97,7 @@ def measure_chunk(folder: Path, chunks: int, rounds: int) -> tuple[Cost, Cost]:
     )
     with _server(folder):
         _draw(open_study(config, folder / "warm"), chunks)
-        generation(config, str(folder / "warm"))
+        generation(config=config, workspace=str(folder / "warm"))
         direct, empty, through = [], [], []
         for turn in range(rounds):
             direct.append(_timed(_draw, open_study(config, folder / f"direct{turn}"), chunks))

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 
 from blocks import HubCredentials, Workspace
+from blocks.choice import PresetName, WholeStudy, chosen
 from flows.generation import generation
-from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.filtering.run import lost_raw_rows
 from tasks.filtering import filter_rows, write_raw_rows
 from tasks.items import fetch_benchmark_items
+from tasks.naming import named
 from tasks.publishing import publish
 from tasks.step import budget_used_up, call, working
 
 
-@flow(name="filtering", flow_run_name="{config.name}: filtering")
+@flow(name="filtering", flow_run_name=named("filtering"))
 def filtering(
-    config: StudyConfig,
+    preset: PresetName = "sandbox",
     workspace: Workspace | str | None = None,
     credentials: HubCredentials | None = None,
+    settings: dict[str, Any] | None = None,
+    config: WholeStudy | None = None,
 ) -> None:
     """Keep the rows that pass every rule, draw more while the target is not reached, and split.
 
     Args:
-        config: The study.
-        workspace: Folder of the study; ./workspace/<name> if not given.
+        preset: The study to start from.
+        workspace: Folder of the study, or its block; ./workspace/NAME if not given.
         credentials: Hugging Face token for gated models; the worker's own if not given.
+        settings: What to change in the preset, as in a study file or by path, for example
+            {"seed": 7, "training.arms.sft.rank": 16}.
+        config: Instead of a preset: a whole study, as programs hand it on.
     """
-    with working(config, workspace, credentials) as study:
-        if config.filtering.decontaminate:
+    with working(chosen(preset, config, settings), workspace, credentials) as study:
+        if study.config.filtering.decontaminate:
             call(fetch_benchmark_items, study, study.items)
-        needed: int | None = config.generation.draws
+        needed: int | None = study.config.generation.draws
         while needed is not None:
-            generation(config, str(study.root), needed)
+            generation(config=study.config, workspace=str(study.root), draws=needed)
             if budget_used_up(study):
                 return
             needed = call(filter_rows, study, study.filtered, needed)["draws_needed"]
         if drawn := lost_raw_rows(study):
-            generation(config, str(study.root), drawn)
+            generation(config=study.config, workspace=str(study.root), draws=drawn)
             if budget_used_up(study):
                 return
             call(write_raw_rows, study, study.raw(study.filtered), drawn)

@@ -9,14 +9,14 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from blocks import HubCredentials
-from synthetic_instruction_tuner.config import StudyConfig
+from blocks.choice import WholeStudy
 from tasks.helpers import help_out, join
 from tasks.own_state import taking_leave
 
 
 @flow(name="helper")
 def helper(
-    config: StudyConfig,
+    config: WholeStudy,
     workspace: str,
     leader: str,
     pieces: list[dict[str, Any]],

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 
 from blocks import HubCredentials, Workspace
-from synthetic_instruction_tuner.config import StudyConfig
+from blocks.choice import PresetName, WholeStudy, chosen
 from tasks.items import prepare_benchmark_items
+from tasks.naming import named
 from tasks.step import call, working
 
 
-@flow(name="items", flow_run_name="{config.name}: items")
+@flow(name="items", flow_run_name=named("items"))
 def items(
-    config: StudyConfig,
+    preset: PresetName = "sandbox",
     workspace: Workspace | str | None = None,
     credentials: HubCredentials | None = None,
+    settings: dict[str, Any] | None = None,
+    config: WholeStudy | None = None,
 ) -> None:
     """Collect the benchmark rows that this study evaluates on.
 
     Args:
-        config: The study.
-        workspace: Folder of the study; ./workspace/<name> if not given.
+        preset: The study to start from.
+        workspace: Folder of the study, or its block; ./workspace/NAME if not given.
         credentials: Hugging Face token for gated models; the worker's own if not given.
+        settings: What to change in the preset, as in a study file or by path, for example
+            {"seed": 7, "training.arms.sft.rank": 16}.
+        config: Instead of a preset: a whole study, as programs hand it on.
     """
-    with working(config, workspace, credentials) as study:
+    with working(chosen(preset, config, settings), workspace, credentials) as study:
         call(prepare_benchmark_items, study, study.items)

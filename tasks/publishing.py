@@ -14,9 +14,11 @@ import httpx
 from prefect import runtime
 from prefect.artifacts import (
     create_image_artifact,
+    create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
 )
+from prefect.settings import get_current_settings
 
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import Stage
@@ -29,27 +31,40 @@ MOST_BYTES = 4 * 2**20
 Row = dict[str, Any]
 
 
-def publish(study: Study, stage: Stage) -> None:
-    """Show what a stage has made, if a deployment started the run and the stage is done.
+def publish(study: Study, stage: Stage) -> str | None:
+    """Show what a stage has made, on the page of the run that a deployment started.
 
-    A server that does not answer costs the view, never the work.
+    A stage inside a study shows nothing on its own page: the study's page has it all. A server
+    that does not answer costs the view, never the work.
+
+    Returns:
+        Address of the report in the UI, if this stage wrote it.
     """
-    if runtime.deployment.id is None:
-        return
+    if runtime.deployment.id is None or runtime.flow_run.parent_flow_run_id is not None:
+        return None
     try:
         for title, rows in tables(study, stage).items():
             create_table_artifact(
                 rows, key=artifact_key(f"{study.config.name}-{title}"), description=title
             )
         if stage == "report" and (manifest := study.store.find(study.report)):
-            create_markdown_artifact(
+            identity = create_markdown_artifact(
                 with_charts(manifest.path("report.md")),
                 key=artifact_key(f"{study.config.name}-report"),
                 description=f"Also as page and slides in {manifest.folder}",
             )
+            address = f"{get_current_settings().ui_url or ''}/artifacts/artifact/{identity}"
+            create_link_artifact(
+                address,
+                link_text=f"Report of {study.config.name}",
+                key=artifact_key(f"{study.config.name}-report-link"),
+                description="The report in this UI; the page itself lies in the workspace",
+            )
             _show_charts(study)
+            return address
     except httpx.HTTPError as error:
         logger.warning("the tables of stage %s could not be shown: %s", stage, error)
+    return None
 
 
 def _show_charts(study: Study) -> None:

@@ -33,6 +33,7 @@ from synthetic_instruction_tuner.study.workspace import (
     open_study,
     remember,
 )
+from tasks import story
 from tasks.gpu import device_names, one_gpu
 from tasks.own_state import heed, taking_leave
 from tasks.watching import watch
@@ -93,9 +94,11 @@ def call(one: Task[..., Any], study: Study, artifact: Artifact, *arguments: Any)
     """
     heed()
     with one_gpu(artifact.stage):
-        return configured(one, study, artifact)(
+        made = configured(one, study, artifact)(
             study.config, str(study.root), claim_name(artifact), *arguments
         )
+    story.count(artifact)
+    return made
 
 
 def configured(one: Task[..., Any], study: Study, artifact: Artifact) -> Task[..., Any]:

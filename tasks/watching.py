@@ -39,6 +39,48 @@ def artifact_key(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+class Bar:
+    """A progress artifact of the run in which it is first shown; a silent server costs the view.
+
+    Args:
+        title: What advances.
+        key: Key of the artifact.
+        clock: Seconds.
+    """
+
+    def __init__(self, title: str, key: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title, self._key, self._clock = title, artifact_key(key), clock
+        self._artifact: UUID | None = None
+        self._away_until: float | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it was shown before."""
+        return self._artifact is not None
+
+    def show(self, percent: float, text: str) -> bool:
+        """Move the bar; returns whether the server has taken it."""
+        if self._away_until is not None and self._clock() < self._away_until:
+            return False
+        self._away_until = None
+        try:
+            with asking_briefly():  # the work goes on while the server is away
+                self._send(percent, text)
+        except httpx.HTTPError as error:
+            logger.warning("progress of %s could not be shown: %s", self._title, error)
+            self._away_until = self._clock() + AWAY_SECONDS
+            return False
+        return True
+
+    def _send(self, percent: float, text: str) -> None:
+        if self._artifact is None:
+            self._artifact = create_progress_artifact(  # type: ignore[assignment]
+                percent, key=self._key, description=text
+            )
+        else:
+            update_progress_artifact(self._artifact, percent, description=text)
+
+
 class RunProgress:
     """One piece of work as a log line and a progress artifact, both every 15 seconds.
 
@@ -48,10 +90,9 @@ class RunProgress:
 
     def __init__(self, study: str, title: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._title, self._clock = title, clock
-        self._key = artifact_key(f"{study}-progress-{title}")
+        self._bar = Bar(title, f"{study}-progress-{title}", clock)
         self._line = LogProgress(title, EVERY_SECONDS)
         self._next = clock() + EVERY_SECONDS
-        self._artifact: UUID | None = None
 
     def update(self, done: int, total: int, note: str = "") -> None:
         """Write a line and move the bar if it is time."""
@@ -59,25 +100,10 @@ class RunProgress:
         if total <= 0 or not self._is_due(done, total):
             return
         self._next = self._clock() + EVERY_SECONDS
-        text = f"{self._title}: {done}/{total} {note}".rstrip()
-        try:
-            with asking_briefly():  # the work goes on while the server is away
-                self._show(100 * done / total, text)
-        except httpx.HTTPError as error:
-            logger.warning("progress of %s could not be shown: %s", self._title, error)
-            self._next = self._clock() + AWAY_SECONDS
-            return
-        heed()
+        if self._bar.show(100 * done / total, f"{self._title}: {done}/{total} {note}".rstrip()):
+            heed()
 
     def _is_due(self, done: int, total: int) -> bool:
         if done >= total:
-            return self._artifact is not None
+            return self._bar.is_there
         return self._clock() >= self._next
-
-    def _show(self, percent: float, text: str) -> None:
-        if self._artifact is None:
-            self._artifact = create_progress_artifact(  # type: ignore[assignment]
-                percent, key=self._key, description=text
-            )
-        else:
-            update_progress_artifact(self._artifact, percent, description=text)

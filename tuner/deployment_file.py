@@ -1,139 +1,153 @@
-"""`deployments/prefect.yaml`, written from the presets, so that each form shows a whole study."""
+"""`prefect.yaml` at the project's root: one deployment a flow."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from synthetic_instruction_tuner import __version__
-from synthetic_instruction_tuner.config import presets
-from synthetic_instruction_tuner.study.stages import STAGES
-from tasks.loggers import LOGGERS
+from synthetic_instruction_tuner.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.deployments.runner import RunnerDeployment
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = ROOT / "deployments" / "prefect.yaml"
-POOL = "tuner"
+FILE = ROOT / "prefect.yaml"
 SCHEDULED = "generation-scheduled"
-HELPER = "any"
-"""The name of the deployment that serves every study."""
-SESSION_MINUTES = 50
-
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "PREFECT_CLIENT_MAX_RETRIES": "8",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": ",".join(LOGGERS),
-    "TOKENIZERS_PARALLELISM": "false",
-    "TRANSFORMERS_VERBOSITY": "warning",
-}
-"""What the process of every run is given; eight retries wait about eight minutes for a server."""
-
-HEAD = f"""\
-# Every flow with the settings of every preset. Written by `tuner deploy --write`.
-# Bring it to the server with `tuner deploy`, or from the project's root with
-#   prefect deploy --prefect-file deployments/prefect.yaml --all
-# which leaves out the work pool, block types, concurrency limit and automations.
-name: synthetic-instruction-tuner
-
-pull: # the code lies elsewhere on every machine: each worker enters its own
-  - tasks.location.enter_code: {{}}
-
-definitions:
-  pool: &pool
-    name: {POOL}
-    job_variables:
-      env:
-"""
-
-SCHEDULE = f"""\
-    concurrency_limit: {{limit: 1, collision_strategy: CANCEL_NEW}} # due while one runs: skipped
-    schedules: # no `active` here: what was paused or resumed in the UI stays so
-      - slug: hourly
-        cron: "0 * * * *"
-        timezone: UTC
-        parameters: {{session: {{minutes: {SESSION_MINUTES}}}}}
-"""
-
-
-def render() -> str:
-    """Return the text of the file."""
-    parts = [HEAD]
-    parts += [f'        {name}: "{value}"\n' for name, value in ENVIRONMENT.items()]
-    parts += [_anchored(name) for name in presets.names()]
-    parts.append("\ndeployments:\n")
-    parts += [text for name in presets.names() for text in _of_preset(name)]
-    parts.append(_helper())
-    return "".join(parts)
-
-
-def _anchored(preset: str) -> str:
-    values = presets.load(preset).model_dump(mode="json")
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-    return f"  {preset}: &{preset}\n" + "".join(f"    {line}\n" for line in text.splitlines())
-
-
-def _of_preset(preset: str) -> list[str]:
-    title = presets.load(preset).title
-    whole = f"The whole study: {title}"
-    stages = [
-        _deployment(stage, stage, preset, f"The {stage} stage alone; the stages before it are done")
-        for stage in STAGES
-    ]
-    return [
-        _deployment("study", "study", preset, whole),
-        *stages,
-        _deployment(
-            "scheduled_generation",
-            SCHEDULED,
-            preset,
-            "Draws samples session by session until all are there, then pauses its schedule",
-        )
-        + SCHEDULE,
-    ]
-
-
-def _deployment(module: str, flow: str, preset: str, description: str) -> str:
-    return (
-        f"  - name: {preset}\n"
-        f"    entrypoint: flows/{module}.py:{module}\n"
-        f"    version: {__version__!r}\n"
-        f"    tags: [{preset}, {flow}]\n"
-        f"    description: {_quoted(f'{description}. Starts from preset {preset}.')}\n"
-        f"    parameters: {{config: *{preset}}}\n"
-        "    work_pool: *pool\n"
-    )
-
-
-def _helper() -> str:
-    """Return the deployment whose runs help a study with runner.kind "workers"."""
-    return (
-        f"  - name: {HELPER}\n"
-        "    entrypoint: flows/helper.py:helper\n"
-        f"    version: {__version__!r}\n"
-        "    tags: [helper]\n"
-        '    description: "Started by runs with runner.kind workers, not by hand."\n'
-        "    work_pool: *pool\n"
-    )
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', "'") + '"'
 
 
 def read(file: Path = FILE) -> dict[str, Any]:
-    """Read a deployment file as Prefect does."""
+    """Read a deployment file as Prefect does.
+
+    Raises:
+        ConfigurationError: If it is not there.
+    """
+    if not file.is_file():
+        raise ConfigurationError(f"{file} does not exist; run this from a checkout of the project")
     content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return content
 
 
-def flow_name(deployment: dict[str, Any]) -> str:
-    """Return the name of the flow that a deployment runs."""
-    function = str(deployment["entrypoint"]).partition(":")[2]
-    return SCHEDULED if function == "scheduled_generation" else function
+def environment() -> dict[str, str]:
+    """Return what the process of every run is given."""
+    (entry, *_) = read()["deployments"]
+    found: dict[str, str] = entry["work_pool"]["job_variables"]["env"]
+    return found
 
 
-def selector(deployment: dict[str, Any]) -> str:
-    """Return what `prefect deploy --name` knows a deployment by: the function, not the flow."""
-    return f"{str(deployment['entrypoint']).partition(':')[2]}/{deployment['name']}"
+def flow_of(entry: dict[str, Any]) -> Flow[..., Any]:
+    """Import the flow that a deployment runs."""
+    path, _, function = str(entry["entrypoint"]).partition(":")
+    module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    flow: Flow[..., Any] = getattr(module, function)
+    return flow
+
+
+class _Pulled:
+    """Where workers find the code: what the file says under `pull`."""
+
+    pull_interval = None
+    destination = ROOT
+
+    def __init__(self, steps: list[dict[str, Any]]) -> None:
+        self._steps = steps
+
+    def set_base_path(self, path: Path) -> None:
+        """Nothing is copied."""
+
+    async def pull_code(self) -> None:
+        """Nothing is copied."""
+
+    def to_pull_step(self) -> list[dict[str, Any]]:
+        """Return the steps."""
+        return self._steps
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pulled) and other._steps == self._steps
+
+
+def build(entry: dict[str, Any], pull: list[dict[str, Any]]) -> RunnerDeployment:
+    """Make a deployment of an entry of the file; its schedules are new ones, switched off.
+
+    Args:
+        entry: One of `deployments`.
+        pull: The file's `pull` steps.
+    """
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.schedules import Cron
+
+    limit = entry.get("concurrency_limit")
+    pool = entry["work_pool"]
+    made: RunnerDeployment = flow_of(entry).to_deployment(  # type: ignore[assignment]
+        entry["name"],
+        version=__version__,
+        tags=entry["tags"],
+        description=entry["description"],
+        parameters=entry.get("parameters") or {},
+        work_pool_name=pool["name"],
+        job_variables=pool["job_variables"],
+        concurrency_limit=ConcurrencyLimitConfig(**limit) if limit else None,
+        schedules=[
+            Cron(
+                one["cron"],
+                timezone=one["timezone"],
+                slug=one["slug"],
+                parameters=one.get("parameters") or {},
+                active=False,
+            )
+            for one in entry.get("schedules", [])
+        ],
+    )
+    made.entrypoint = entry["entrypoint"]
+    made.storage = _Pulled(pull)
+    return made
+
+
+def is_as_built(found: DeploymentResponse, wanted: RunnerDeployment) -> bool:
+    """Whether a deployment is what the file asks for; its schedules may be on or off."""
+    return _facts_of(found) == _facts_of_built(wanted)
+
+
+def _facts_of(found: DeploymentResponse) -> dict[str, Any]:
+    limit, options = found.global_concurrency_limit, found.concurrency_options
+    return {
+        "version": found.version,
+        "description": found.description,
+        "tags": sorted(found.tags),
+        "entrypoint": found.entrypoint,
+        "pull": found.pull_steps,
+        "parameters": found.parameters,
+        "variables": found.job_variables,
+        "pool": found.work_pool_name,
+        "limit": limit.limit if limit else None,
+        "strategy": options.collision_strategy if options else None,
+        "form": found.parameter_openapi_schema,
+        "schedules": _schedules(found.schedules),
+    }
+
+
+def _facts_of_built(wanted: RunnerDeployment) -> dict[str, Any]:
+    options = wanted.concurrency_options
+    return {
+        "version": wanted.version,
+        "description": wanted.description,
+        "tags": sorted(wanted.tags),
+        "entrypoint": wanted.entrypoint,
+        "pull": wanted.storage.to_pull_step() if wanted.storage else None,
+        "parameters": wanted.parameters,
+        "variables": wanted.job_variables,
+        "pool": wanted.work_pool_name,
+        "limit": wanted.concurrency_limit,
+        "strategy": options.collision_strategy if options else None,
+        "form": wanted._parameter_openapi_schema.model_dump(exclude_unset=True, mode="json"),
+        "schedules": _schedules(wanted.schedules or []),
+    }
+
+
+def _schedules(found: Any) -> dict[str, Any]:
+    return {one.slug: (one.schedule.model_dump(mode="json"), one.parameters or {}) for one in found}

@@ -30,9 +30,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
 from tasks.gpu import LIMIT
+from tasks.naming import study_name
 from tasks.watching import artifact_key
-from tuner.deployment_file import POOL
 from tuner.remote_status import RemoteRun, RemoteSchedule, RemoteStatus, RemoteStudy
+from tuner.server import POOL
 
 ENDED_SHOWN = 3
 """Ended runs shown a study, newest first, beside all that are not ended."""
@@ -74,8 +75,7 @@ def read_remote(client: SyncPrefectClient, study: str | None = None) -> RemoteSt
 
 def study_of(run: FlowRun) -> str:
     """Return the name of the study that a run is of."""
-    config = run.parameters.get("config") or {}
-    return str(config.get("name") or run.name.partition(":")[0])
+    return study_name(run.parameters) or run.name.partition(":")[0]
 
 
 class Reader:
@@ -136,10 +136,10 @@ class Reader:
         """Read the schedules as (study, schedule)."""
         found = []
         for one in self.deployments.values():
-            name = str((one.parameters.get("config") or {}).get("name") or one.name)
-            if study not in (None, name):
-                continue
-            found += [(name, self._schedule(one, schedule)) for schedule in one.schedules]
+            for schedule in one.schedules:
+                name = study_name(one.parameters | (schedule.parameters or {})) or one.name
+                if study in (None, name):
+                    found.append((name, self._schedule(one, schedule)))
         return found
 
     def _schedule(self, deployment: DeploymentResponse, schedule: Any) -> RemoteSchedule:

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Collection
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import httpx
 from prefect.automations import EventTrigger, Posture
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
+from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
 from tasks.own_state import SUSPENDED
 from tuner import deployment_file
 
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
 SILENCE = timedelta(seconds=240)
-"""Silence after which a run counts as dead: eight heartbeats (see `deployment_file.ENVIRONMENT`).
+"""Silence after which a run counts as dead: eight heartbeats (see `prefect.yaml`).
 A server that is restarted, or away for a minute, hears of nobody for two."""
 HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
 
-Schedules = dict[tuple[str, str], Any]
-"""The schedules on the server by deployment ("flow/name") and slug."""
+POOL = "tuner"
+"""The work pool of all deployments (see `prefect.yaml`)."""
 
 
 def require(client: SyncPrefectClient) -> None:
@@ -65,9 +65,9 @@ def make_pool(client: SyncPrefectClient) -> None:
         ConfigurationError: If the server allows no pool of this kind.
     """
     try:
-        client.read_work_pool(deployment_file.POOL)
+        client.read_work_pool(POOL)
     except ObjectNotFound:
-        pool = WorkPoolCreate(name=deployment_file.POOL, type="process")
+        pool = WorkPoolCreate(name=POOL, type="process")
         try:
             client.create_work_pool(pool)
         except httpx.HTTPStatusError as error:
@@ -91,11 +91,17 @@ def slots_in_memory(client: SyncPrefectClient) -> bool:
 
     Then a slot that is held at that moment is never given back. Prefect Cloud does not say.
     """
+    storage = _settings(client).get("concurrency", {}).get("lease_storage", "")
+    return str(storage).endswith(".memory")
+
+
+def _settings(client: SyncPrefectClient) -> dict[str, Any]:
+    """Read the settings of a server; Prefect Cloud tells none."""
     try:
-        settings = client.request("GET", "/admin/settings").json()
+        found: dict[str, Any] = client.request("GET", "/admin/settings").json()["server"]
     except httpx.HTTPStatusError:
-        return False
-    return str(settings["server"]["concurrency"]["lease_storage"]).endswith(".memory")
+        return {}
+    return found
 
 
 def dead_run_automation() -> AutomationCore:
@@ -181,80 +187,65 @@ def find_notifier(client: SyncPrefectClient, name: str) -> UUID:
         ) from error
 
 
-def register_deployments(names: Collection[str], file: Path) -> None:
-    """Bring deployments to the server with Prefect's own command.
+class Brought(NamedTuple):
+    """How many deployments were made, changed, and left alone."""
 
-    Args:
-        names: "function/name" of each (see `deployment_file.selector`).
-        file: The deployment file.
+    made: int
+    changed: int
+    kept: int
 
-    Raises:
-        TunerError: With Prefect's own words if it refuses.
+
+def bring(client: SyncPrefectClient, wanted: Collection[RunnerDeployment]) -> Brought:
+    """Make deployments, or change those that are not as they should be.
+
+    A schedule that was switched on or off in the UI stays so; one that is not wanted any more is
+    removed, because Prefect itself keeps whatever once was scheduled.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "--no-prompt",
-        "deploy",
-        "--prefect-file",
-        str(file),
-    ]
-    for name in names:
-        command += ["--name", name]
-    done = subprocess.run(
-        command,
-        cwd=deployment_file.ROOT,
-        env=os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise TunerError(f"`prefect deploy` failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-
-
-def require_deployed(client: SyncPrefectClient, names: Collection[str]) -> None:
-    """Make sure that every deployment ("flow/name") is there: Prefect skips what it cannot match.
-
-    Raises:
-        TunerError: Names those that are missing.
-    """
-    missing = []
-    for name in names:
+    made = changed = kept = 0
+    for one in wanted:
         try:
-            client.read_deployment_by_name(name)
+            found = client.read_deployment_by_name(one.full_name)
         except ObjectNotFound:
-            missing.append(name)
-    if missing:
-        raise TunerError(f"`prefect deploy` left out {', '.join(missing)}")
-
-
-def read_schedules(client: SyncPrefectClient, names: Collection[str]) -> Schedules:
-    """Read the schedules of some deployments; those that are not there have none."""
-    found: Schedules = {}
-    for name in names:
-        try:
-            deployment = client.read_deployment_by_name(name)
-        except ObjectNotFound:
+            one.apply(work_pool_name=one.work_pool_name)
+            made += 1
             continue
-        for one in deployment.schedules:
-            found[name, one.slug or str(one.id)] = one
-    return found
+        if deployment_file.is_as_built(found, one):
+            kept += 1
+            continue
+        slugs = {schedule.slug for schedule in one.schedules or []}
+        for old in found.schedules:
+            if old.slug not in slugs:
+                client.delete_deployment_schedule(found.id, old.id)
+        one.schedules = _without_state(one.schedules or [], {old.slug for old in found.schedules})
+        one.apply(work_pool_name=one.work_pool_name)
+        changed += 1
+    return Brought(made, changed, kept)
 
 
-def settle_schedules(
-    client: SyncPrefectClient,
-    before: Schedules,
-    after: Schedules,
-    wanted: Collection[tuple[str, str]],
-) -> None:
-    """Pause new schedules and remove those that left the file.
+def _without_state(schedules: Collection[Any], known: Collection[str | None]) -> list[Any]:
+    """Leave it to the server whether schedules that it knows are switched on."""
+    from prefect.client.schemas.actions import DeploymentScheduleUpdate
 
-    Work starts when somebody says so, not because of a deployment; and Prefect itself keeps
-    whatever once was scheduled.
-    """
-    for key, one in after.items():
-        if key not in wanted:
-            client.delete_deployment_schedule(one.deployment_id, one.id)
-        elif key not in before:
-            client.update_deployment_schedule(one.deployment_id, one.id, active=False)
+    return [
+        DeploymentScheduleUpdate(
+            schedule=one.schedule, slug=one.slug, parameters=one.parameters or {}
+        )
+        if one.slug in known
+        else one
+        for one in schedules
+    ]
+
+
+def left_over(client: SyncPrefectClient, wanted: Collection[RunnerDeployment]) -> list[str]:
+    """Name the deployments of the pool that nobody asks for, as "flow/name"."""
+    names = {one.full_name for one in wanted}
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
+    flows = {one.id: one.name for one in client.read_flows()}
+    found = client.read_deployments(work_pool_filter=pool, limit=200)
+    titles = [f"{flows.get(one.flow_id, '?')}/{one.name}" for one in found]
+    return sorted(set(titles) - names)
+
+
+def is_cloud() -> bool:
+    """Whether the server that is configured is Prefect Cloud."""
+    return "prefect.cloud" in str(PREFECT_API_URL.value() or "")

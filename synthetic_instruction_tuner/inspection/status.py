@@ -83,6 +83,11 @@ def read_status(study: Study) -> list[StageStatus]:
     ]
 
 
+def read_stage(study: Study, stage: Stage) -> StageStatus:
+    """Describe one stage, even one that no arm needs."""
+    return _status(study, stage, [one for one in study.artifacts(stage) if one.stage == stage])
+
+
 def _has(study: Study, stage: Stage) -> bool:
     return stage != "preference" or study.uses_preference
 

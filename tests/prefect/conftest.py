@@ -68,7 +68,7 @@ def deployment(client, tmp_path):
         name="ops",
         entrypoint="flows/generation.py:generation",
         pull_steps=[{"tasks.location.enter_code": {}}],
-        work_pool_name=deployment_file.POOL,
-        job_variables={"env": deployment_file.ENVIRONMENT},
+        work_pool_name=server.POOL,
+        job_variables={"env": deployment_file.environment()},
         parameters={"config": OPS.model_dump(mode="json"), "workspace": str(tmp_path / "ops")},
     )

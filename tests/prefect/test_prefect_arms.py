@@ -35,7 +35,7 @@ def test_an_arm_that_crashes_leaves_the_others_and_what_starts_from_it_waits(tra
     tried, errors = trained
     errors["sft"] = StageError("the training process of arm 'sft' was killed (SIGKILL)")
     with pytest.raises(StageError) as caught:
-        training(CONFIG, str(tmp_path))
+        training(config=CONFIG, workspace=str(tmp_path))
     assert tried == ["sft", "prompt_tuning"]
     assert str(caught.value) == (
         "2 of 3 arms are not trained (done or left for later: prompt_tuning); run again to go on "
@@ -44,7 +44,7 @@ def test_an_arm_that_crashes_leaves_the_others_and_what_starts_from_it_waits(tra
         "- dpo: starts from 'sft'"
     )
     del errors["sft"]
-    training(CONFIG, str(tmp_path))
+    training(config=CONFIG, workspace=str(tmp_path))
     assert tried == ["sft", "prompt_tuning", "sft", "dpo"]
 
 
@@ -52,5 +52,5 @@ def test_a_wrong_setting_ends_the_stage_at_once(trained, tmp_path):
     tried, errors = trained
     errors["sft"] = ConfigurationError("quantization='nf4' does not go with method 'full'")
     with pytest.raises(ConfigurationError, match="does not go with"):
-        training(CONFIG, str(tmp_path))
+        training(config=CONFIG, workspace=str(tmp_path))
     assert tried == ["sft"]

@@ -1,6 +1,5 @@
 """Deployments: the file, what `tuner deploy` makes, what the form refuses, what a run shows."""
 
-import importlib
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +13,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.utilities.callables import parameter_schema
 from typer.testing import CliRunner
 
-from synthetic_instruction_tuner.config import StudyConfig, presets
+from blocks.choice import chosen
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks import gpu, helpers
 from tasks.location import enter_code
@@ -24,7 +24,6 @@ from tuner.main import app
 
 ROOT = Path(__file__).parents[2]
 FILE = deployment_file.read()
-SCHEDULED = "generation-scheduled/sandbox-smoke"
 
 pytestmark = pytest.mark.prefect
 
@@ -35,66 +34,59 @@ def client(prefect_server):
         yield opened
 
 
-def test_the_committed_file_is_what_the_presets_give():
-    text = deployment_file.FILE.read_text(encoding="utf-8")
-    assert text == deployment_file.render(), "run `tuner deploy --write`"
-
-
-def test_every_flow_is_deployed_with_every_preset_in_full():
-    found = {(deployment_file.flow_name(one), one["name"]) for one in FILE["deployments"]}
+def test_one_deployment_a_flow():
+    found = {(deployment_file.flow_of(one).name, one["name"]) for one in FILE["deployments"]}
     stages = {"items", "generation", "filtering", "preference", "training", "evaluation", "report"}
     flows = stages | {"study", "generation-scheduled"}
-    of_presets = {(flow, preset) for flow in flows for preset in presets.names()}
-    assert found == of_presets | {tuple(helpers.DEPLOYMENT.split("/"))}
-    for one in (one for one in FILE["deployments"] if "parameters" in one):
-        settings = presets.load(one["name"])
-        assert StudyConfig.model_validate(one["parameters"]["config"]) == settings
-        assert one["parameters"]["config"] == settings.model_dump(mode="json")
+    assert found == {(flow, "tuner") for flow in flows} | {tuple(helpers.DEPLOYMENT.split("/"))}
 
 
-@pytest.mark.parametrize("entrypoint", sorted({one["entrypoint"] for one in FILE["deployments"]}))
-def test_entrypoints_name_flows_whose_every_parameter_has_a_help_text(entrypoint):
-    path, _, function = entrypoint.partition(":")
-    assert (ROOT / path).is_file()
-    flow = getattr(importlib.import_module(path.removesuffix(".py").replace("/", ".")), function)
-    assert flow.name == deployment_file.flow_name({"entrypoint": entrypoint})
-    fields = parameter_schema(flow).properties
+@pytest.mark.parametrize("entry", FILE["deployments"], ids=lambda one: one["entrypoint"])
+def test_every_parameter_of_a_form_has_a_help_text_that_a_page_shows(entry):
+    fields = parameter_schema(deployment_file.flow_of(entry)).properties
     assert [name for name, one in fields.items() if not one.get("description")] == []
+    assert [name for name, one in fields.items() if "<" in one["description"]] == []  # HTML to it
 
 
-def test_the_form_has_a_text_for_every_field_and_a_name_for_every_method():
+def test_the_form_asks_for_the_preset_first_and_fits_a_page():
     from flows.study import study
 
     form = parameter_schema(study).model_dump_for_openapi()
-    groups = form["definitions"]
-    without = [
-        (name, field)
-        for name, group in groups.items()
-        for field, one in group["properties"].items()
-        if not (one.get("description") or "$ref" in one or "allOf" in one)
-    ]
-    assert without == []
-    arms = groups["TrainingConfig"]["properties"]["arms"]["items"]
-    titles = {
-        method: groups[reference.rpartition("/")[2]]["title"]
-        for method, reference in arms["discriminator"]["mapping"].items()
-    }
-    assert titles.items() >= {"lora": "lora", "prompt_tuning": "prompt tuning"}.items()
-    assert len(set(titles.values())) == len(titles) >= 13
-    engine = groups["GenerationConfig"]["properties"]["engine"]
-    assert engine["enum"] == ["transformers", "vllm", "completions"]
-    assert groups["GenerationConfig"]["properties"]["chunk_size"]["minimum"] == 1
+    fields = sorted(form["properties"].items(), key=lambda one: one[1]["position"])
+    assert [name for name, _ in fields][:4] == ["preset", "workspace", "until", "credentials"]
+    assert form["properties"]["preset"]["enum"] == presets.names()
+    assert form.get("required", []) == []
+    groups = {"Workspace", "HubCredentials", "LanguageModel", "RewardModel", "ModelConfig"}
+    assert set(form["definitions"]) <= groups | {"SecretStr"}  # blocks alone, by name
+
+
+def test_a_form_and_a_schedule_change_what_they_name_and_nothing_else():
+    given = {"seed": 7, "training.arms.sft.rank": 3, "filtering": {"target": 5}}
+    config = chosen("sandbox", settings=given, name="mine", draws=50)
+    expected = presets.load(
+        "sandbox",
+        [
+            "seed=7",
+            "training.arms.sft.rank=3",
+            "filtering.target=5",
+            "name=mine",
+            "generation.draws=50",
+        ],
+    )
+    assert config == expected
+    with pytest.raises(ConfigurationError, match=r"generation\.chunksize: no such field"):
+        chosen("sandbox", settings={"generation": {"chunksize": 5}})
+    with pytest.raises(ConfigurationError, match=r"no entry 'lora'; allowed: .*'sft'"):
+        chosen("sandbox", settings={"training.arms.lora.rank": 3})
 
 
 def test_due_runs_do_not_stack_and_what_the_ui_paused_stays_paused():
-    (one,) = [
-        one
-        for one in FILE["deployments"]
-        if (deployment_file.flow_name(one), one["name"]) == tuple(SCHEDULED.split("/"))
-    ]
+    (one,) = [one for one in FILE["deployments"] if "schedules" in one]
+    assert deployment_file.flow_of(one).name == deployment_file.SCHEDULED
     assert one["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     assert [schedule["slug"] for schedule in one["schedules"]] == ["hourly"]
     assert "active" not in one["schedules"][0]
+    assert set(one["schedules"][0]["parameters"]) <= {"preset", "session"}
 
 
 def test_code_is_found_wherever_it_lies(tmp_path, monkeypatch):
@@ -134,48 +126,47 @@ def test_an_automation_that_is_as_it_should_be_is_left_alone(client, monkeypatch
     assert updated == [wanted[0].name]
 
 
-def test_deploying_again_keeps_what_the_ui_switched_on_and_removes_what_left_the_file(
+def test_deploying_again_leaves_alone_what_is_right_and_keeps_what_the_ui_switched_on(
     client, tmp_path
 ):
     def deploy(schedules):
         one = next(one for one in FILE["deployments"] if "schedules" in one)
-        other = FILE["deployments"][0] | {"name": "again"}  # Prefect takes a single one unasked
-        deployments = [other, one | {"name": "again", "schedules": schedules}]
+        deployments = [one | {"name": "again", "schedules": schedules}]
         file = tmp_path / "prefect.yaml"
         file.write_text(yaml.safe_dump(FILE | {"deployments": deployments}))
-        result = CliRunner().invoke(app, ["deploy", "again", "--file", str(file)])
+        result = CliRunner().invoke(app, ["deploy", "--file", str(file)])
         assert result.exit_code == 0, result.output
-        return client.read_deployment_by_name("generation-scheduled/again")
+        return client.read_deployment_by_name("generation-scheduled/again"), result.output
 
     hourly = {"slug": "hourly", "cron": "0 * * * *", "timezone": "UTC"}
     nightly = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "UTC"}
-    paused = {"slug": "paused", "cron": "0 3 * * *", "timezone": "UTC"}
-    first = deploy([hourly, nightly, paused])
-    assert {(one.slug, one.active) for one in first.schedules} == {
-        ("hourly", False),
-        ("nightly", False),
-        ("paused", False),
-    }
+    first, said = deploy([hourly, nightly])
+    assert "1 made, 0 changed, 0 as they were" in said
+    assert {one.slug: one.active for one in first.schedules} == {"hourly": False, "nightly": False}
     (switched,) = [one for one in first.schedules if one.slug == "hourly"]
     client.update_deployment_schedule(first.id, switched.id, active=True)
-    second = deploy([hourly, paused])
-    assert {(one.slug, one.active) for one in second.schedules} == {
-        ("hourly", True),
-        ("paused", False),
-    }
-    assert switched.id in {one.id for one in second.schedules}
+    _, said = deploy([hourly, nightly])
+    assert "0 made, 0 changed, 1 as they were" in said
+    weekly = {"slug": "weekly", "cron": "0 3 * * 1", "timezone": "UTC"}
+    second, said = deploy([hourly | {"parameters": {"preset": "sandbox"}}, weekly])
+    assert "0 made, 1 changed, 0 as they were" in said
+    assert {one.slug: one.active for one in second.schedules} == {"hourly": True, "weekly": False}
+    kept = next(one for one in second.schedules if one.slug == "hourly")
+    assert kept.parameters == {"preset": "sandbox"}
     assert str(second.concurrency_options.collision_strategy.value) == "CANCEL_NEW"
+    assert second.pull_steps == [{"tasks.location.enter_code": {}}]
+    assert second.entrypoint == "flows/scheduled_generation.py:scheduled_generation"
+    assert second.job_variables == {"env": deployment_file.environment()}
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "reason"),
+    ("parameters", "reason"),
     [
-        ("draws", 0, "less than the minimum of 1"),
-        ("engine", "tpu", "not one of"),
-        ("chunksize", 5, "chunksize"),
+        ({"draws": -1}, "less than the minimum of 0"),
+        ({"preset": "sandbx"}, "not one of"),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_reason_before_a_run_exists(client, field, value, reason):
+def test_a_wrong_value_is_refused_with_the_reason_before_a_run_exists(client, parameters, reason):
     from httpx import HTTPStatusError
 
     from flows.generation import generation
@@ -186,10 +177,8 @@ def test_a_wrong_value_is_refused_with_the_reason_before_a_run_exists(client, fi
         enforce_parameter_schema=True,
         parameter_openapi_schema=parameter_schema(generation).model_dump_for_openapi(),
     )
-    config = presets.load("sandbox-smoke").model_dump(mode="json")
-    config["generation"][field] = value
     with pytest.raises(HTTPStatusError) as refused:
-        client.create_flow_run_from_deployment(identity, parameters={"config": config})
+        client.create_flow_run_from_deployment(identity, parameters=parameters)
     assert reason in refused.value.response.text
     assert [one for one in client.read_flow_runs() if one.deployment_id == identity] == []
 
@@ -207,12 +196,6 @@ def test_without_a_server_the_command_says_how_to_get_one(address, reason):
     assert isinstance(result.exception, ConfigurationError)
     assert str(result.exception).startswith(reason)
     assert "prefect server start" in str(result.exception)
-
-
-def test_a_study_outside_the_file_is_refused():
-    result = CliRunner().invoke(app, ["deploy", "nosuch"])
-    assert isinstance(result.exception, ConfigurationError)
-    assert "sandbox-smoke" in str(result.exception)
 
 
 def test_tasks_take_turns_on_a_gpu_and_only_there(monkeypatch):
@@ -235,7 +218,7 @@ def test_tasks_take_turns_on_a_gpu_and_only_there(monkeypatch):
 
 
 def test_serving_needs_no_pool_and_leaves_what_was_deployed_alone():
-    made = serve.deployments(presets.load("sandbox-smoke"), schedule=False)
+    made = serve.deployments("sandbox-smoke", {"preset": "sandbox-smoke"}, schedule=False)
     assert [(one.flow_name, one.name) for one in made] == [
         ("study", "sandbox-smoke-served"),
         ("generation-scheduled", "sandbox-smoke-served"),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 import blocks
 from blocks import HubCredentials, LanguageModel, RewardModel, Workspace
-from blocks.choice import with_models
+from blocks.choice import chosen
 from flows.items import items
 from synthetic_instruction_tuner.config import ModelConfig, PreferenceConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError, WorkspaceError
@@ -48,11 +48,11 @@ def test_they_can_be_registered_again(prefect_server):
 def test_models_of_blocks_replace_those_of_the_settings(prefect_server):
     LanguageModel(model=ModelConfig(name="sandbox:responder", dtype="float32")).save("small")
     reward = RewardModel(model=ModelConfig(name="sandbox:reward"), format="chat")
-    config = with_models(CONFIG, LanguageModel.load("small"), None, reward)
+    config = chosen("sandbox", CONFIG, teacher=LanguageModel.load("small"), reward_model=reward)
     assert config.generation.teacher.name == "sandbox:responder"
     assert config.preference.reward_format == "chat"
     assert config.training == CONFIG.training
-    assert with_models(CONFIG, None, None, None) is CONFIG
+    assert chosen("sandbox", CONFIG) is CONFIG
 
 
 def test_a_model_that_cannot_be_had_says_why():
@@ -83,7 +83,7 @@ def test_flows_take_blocks_and_no_secret_is_stored(prefect_server, tmp_path, mon
 
     @flow
     def outer(credentials: HubCredentials):
-        items(CONFIG, Workspace.load("lab"), credentials)
+        items(config=CONFIG, workspace=Workspace.load("lab"), credentials=credentials)
 
     outer(HubCredentials.load("lab"))
     outer(HubCredentials(token=TOKEN))

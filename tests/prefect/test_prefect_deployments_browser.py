@@ -1,4 +1,4 @@
-"""The form in a real browser: a wrong value is refused, three changed fields run to the end."""
+"""The form in a real browser: a wrong value is refused, three fields make a run, its page tells."""
 
 import shutil
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from support import prefect_form
 from support.prefect_server import OwnServer, wait_for
 
@@ -26,7 +27,7 @@ def ui(migrated_home, tmp_path):
     """A new machine with server, deployments and worker, as docs/operate.md has them started."""
     shutil.copytree(migrated_home, tmp_path / "prefect")
     own = OwnServer(tmp_path / "prefect")
-    tuner = [sys.executable, "-m", "tuner.main", "deploy", "sandbox-smoke"]
+    tuner = [sys.executable, "-m", "tuner.main", "deploy"]
     try:
         own.start()
         subprocess.run(tuner, env=own.environment(), check=True)
@@ -36,20 +37,38 @@ def ui(migrated_home, tmp_path):
         own.stop()
 
 
-def test_a_wrong_value_is_refused_and_three_changed_fields_run_to_the_end(ui, tmp_path):
+def test_a_wrong_value_is_refused_and_three_fields_run_a_study_whose_page_tells_it(ui, tmp_path):
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("generation/sandbox-smoke")
+        deployment = client.read_deployment_by_name("study/tuner")
     with prefect_form.browser_page() as page:
         prefect_form.open_form(page, ui, deployment)
-        prefect_form.change(page, {"Draws": 0})
+        prefect_form.write(page, "draws", -1)
         prefect_form.submit(page)
-        page.get_by_text("'config.generation.draws'").first.wait_for()
-        page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+        page.get_by_text("-1 is less than the minimum of 0").first.wait_for()
         assert wait_for(lambda client: [client.read_flow_runs()]) == [[]]
-        prefect_form.change(page, {"Draws": 20, "Seed": 7, "Name": "from-the-form"})
+        prefect_form.choose(page, "preset", "sandbox-smoke")
+        prefect_form.choose(page, "until", "filtering")
+        prefect_form.write(page, "draws", 20)
+        prefect_form.write(page, "name", "from-the-form")
         prefect_form.submit_and_leave(page)
         (run,) = wait_for(lambda client: client.read_flow_runs())
+        page.goto(f"{ui}/runs/flow-run/{run.id}", wait_until="domcontentloaded")
+        page.get_by_text("generation: 20 of 20 samples drawn").first.wait_for()
+        page.get_by_text("filtering: drawn").first.wait_for()
         wait_for(lambda client: client.read_flow_run(run.id).state.is_final())
-        assert wait_for(lambda client: client.read_flow_run(run.id)).state_name == "Completed"
+    with get_client(sync_client=True) as client:
+        ended = client.read_flow_run(run.id)
+        shown = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+        )
+    assert (ended.state_name, ended.state.message) == (
+        "Completed",
+        "from-the-form is done up to filtering",
+    )
+    assert ended.name.startswith("from-the-form (")  # the words that the form filled in
+    assert {one.key for one in shown} == {"from-the-form-study", "from-the-form-funnel"}
     known = read_study_file(tmp_path / "studies" / "from-the-form")
-    assert (known["config"]["seed"], known["config"]["generation"]["draws"]) == (7, 20)
+    assert (known["config"]["name"], known["config"]["generation"]["draws"]) == (
+        "from-the-form",
+        20,
+    )

@@ -79,7 +79,7 @@ def test_the_notebook_mounts_installs_reads_secrets_and_works(colab, tmp_path):
             entrypoint="flows/items.py:items",
             pull_steps=[{"tasks.location.enter_code": {}}],
             work_pool_name="tuner",
-            job_variables={"env": deployment_file.ENVIRONMENT},
+            job_variables={"env": deployment_file.environment()},
             parameters={"config": presets.load("sandbox-smoke").model_dump(mode="json")},
         )
         run = client.create_flow_run_from_deployment(identity)

@@ -1,6 +1,7 @@
 """What a run shows: progress, tables, the report; a server that is away costs the view only."""
 
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.study.graph import Study
 from tasks import publishing, watching
+from tasks.naming import merged, study_name
+from tasks.story import Story
 from tasks.watching import RunProgress, artifact_key
 
 
@@ -64,6 +67,45 @@ def test_without_a_deployment_nothing_changes():
     before = progress._start
     watching.watch("ops")
     assert progress._start is before
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("First try", "First try"),
+        ("rank 16", "rank 16"),
+        ("amber-falcon", "lab: samples"),  # two words of the server's
+        ("omega3-tanuga", "lab: samples (omega3-tanuga)"),  # of the form's, or typed
+    ],
+)
+def test_a_name_that_somebody_typed_stays(given, name):
+    assert merged(given, "lab: samples") == name
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({"preset": "sandbox"}, "sandbox"),
+        ({"preset": "sandbox", "name": "mine"}, "mine"),
+        ({"preset": "sandbox", "settings": {"name": "other"}}, "other"),
+        ({"config": {"name": "whole"}}, "whole"),
+        ({"config": presets.load("sandbox-smoke"), "preset": "sandbox"}, "sandbox-smoke"),
+        ({}, ""),
+    ],
+)
+def test_a_run_is_of_the_study_that_its_parameters_name(parameters, name):
+    assert study_name(parameters) == name
+
+
+def test_a_story_counts_steps_and_says_what_is_left(study):
+    lines, bar, times = [], [], iter([0.0, 0.0, 10.0, 40.0, 40.0, 40.0])
+    steps = [study.items, study.filtered, study.comparison, study.report]
+    shown = SimpleNamespace(show=lambda percent, text: bar.append((percent, text)))
+    story = Story(study, steps, lines.append, shown, clock=lambda: next(times, 40.0))
+    story.count(study.items)  # at 10 s: the next line is due 15 s after the first
+    story.count(study.filtered)  # at 40 s
+    assert lines == ["filtered (2 of 4 steps, a minute left)"]
+    assert bar == [(50.0, lines[0])]
 
 
 def test_keys_have_only_what_prefect_allows():

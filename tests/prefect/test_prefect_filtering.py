@@ -33,7 +33,7 @@ def test_own_rows_are_filtered_offline_with_every_survivor_named(tmp_path):
     config = presets.load("colab-t4", [f"generation.source={source}"])
     root = tmp_path / "workspace"
 
-    study_flow(config, str(root), "filtering")
+    study_flow(config=config, workspace=str(root), until="filtering")
 
     study = Study(config, root)
     manifest = study.store.require(study.provisional)

@@ -48,7 +48,7 @@ def test_a_wrong_key_is_named(own, command, key):
 
 def test_a_missing_pool_is_named(client):
     with suppress(ObjectNotFound):
-        client.delete_work_pool(deployment_file.POOL)
+        client.delete_work_pool(server.POOL)
     result = CliRunner().invoke(app, ["worker"])
     assert str(result.exception) == "the server has no work pool 'tuner'; run `tuner deploy` first"
     assert "Problem  the server has no work pool 'tuner': run `tuner deploy`" in remote()
@@ -111,7 +111,7 @@ def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
         text=True,
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        state = generation(OPS, str(folder), return_state=True)
+        state = generation(config=OPS, workspace=str(folder), return_state=True)
         holder.stdin.close()
     assert state.is_failed()
     assert f"is in use by process {holder.pid}" in state.message
@@ -119,7 +119,7 @@ def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
 
 
 def test_what_libraries_log_reaches_the_run(own, client):
-    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__RUNTIME__DEPLOYMENT__ID="any")
+    told = own.environment(**deployment_file.environment(), PREFECT__RUNTIME__DEPLOYMENT__ID="any")
     subprocess.run([sys.executable, "-c", TALK], env=told, check=True, capture_output=True)
     wanted = {"lm-eval says", "TRL says", "transformers says"}
     wait_for(lambda client: wanted <= {one.message for one in client.read_logs(limit=200)})

@@ -155,7 +155,7 @@ def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(
     assert ended.message.endswith("nothing left to draw; its schedule is paused")
     assert [one.active for one in client.read_deployment_schedules(deployment.id)] == [False]
 
-    generation(CONFIG, str(tmp_path / "undisturbed"))
+    generation(config=CONFIG, workspace=str(tmp_path / "undisturbed"))
     expected = {path.parent.name: path.read_bytes() for path in chunks(tmp_path / "undisturbed")}
     assert {path.parent.name: path.read_bytes() for path in chunks(root)} == expected
     assert len(expected) == 5
@@ -163,7 +163,10 @@ def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(
 
 def test_a_session_leaves_at_a_chunk_boundary_and_says_when_all_will_be_there(tmp_path):
     state = scheduled_generation(
-        CONFIG, str(tmp_path), {"samples": 10, "minutes": 30}, return_state=True
+        config=CONFIG,
+        workspace=str(tmp_path),
+        session={"samples": 10, "minutes": 30},
+        return_state=True,
     )
     assert state.message.startswith("16 of 40 samples drawn; ")
     assert "of work left (1 session of 30 minutes)" in state.message
@@ -176,12 +179,14 @@ def test_a_budget_of_compute_units_ends_a_session_at_a_chunk_boundary(tmp_path, 
     minutes = partial(Session, clock=count(0, 60).__next__)  # each look at the clock is a minute
     monkeypatch.setattr(step, "Session", minutes)
     budget = {"compute_units": 0.03}  # 1.5 minutes at 1.19 units an hour
-    state = scheduled_generation(CONFIG, str(tmp_path), budget, return_state=True)
+    state = scheduled_generation(
+        config=CONFIG, workspace=str(tmp_path), session=budget, return_state=True
+    )
     assert state.message.startswith("8 of 40 samples drawn; ")
     assert "session.compute_units=0.03 used up" in state.message
     monkeypatch.setattr(step, "device_names", lambda: ["cpu"])
     with pytest.raises(ConfigurationError, match=r"'cpu' has no rate in costs"):
-        scheduled_generation(CONFIG, str(tmp_path), budget)
+        scheduled_generation(config=CONFIG, workspace=str(tmp_path), session=budget)
 
 
 def test_a_study_that_imports_its_rows_has_nothing_to_schedule(tmp_path):
@@ -189,4 +194,4 @@ def test_a_study_that_imports_its_rows_has_nothing_to_schedule(tmp_path):
     rows.write_text(json.dumps({"instruction": "Name a colour.", "response": "Red."}))
     config = presets.load("sandbox-smoke", [f"generation.source={rows}"])
     with pytest.raises(ConfigurationError, match=r"generation\.source"):
-        scheduled_generation(config, str(tmp_path / "study"))
+        scheduled_generation(config=config, workspace=str(tmp_path / "study"))

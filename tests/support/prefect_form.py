@@ -24,20 +24,29 @@ def browser_page(height=1000):
 
 def open_form(page, ui, deployment):
     page.goto(f"{ui}/deployments/deployment/{deployment.id}/run", wait_until="domcontentloaded")
-    field(page, "Max Draws").wait_for()
+    group(page, "preset").wait_for()
 
 
-def field(page, label):
-    """The first input under a label."""
+def group(page, label):
+    """A parameter: its name, help text, tabs and input."""
     names = f"normalize-space()='{label}' or normalize-space()='{label} (Optional)'"
     box = "ancestor::div[contains(concat(' ',@class,' '),' schema-form-property ')][1]"
     path = f"//span[contains(@class,'schema-form-property__label')][{names}]/{box}"
-    return page.locator(f"xpath={path}//*[self::input or self::textarea]").first
+    return page.locator(f"xpath={path}").first
 
 
-def change(page, values):
-    for label, value in values.items():
-        field(page, label).fill(str(value))
+def choose(page, label, option):
+    """Choose from the list of a parameter that has one."""
+    group(page, label).locator(".p-select-button__control").press("ArrowDown")
+    page.locator(".p-select-option").get_by_text(option, exact=True).click()
+
+
+def write(page, label, value, tab=None):
+    """Write into a parameter, under the tab of a type where it may be of several."""
+    found = group(page, label)
+    if tab is not None:
+        found.locator(".p-button-group__button").get_by_text(tab, exact=True).click()
+    found.locator("input, textarea").first.fill(str(value))
 
 
 def submit(page):

@@ -81,7 +81,7 @@ def remote(*options):
 @contextmanager
 def engine(own, run, folder):
     """A run in a process of its own, without a worker that would notice its end."""
-    told = own.environment(**deployment_file.ENVIRONMENT, PREFECT__FLOW_RUN_ID=str(run))
+    told = own.environment(**deployment_file.environment(), PREFECT__FLOW_RUN_ID=str(run))
     command = [sys.executable, "-m", "prefect.engine"]
     with (folder / "engine.log").open("a") as log:
         process = subprocess.Popen(command, env=told, stdout=log, stderr=log)

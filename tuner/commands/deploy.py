@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.storage.files import write_bytes
 from tuner import deployment_file
 
 if TYPE_CHECKING:
@@ -17,63 +15,51 @@ if TYPE_CHECKING:
 SLOTS = """\
 Note: if this server restarts while a run holds the GPU's slot, the slot stays taken. Start it with
 PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=prefect.server.concurrency.lease_storage.filesystem"""
+SQLITE = """\
+Note: a server that keeps its records in SQLite is enough for one person; for several people or
+machines give it PostgreSQL (docs/operate.md)."""
+FREE_TIER = """\
+Note: Prefect Cloud's free tier allows 5 deployments and no work pools of one's own; these are {}.
+`tuner serve` makes two and needs no pool."""
 
 
 def deploy(
-    studies: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Argument(help="Presets to deploy [default: all]."),
-    ] = None,
     file: Annotated[Path, typer.Option(help="Deployment file.")] = deployment_file.FILE,
     notify: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Notification block that hears of ended runs, as type/name."),
     ] = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Only write the file anew from the presets.")
-    ] = False,
 ) -> None:
-    """Make work pool, block types, GPU limit, automations and deployments; harmless to repeat."""
-    if write:
-        write_bytes(file, deployment_file.render().encode())
-        typer.echo(f"written: {file}")
-        return
-    chosen = _chosen(studies or [], file)
+    """Make work pool, block types, GPU limit, automations and deployments; harmless to repeat.
+
+    What is on the server as it should be is left alone.
+
+    Example: tuner deploy --notify slack-webhook/lab
+    """
+    content = deployment_file.read(file)
     from prefect.client.orchestration import get_client
 
     from tuner import server
 
     with get_client(sync_client=True) as client:
         server.require(client)
+        if server.is_cloud():
+            typer.echo(FREE_TIER.format(len(content["deployments"])))
         _prepare(client, notify)
-        names = [f"{deployment_file.flow_name(one)}/{one['name']}" for one in chosen]
-        wanted = {
-            (name, schedule["slug"])
-            for name, one in zip(names, chosen, strict=True)
-            for schedule in one.get("schedules", [])
-        }
-        typer.echo(f"Bringing {len(names)} deployments to the server, a second or two each ...")
-        before = server.read_schedules(client, names)
-        server.register_deployments([deployment_file.selector(one) for one in chosen], file)
-        server.require_deployed(client, names)
-        after = server.read_schedules(client, names)
-        server.settle_schedules(client, before, after, wanted)
+        wanted = [deployment_file.build(one, content["pull"]) for one in content["deployments"]]
+        done = server.bring(client, wanted)
+        typer.echo(
+            f"{len(wanted)} deployments of work pool {server.POOL!r} are ready: "
+            f"{done.made} made, {done.changed} changed, {done.kept} as they were."
+        )
+        if left := server.left_over(client, wanted):
+            typer.echo(f"Not in the file any more (delete them in the UI): {', '.join(left)}")
         if server.slots_in_memory(client):
             typer.echo(SLOTS)
-    typer.echo(f"{len(names)} deployments of work pool {deployment_file.POOL!r} are ready.")
+        if not server.is_cloud():
+            typer.echo(SQLITE)
     typer.echo("Schedules that are new are paused: switch them on in the UI.")
     typer.echo("Start a worker: bash deployments/worker.sh")
-
-
-def _chosen(studies: list[str], file: Path) -> list[dict[str, Any]]:
-    if not file.is_file():
-        raise ConfigurationError(f"{file} does not exist; run this from a checkout of the project")
-    deployments: list[dict[str, Any]] = deployment_file.read(file)["deployments"]
-    known = sorted({one["name"] for one in deployments} - {deployment_file.HELPER})
-    if unknown := sorted(set(studies) - set(known)):
-        raise ConfigurationError(f"unknown study {unknown[0]!r}; {file} has: {', '.join(known)}")
-    wanted = {*studies, deployment_file.HELPER}
-    return [one for one in deployments if not studies or one["name"] in wanted]
 
 
 def _prepare(client: SyncPrefectClient, notify: str | None) -> None:

@@ -52,7 +52,9 @@ def _run_flow(opened: Study, until: str) -> str:
     from tuner.embedded_server import start_unless_configured
 
     start_unless_configured()
-    state = study_flow(opened.config, str(opened.root), until, return_state=True)
+    state = study_flow(
+        config=opened.config, workspace=str(opened.root), until=until, return_state=True
+    )
     state.result()
     return str(state.message)
 

@@ -12,6 +12,9 @@ from synthetic_instruction_tuner.config import StudyConfig, presets
 from tuner import deployment_file
 from tuner.options import Assignments, StudyName
 
+SESSION_MINUTES = 50
+"""Minutes of work of a scheduled session, of the hour between two."""
+
 
 def serve(
     study: StudyName = "sandbox",
@@ -23,6 +26,7 @@ def serve(
 ) -> None:
     """Serve a study and its scheduled generation until stopped; two deployments, no worker."""
     config = presets.load(study, assignments or [])
+    parameters = _parameters(study, assignments or [], config)
     from prefect import serve as serve_deployments
     from prefect.client.orchestration import get_client
 
@@ -31,11 +35,23 @@ def serve(
     with get_client(sync_client=True) as client:
         server.require(client)
     _announce_environment()
-    serve_deployments(*deployments(config, schedule), limit=limit)
+    serve_deployments(*deployments(config.name, parameters, schedule), limit=limit)
 
 
-def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
+def _parameters(study: str, assignments: list[str], config: StudyConfig) -> dict[str, Any]:
+    """Return what a form shows at first: preset and changes, or the whole study of a file."""
+    if study not in presets.names():
+        return {"config": config.model_dump(mode="json")}
+    return {"preset": study, "settings": presets.parsed(assignments) or None}
+
+
+def deployments(name: str, parameters: dict[str, Any], schedule: bool) -> list[Any]:
     """Make the two deployments of a study.
+
+    Args:
+        name: Name of the study.
+        parameters: What their forms show at first.
+        schedule: Whether the schedule of generation is on.
 
     They have names of their own: one that `tuner deploy` made would lose its work pool.
     """
@@ -46,12 +62,12 @@ def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
     from flows.study import study
 
     shared: dict[str, Any] = {
-        "name": f"{config.name}-served",
+        "name": f"{name}-served",
         "version": __version__,
-        "tags": [config.name],
-        "parameters": {"config": config.model_dump(mode="json")},
+        "tags": [name],
+        "parameters": parameters,
     }
-    session = {"session": {"minutes": deployment_file.SESSION_MINUTES}}
+    session = {"session": {"minutes": SESSION_MINUTES}}
     hourly = Cron("0 * * * *", timezone="UTC", slug="hourly", active=schedule, parameters=session)
     one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
     return [
@@ -62,7 +78,7 @@ def deployments(config: StudyConfig, schedule: bool) -> list[Any]:
 
 def _announce_environment() -> None:
     """Give the runs, which are processes of their own, what a worker gets from the work pool."""
-    for name, value in deployment_file.ENVIRONMENT.items():
+    for name, value in deployment_file.environment().items():
         os.environ.setdefault(name, value)
     os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
 

@@ -16,7 +16,6 @@ from typing import Annotated
 import typer
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from tuner import deployment_file
 
 
 def worker(
@@ -32,10 +31,10 @@ def worker(
     with get_client(sync_client=True) as client:
         server.require(client)
         try:
-            client.read_work_pool(deployment_file.POOL)
+            client.read_work_pool(server.POOL)
         except ObjectNotFound as error:
             raise ConfigurationError(
-                f"the server has no work pool {deployment_file.POOL!r}; run `tuner deploy` first"
+                f"the server has no work pool {server.POOL!r}; run `tuner deploy` first"
             ) from error
     typer.echo(describe_machine())
     name = f"{platform.node()}-{os.getpid()}"
@@ -43,7 +42,7 @@ def worker(
         "--name",
         name,
         "--pool",
-        deployment_file.POOL,
+        server.POOL,
         "--type",
         "process",
         "--limit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,49 @@ def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
     """
     values = _read(study)
     for assignment in overrides:
-        _assign(values, assignment)
+        _assign(values, *_parsed(assignment))
+    return _validated(study, values)
+
+
+def parsed(assignments: Sequence[str]) -> dict[str, Any]:
+    """Read "section.field=value" assignments as settings for `change`.
+
+    Raises:
+        ConfigurationError: If one is written otherwise.
+    """
+    return {path: value for path, value, _ in map(_parsed, assignments)}
+
+
+def change(study: str | StudyConfig, settings: Mapping[str, Any]) -> StudyConfig:
+    """Change some settings of a study.
+
+    Args:
+        study: A study, or as for `load`.
+        settings: New values, nested as in a study file or by path:
+            {"seed": 7, "training.arms.sft.rank": 16, "filtering": {"target": 500}}.
+
+    Raises:
+        ConfigurationError: If there is no such study, or a field or value is not allowed.
+    """
+    values = study.model_dump(mode="json") if isinstance(study, StudyConfig) else _read(study)
+    for path, value in _flat(settings):
+        _assign(values, path, value, f"{path}={_SHOWN.repr(value)}")
+    return _validated(study.name if isinstance(study, StudyConfig) else study, values)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _validated(name: str, values: dict[str, Any]) -> StudyConfig:
     try:
         return StudyConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(f"study {study!r}: {explain(error)}") from error
+        raise ConfigurationError(f"study {name!r}: {explain(error)}") from error
 
 
 def explain(error: ValidationError) -> str:
@@ -89,17 +127,21 @@ def _read(study: str) -> dict[str, Any]:
     return values
 
 
-def _assign(values: dict[str, Any], assignment: str) -> None:
-    """Apply one "section.field=value"."""
+def _parsed(assignment: str) -> tuple[str, Any, str]:
+    """Read one "section.field=value" as path, value, and how an error names it."""
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise ConfigurationError(f"--set {assignment!r}: write it as section.field=value")
     try:
-        value = yaml.safe_load(text)
+        return key.strip(), yaml.safe_load(text), f"--set {assignment!r}"
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"--set {assignment!r}: {text!r} is not YAML: {error}") from error
+
+
+def _assign(values: dict[str, Any], path: str, value: Any, assignment: str) -> None:
+    """Put a value at a path; `assignment` is how an error names the attempt."""
     target: Any = values
-    *parents, last = key.strip().split(".")
+    *parents, last = path.split(".")
     for part in parents:
         target = _step(target, part, assignment)
     if isinstance(target, list):
@@ -113,7 +155,7 @@ def _step(target: Any, part: str, assignment: str) -> Any:
     place: Any = _position(target, part, assignment) if isinstance(target, list) else part
     child = target[place] if isinstance(target, list) else target.get(place, {})
     if not isinstance(child, (dict, list)):
-        raise ConfigurationError(f"--set {assignment!r}: {part!r} is a value, not a section")
+        raise ConfigurationError(f"{assignment}: {part!r} is a value, not a section")
     target[place] = copy.copy(child)
     return target[place]
 
@@ -126,6 +168,4 @@ def _position(target: list[Any], part: str, assignment: str) -> int:
     if part.isdigit() and int(part) < len(target):
         return int(part)
     known = [one.get("name") for one in target if isinstance(one, dict)]
-    raise ConfigurationError(
-        f"--set {assignment!r}: no entry {part!r}; allowed: {known} or a number"
-    )
+    raise ConfigurationError(f"{assignment}: no entry {part!r}; allowed: {known} or a number")
