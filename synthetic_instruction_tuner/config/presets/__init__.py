@@ -43,7 +43,7 @@ def load(study: str, overrides: Sequence[str] = ()) -> StudyConfig:
     return _validated(study, values)
 
 
-def parsed(assignments: Sequence[str]) -> dict[str, Any]:
+def parsed(assignments: Sequence[str]) -> dict[str, object]:
     """Read "section.field=value" assignments as settings for `change`.
 
     Raises:
@@ -52,7 +52,7 @@ def parsed(assignments: Sequence[str]) -> dict[str, Any]:
     return {path: value for path, value, _ in map(_parsed, assignments)}
 
 
-def change(study: str | StudyConfig, settings: Mapping[str, Any]) -> StudyConfig:
+def change(study: str | StudyConfig, settings: Mapping[str, object]) -> StudyConfig:
     """Change some settings of a study.
 
     Args:
@@ -69,7 +69,7 @@ def change(study: str | StudyConfig, settings: Mapping[str, Any]) -> StudyConfig
     return _validated(study.name if isinstance(study, StudyConfig) else study, values)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(settings: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{key}.")
@@ -77,7 +77,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _validated(name: str, values: dict[str, Any]) -> StudyConfig:
+def _validated(name: str, values: dict[str, object]) -> StudyConfig:
     try:
         return StudyConfig.model_validate(values)
     except ValidationError as error:
@@ -127,7 +127,7 @@ def _read(study: str) -> dict[str, Any]:
     return values
 
 
-def _parsed(assignment: str) -> tuple[str, Any, str]:
+def _parsed(assignment: str) -> tuple[str, object, str]:
     """Read one "section.field=value" as path, value, and how an error names it."""
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
@@ -138,7 +138,7 @@ def _parsed(assignment: str) -> tuple[str, Any, str]:
         raise ConfigurationError(f"--set {assignment!r}: {text!r} is not YAML: {error}") from error
 
 
-def _assign(values: dict[str, Any], path: str, value: Any, assignment: str) -> None:
+def _assign(values: dict[str, Any], path: str, value: object, assignment: str) -> None:
     """Put a value at a path; `assignment` is how an error names the attempt."""
     target: Any = values
     *parents, last = path.split(".")
