@@ -27,6 +27,7 @@ from synthetic_instruction_tuner.evaluation.likelihood import agreement
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
 from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Scorer, plan
 from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.study.subject import benchmark_key
 from synthetic_instruction_tuner.training.students import Student
 
@@ -58,7 +59,7 @@ def timed(work: Callable[[], Any]) -> Timed:
 def load(name: str) -> Student:
     """Load the model as an evaluation does."""
     model, tokenizer = loading.load_causal(ModelConfig(name=name, dtype="float32"))
-    return Student(model, tokenizer, model)
+    return Student(model, bind_student(tokenizer), model)
 
 
 def write_random(shape: tuple[int, int, int], tokenizer: str, folder: Path) -> str:

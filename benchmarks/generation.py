@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig, SamplingConfig
+from synthetic_instruction_tuner.models.binding import bind
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.engines import Request, stream_seed
 from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.models.reference import local_folder
-from synthetic_instruction_tuner.models.templates import ChatTemplate, chat_template
 
 Pairs = list[tuple[str, str]]
 
@@ -34,7 +35,7 @@ class Bench:
     """What all ways share."""
 
     model: Any
-    template: ChatTemplate
+    template: Chat
     source: str
     samples: int
     instruction: SamplingConfig
@@ -49,7 +50,7 @@ def main() -> None:
     engine = TransformersEngine(model, tokenizer)
     bench = Bench(
         model=model,
-        template=chat_template(tokenizer, None, engine.end_ids),
+        template=bind(tokenizer, None, engine.end_ids),
         source=str(local_folder(config) or config.name),
         samples=options.samples,
         instruction=SamplingConfig(temperature=1.0, max_new_tokens=options.tokens),
@@ -142,7 +143,7 @@ def _generate(bench: Bench, prompts: list[list[int]], sampling: SamplingConfig) 
     return drawn
 
 
-def _until_end(tokens: list[int], template: ChatTemplate) -> list[int]:
+def _until_end(tokens: list[int], template: Chat) -> list[int]:
     ends = (place for place, token in enumerate(tokens) if token in template.stop_ids)
     return tokens[: next(ends, len(tokens))]
 

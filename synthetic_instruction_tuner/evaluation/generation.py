@@ -14,7 +14,7 @@ from typing import Any
 from synthetic_instruction_tuner.config import SamplingConfig
 from synthetic_instruction_tuner.evaluation import asking
 from synthetic_instruction_tuner.evaluation.trial import Trial
-from synthetic_instruction_tuner.models.chat import stop_tokens, tokenize
+from synthetic_instruction_tuner.models.chat import tokenize
 from synthetic_instruction_tuner.models.engines.protocol import Request
 from synthetic_instruction_tuner.models.engines.transformers_engine import TransformersEngine
 from synthetic_instruction_tuner.storage.files import digest
@@ -30,8 +30,8 @@ class Generated:
     """One answer.
 
     Attributes:
-        text: The answer without special tokens; white space as the model wrote it, because a stop
-            string of a benchmark may be just that.
+        text: The answer without special tokens and reasoning; white space as the model wrote it,
+            because a stop string of a benchmark may be just that.
         tokens: Tokens drawn, the end token included.
         finish: "stop", or "length" if it was cut at `max_new_tokens`.
     """
@@ -51,10 +51,7 @@ def render(student: Student, messages: Sequence[dict[str, str]], templated: bool
     """
     if not templated:
         return "\n\n".join(turn["content"] for turn in messages) + "\n"
-    text: str = student.tokenizer.apply_chat_template(
-        list(messages), tokenize=False, add_generation_prompt=True
-    )
-    return text
+    return student.chat.prompt_text(messages)
 
 
 def asked(trial: Trial, messages: Sequence[dict[str, str]]) -> str:
@@ -83,20 +80,15 @@ def continue_texts(
         stops: Texts before which an answer is cut.
     """
     engine = TransformersEngine(student.wrapped, student.tokenizer)
-    stop = stop_tokens(student.tokenizer, student.model)
     sampling = SamplingConfig(temperature=0.0, max_new_tokens=max_new_tokens)
     room = max(limit - max_new_tokens, 1)
     prompts = [tokenize(student.tokenizer, text)[-room:] for text in texts]
     until = _ends_at(student, stops) if stops else None
-    requests = [Request(prompt, 0, sampling, stop, until=until) for prompt in prompts]
+    ends = student.chat.stop_ids
+    requests = [Request(prompt, 0, sampling, ends, until=until) for prompt in prompts]
     completions = engine.generate(requests, batch_size)
-    decode = student.tokenizer.decode
     return [
-        Generated(
-            asking.cut(decode(one.tokens, skip_special_tokens=True), stops),
-            len(one.tokens),
-            one.finish,
-        )
+        Generated(asking.cut(student.chat.spoken(one.tokens), stops), len(one.tokens), one.finish)
         for one in completions
     ]
 

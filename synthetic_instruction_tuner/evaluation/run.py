@@ -158,7 +158,7 @@ def read_base(study: Study, reading: Reading, progress: Progress) -> Manifest:
 
 def _left_out(trial: Trial) -> str | None:
     """Say why the base is not asked in a form, or return None."""
-    if trial.settings.base_prompts is None and trial.student.template == OWN:
+    if trial.settings.base_prompts is None and trial.student.chat.layout == OWN:
         return OWN_TEMPLATE
     lm_eval = benchmark_named(trial.benchmark.name).kind == "lm_eval"
     if lm_eval and not lm_eval_tasks.writes(trial):

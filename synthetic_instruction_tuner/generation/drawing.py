@@ -17,6 +17,8 @@ from synthetic_instruction_tuner.generation.store import (
     chunk_manifests,
     reusable_samples,
 )
+from synthetic_instruction_tuner.models.binding import bind
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.engines import (
     Completion,
     Engine,
@@ -25,7 +27,6 @@ from synthetic_instruction_tuner.models.engines import (
     open_engine,
     stream_seed,
 )
-from synthetic_instruction_tuner.models.templates import ChatTemplate, chat_template
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Sample, write_lines
 from synthetic_instruction_tuner.rules import judge
@@ -58,7 +59,7 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         return found
     settings = study.config.generation
     engine = open_engine(settings.teacher, settings.engine, settings.completions)
-    template = chat_template(engine.tokenizer, settings.teacher.family, engine.end_ids)
+    template = bind(engine.tokenizer, settings.teacher.family, engine.end_ids)
     _check_same_teacher(study, template.fingerprint, engine.revision)
     journal = Journal(
         study.store.staging(artifact) / JOURNAL, f"{template.fingerprint} {engine.revision}"
@@ -151,7 +152,7 @@ class Drawing:
     """Draws the turns that conversations still lack."""
 
     engine: Engine
-    template: ChatTemplate
+    template: Chat
     settings: GenerationConfig
     progress: Progress
     journal: Journal

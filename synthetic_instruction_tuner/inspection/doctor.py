@@ -96,14 +96,16 @@ def models_of(study: Study) -> list[Role]:
 def require_models(study: Study, until: Stage) -> None:
     """Make sure that every model a run still needs can be loaded, before hours of work.
 
-    Only configurations are read, and whether the weights would fit the disk; they are downloaded
-    when they are needed.
+    Only configurations and the student's tokenizer are read, and whether the weights would fit the
+    disk; they are downloaded when they are needed.
 
     Raises:
-        ConfigurationError: If an arm's method does not go with the base or this machine.
+        ConfigurationError: If an arm's method does not go with the base or this machine, or the
+            student's chat template cannot be trained with.
         MissingModelError: If one cannot be loaded; the message says what to do.
     """
-    from synthetic_instruction_tuner.models.loading import load_config
+    from synthetic_instruction_tuner.models.binding import bind_student
+    from synthetic_instruction_tuner.models.loading import load_config, load_tokenizer
     from synthetic_instruction_tuner.models.space import require_space
 
     stages = {one.stage for one in outstanding(study, until)}
@@ -113,10 +115,12 @@ def require_models(study: Study, until: Stage) -> None:
         stages.add("generation")
     if "evaluation" in stages:
         stages.add("training")
-    needed = [role.model for role in models_of(study) if role.stage in stages]
-    for model in needed:
-        load_config(model)
-    require_space(needed)
+    needed = [role for role in models_of(study) if role.stage in stages]
+    for role in needed:
+        load_config(role.model)
+        if role.name == "student":
+            bind_student(load_tokenizer(role.model), role.model.family)
+    require_space([role.model for role in needed])
 
 
 def _arms(study: Study) -> Check:
@@ -268,13 +272,19 @@ def _weights(model: ModelConfig) -> str:
 
 
 def _template(name: str, role: str, model: ModelConfig, tokenizer: Any) -> Check:
-    from synthetic_instruction_tuner.models.templates import describe_family
+    from synthetic_instruction_tuner.models.binding import bind, bind_student, describe
+    from synthetic_instruction_tuner.models.student_templates import OWN
 
-    if role == "student" and tokenizer.chat_template is None:
-        found = "no chat template of its own: training ships one with each arm"
-        return Check(f"{name} template", "ok", found)
+    name = f"{name} template"
     try:
-        family = describe_family(tokenizer, model.family)
+        chat = (bind_student if role == "student" else bind)(tokenizer, model.family)
+        told = describe(chat)
     except TunerError as error:
-        return Check(f"{name} template", "problem", str(error), "set the model's family")
-    return Check(f"{name} template", "ok", f"{family['family']}: {family['prefix']!r}")
+        return Check(name, "problem", str(error))
+    layout = "" if chat.layout == OWN else f"given to it, {chat.layout}; "
+    found = f"{layout}{told['family']}: {told['prefix']!r}, ends with {told['turn_end']}"
+    if chat.reasoning == "always":
+        remedy = "raise its max_new_tokens: reasoning is drawn and taken out of every response"
+        return Check(name, "warning", f"{found}; reasons before every answer", remedy)
+    off = "; reasoning is turned off" if chat.reasoning == "off" else ""
+    return Check(name, "ok", found + off)

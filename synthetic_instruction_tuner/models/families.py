@@ -1,22 +1,25 @@
 """Chat-template families: what cannot be derived from a tokenizer's own template.
 
-Prefixes, turn ends and stop tokens are derived (see `templates`); an entry here only says how a
-family is recognised and which policy it needs. A new family is one entry.
+Prefixes, turn ends, stop tokens and reasoning are derived (see `chat`); an entry here only says how
+a family is recognised and which policy it needs. A new family is one entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 VERSION = 1
 """Raised whenever an entry changes what is drawn; part of every draw's identity."""
+GENERIC_VERSION = 2
+"""The same for models that are said to be of family "generic"."""
 
 _MAGPIE = "https://github.com/magpie-align/magpie/tree/main/scripts"
-_NO_THINKING: Mapping[str, Any] = {"enable_thinking": False}
+
+REASONING = (("<think>", "</think>"), ("<|channel>thought", "<channel|>"), ("[THINK]", "[/THINK]"))
+"""How reasoning opens and closes before an answer (Qwen 3 and DeepSeek R1, Gemma 4, Magistral)."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,9 @@ class Family:
         absent: Strings that do not occur in it.
         system: Where a steering prompt goes: a system "turn" of its own, or the top of the first
             "user" turn where the family has no system role.
-        options: What the template is rendered with.
         stop: Further tokens that end a turn; those of `generation_config` and the template count
             anyway.
         banned_first: Tokens an instruction may not start with.
-        thinks: Whether responses may start with a <think> block, which is removed.
         temperature: Published temperature for drawing instructions; None where there is none.
         source: Where `temperature` and `banned_first` come from.
     """
@@ -43,10 +44,8 @@ class Family:
     marks: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     system: Literal["turn", "user"] = "turn"
-    options: Mapping[str, Any] = field(default_factory=dict)
     stop: tuple[str, ...] = ()
     banned_first: tuple[str, ...] = ()
-    thinks: bool = False
     temperature: float | None = None
     source: str = ""
 
@@ -109,8 +108,6 @@ FAMILIES: tuple[Family, ...] = (
         "qwen-3",
         marks=("<|im_start|>", "reasoning_content", "</think>"),
         absent=("## Metadata", "<|im_sep|>"),
-        options=_NO_THINKING,
-        thinks=True,
     ),
     Family(
         "qwen-3-instruct",
@@ -141,11 +138,26 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "smollm-3",
         marks=("<|im_start|>", "## Metadata", "reasoning_mode"),
-        options=_NO_THINKING,
-        thinks=True,
     ),
+    Family("chatml"),  # these three are layouts that a student without template is given
+    Family("gemma", system="user"),
+    Family("plain"),
     Family("generic"),
 )
+
+
+def version(name: str | None) -> int:
+    """Return the version of the policy that settings choose with `family`; part of identities."""
+    return GENERIC_VERSION if name == "generic" else VERSION
+
+
+def without_reasoning(text: str) -> str:
+    """Take reasoning from the front of a text; nothing is left if it never closes."""
+    for opening, closing in REASONING:
+        if text.lstrip().startswith(opening):
+            _, closed, answer = text.partition(closing)
+            return answer.lstrip() if closed else ""
+    return text
 
 
 def names() -> list[str]:

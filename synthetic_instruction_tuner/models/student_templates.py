@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.models.templates import pin_date
 
 OWN = "own"
 """What stands for the chat template that a tokenizer brings."""
@@ -24,6 +23,7 @@ class Template:
         tokens: Special tokens that a tokenizer must have.
         end: The token that ends a turn; None: the tokenizer's end-of-text token.
         source: Where the layout is documented.
+        families: Families (see `families`) whose models are given it, besides that of its name.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Template:
     end: str | None
     source: str
     text: str
+    families: tuple[str, ...] = ()
 
 
 TEMPLATES = (
@@ -44,6 +45,7 @@ TEMPLATES = (
         " + message['content'] | trim + '<|eot_id|>' }}{% endfor %}"
         "{% if add_generation_prompt %}"
         "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}",
+        families=("sandbox", "llama-3.1", "llama-3.2", "llama-3.3"),
     ),
     Template(
         "chatml",
@@ -54,6 +56,7 @@ TEMPLATES = (
         "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] | trim"
         " + '<|im_end|>\n' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+        families=("qwen-2", "qwen-2.5", "qwen-3", "qwen-3-instruct", "smollm-2", "smollm-3"),
     ),
     Template(
         "gemma",
@@ -64,6 +67,7 @@ TEMPLATES = (
         "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else 'user') + '\n'"
         " + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
         "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}",
+        families=("gemma-2", "gemma-3"),
     ),
     Template(
         "plain",
@@ -79,51 +83,60 @@ TEMPLATES = (
 )
 
 
-def ensure_template(tokenizer: Any, family: str | None = None) -> str:
-    """Give the tokenizer a chat template if it has none; set what pads and what ends an answer.
+def layout_of(family: str | None) -> Template | None:
+    """Return the layout that a family's models are given; None if it has none."""
+    return next((one for one in TEMPLATES if family in (one.name, *one.families)), None)
 
-    A template of its own that writes the day's date (Llama 3.2) gets a fixed one: training, tests
-    and whoever loads what is shipped see the same prompt on any day.
+
+def fitting(tokenizer: Any) -> list[Template]:
+    """Return the layouts whose tokens a tokenizer has."""
+    vocabulary = tokenizer.get_vocab()
+    return [
+        one
+        for one in TEMPLATES
+        if all(token in vocabulary for token in one.tokens) and (one.end or tokenizer.eos_token)
+    ]
+
+
+def give(tokenizer: Any, family: str | None = None) -> str:
+    """Give a tokenizer a chat template, and the token of its own that ends a turn there.
 
     Args:
         tokenizer: A Hugging Face tokenizer; changed in place.
-        family: Name of the template of `TEMPLATES` to give, where several would fit.
+        family: Family whose layout to give; None for the first that fits.
 
     Returns:
-        "own", or the name of the template that was given.
+        The name of the layout.
 
     Raises:
-        ConfigurationError: If the named template is unknown or needs tokens that are not there, or
-            the tokenizer's own asks for the date in a way that cannot be fixed.
+        ConfigurationError: If the family has no layout, or none fits the tokenizer's tokens.
     """
-    name = OWN if tokenizer.chat_template else _give(tokenizer, family)
-    if isinstance(tokenizer.chat_template, str):
-        tokenizer.chat_template = pin_date(tokenizer.chat_template)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return name
+    fits = fitting(tokenizer)
+    wanted = layout_of(family)
+    if family is not None and wanted is None:
+        raise ConfigurationError(
+            f"training.student.family={family!r} has no layout for a student without chat "
+            f"template; families that have one: {', '.join(layout_families())}"
+        )
+    if wanted is not None and wanted not in fits:
+        raise ConfigurationError(
+            f"training.student.family={family!r} needs the tokens {list(wanted.tokens)}, which "
+            "the student's tokenizer does not have; layouts that fit it: "
+            f"{', '.join(one.name for one in fits) or 'none'}"
+        )
+    if not fits:
+        raise ConfigurationError(
+            "the student's tokenizer has no chat template and no token that ends a text, so that "
+            "no layout fits it; use a student that ships a template"
+        )
+    chosen = wanted or fits[0]
+    begin = "{{ bos_token }}"
+    tokenizer.chat_template = chosen.text.replace(begin, begin if tokenizer.bos_token else "")
+    if chosen.end:
+        tokenizer.eos_token = chosen.end
+    return chosen.name
 
 
-def _give(tokenizer: Any, family: str | None) -> str:
-    vocabulary = tokenizer.get_vocab()
-    for template in TEMPLATES:
-        if family not in (None, template.name):
-            continue
-        missing = [token for token in template.tokens if token not in vocabulary]
-        if not missing and (template.end or tokenizer.eos_token):
-            tokenizer.chat_template = template.text.replace(
-                "{{ bos_token }}", "{{ bos_token }}" if tokenizer.bos_token else ""
-            )
-            if template.end:
-                tokenizer.eos_token = template.end
-            return template.name
-        if family is not None:
-            raise ConfigurationError(
-                f"training.student.family={family!r} needs the tokens {missing or ['<eos>']}, "
-                "which the student's tokenizer does not have"
-            )
-    allowed = ", ".join(one.name for one in TEMPLATES)
-    raise ConfigurationError(
-        "the student's tokenizer has no chat template and none of these fits it: "
-        f"{allowed}; name one with training.student.family, or use a student that ships one"
-    )
+def layout_families() -> list[str]:
+    """List every family whose layout can be given."""
+    return [name for one in TEMPLATES for name in dict.fromkeys((one.name, *one.families))]

@@ -231,13 +231,18 @@ def _draw(
     ids = [response_id(stream, one) for one in examples]
     with speaking(study, responder) as voice:
         requests = [
-            Request(voice.prompt(asked(one)), stream_seed(name), responder.sampling, voice.stop)
+            Request(
+                tuple(voice.chat.response_prompt(asked(one))),
+                stream_seed(name),
+                responder.sampling,
+                voice.chat.stop_ids,
+            )
             for name, one in zip(ids, examples, strict=True)
         ]
         names = [f"{identity}/{voice.fingerprint}" for identity in ids]
         size = study.config.preference.batch_size
         drawn = generate_kept(voice.engine, requests, names, size, progress, journal)
-        texts = [voice.text(one.tokens) for one in drawn]
+        texts = [voice.chat.answer(one.tokens) for one in drawn]
     responses = [
         Response(
             id=identity,

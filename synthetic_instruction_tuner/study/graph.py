@@ -68,7 +68,7 @@ class Study(Design):
         config = settings.content("instruction", "response", "domains", "turns") | {
             "engine": engine_identity(settings.engine),
             "teacher": reference.content(settings.teacher),
-            "families": families.VERSION,
+            "families": families.version(settings.teacher.family),
             "seed": self.config.seed,
         }
         return Artifact("generation", "draws", "data/raw/chunks", VERSIONS.generation, config)
@@ -122,12 +122,13 @@ class Study(Design):
         made_from: tuple[Artifact, ...] = (self.filtered,)
         if responder.arm is not None:
             made_from += (self.trained(self.subject(responder.arm)),)
+        family = responder.model.family if responder.model else None
         config = {
             "model": reference.content(responder.model)
             if responder.model
             else made_from[1].identity,
             "sampling": responder.sampling.model_dump(mode="json"),
-            "families": families.VERSION,
+            "families": families.version(family),
             "seed": self.config.seed,
         }
         folder = f"data/preference/responses/{responder.name}"

@@ -24,9 +24,9 @@ class Versions(NamedTuple):
     imports: int = 2
     filtering: int = 3
     preference: int = 2
-    training: int = 1
+    training: int = 2
     items: int = 1
-    evaluation: int = 2
+    evaluation: int = 3
     votes: int = 1
     analysis: int = 5
     reporting: int = 5

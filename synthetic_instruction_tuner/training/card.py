@@ -6,11 +6,29 @@ from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.training.job import Job
 
 LOADING = {
-    False: "from peft import AutoPeftModelForCausalLM\n\n"
-    'model = AutoPeftModelForCausalLM.from_pretrained("{folder}")',
-    True: "from transformers import AutoModelForCausalLM\n\n"
-    'model = AutoModelForCausalLM.from_pretrained("{folder}")',
+    False: """\
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoTokenizer, GenerationConfig
+
+model = AutoPeftModelForCausalLM.from_pretrained(".")
+ends = GenerationConfig.from_pretrained(".")  # the base's own names no end of an answer
+""",
+    True: """\
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+model = AutoModelForCausalLM.from_pretrained(".")
+ends = GenerationConfig.from_pretrained(".")
+""",
 }
+"""How an adapter (False) and a model of its own (True) are loaded."""
+ASKING = """\
+tokenizer = AutoTokenizer.from_pretrained(".")
+turns = [{"role": "user", "content": "Name three rivers."}]
+prompt = tokenizer.apply_chat_template(
+    turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+)
+answer = model.generate(**prompt, generation_config=ends, max_new_tokens=256)
+print(tokenizer.decode(answer[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True))"""
 
 
 def render(job: Job, run: TrainingRun) -> str:
@@ -32,15 +50,16 @@ def render(job: Job, run: TrainingRun) -> str:
         "wrote (Magpie, arXiv 2406.08464).",
         "",
         "```python",
-        LOADING[job.arm.trains_base].format(folder="."),
+        LOADING[job.arm.trains_base] + ASKING,
         "```",
         "",
         "## Training",
         "",
         f"- {run.examples} rows, {run.epochs:g} epochs, {run.steps} weight updates, "
         f"seed {run.seed}",
-        f"- data: `{conditions['data']}`; {conditions['truncated_rows']} rows cut at "
-        f"{conditions['max_length']} tokens, {conditions['dropped_rows']} dropped",
+        f"- data: `{conditions['data']}`; {conditions['too_long_rows']} rows of more than "
+        f"{conditions['max_length']} tokens and {conditions['alike_rows']} pairs of equal "
+        "responses left out",
         f"- {run.trained_parameters:,} parameters trained ({share:.4f} % of "
         f"{run.total_parameters:,}), {run.shipped_parameters:,} in the file",
         f"- precision {conditions['precision']} (trained weights float32), quantisation "
@@ -57,8 +76,9 @@ def render(job: Job, run: TrainingRun) -> str:
 
 def as_merged(text: str) -> str:
     """Return an adapter's card for its weights merged into the base: a model of its own."""
-    plain, own = (LOADING[trains_base].format(folder=".") for trains_base in (False, True))
-    return text.replace(plain, own).replace("library_name: peft", "library_name: transformers", 1)
+    return text.replace(LOADING[False], LOADING[True]).replace(
+        "library_name: peft", "library_name: transformers", 1
+    )
 
 
 def _table(evaluations: list[dict[str, float]]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from synthetic_instruction_tuner.models.chat import render
 from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
@@ -39,8 +38,8 @@ def answer(
     import torch
 
     with under_test(study, subject) as student, torch.inference_mode():
-        prompt = render([list(turns)], student.tokenizer, add_generation_prompt=True)
-        ids = torch.tensor(prompt, device=student.model.device)
+        prompt = student.chat.response_prompt(turns)
+        ids = torch.tensor([prompt], device=student.model.device)
         torch.manual_seed(stream_seed("chat", subject.name, *(turn["content"] for turn in turns)))
         sampling: dict[str, Any] = {"do_sample": False}
         if temperature > 0:
@@ -49,16 +48,8 @@ def answer(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=max_new_tokens,
-            eos_token_id=_ends(student),
+            eos_token_id=list(student.chat.stop_ids),
             pad_token_id=student.tokenizer.pad_token_id,
             **sampling,
         )
-        new = answered[0, ids.shape[1] :]
-        text: str = student.tokenizer.decode(new, skip_special_tokens=True)
-    return text.strip()
-
-
-def _ends(student: Any) -> list[int]:
-    """Return every token that may end an answer: the tokenizer's and the model's own."""
-    own = getattr(student.model.generation_config, "eos_token_id", None) or []
-    return sorted({student.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])})
+        return student.chat.spoken(answered[0, ids.shape[1] :].tolist()).strip()

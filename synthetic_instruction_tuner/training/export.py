@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models import loading, shipping
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training import card
-from synthetic_instruction_tuner.training.students import weights
+from synthetic_instruction_tuner.training.students import chat_of, weights
 
 Format = Literal["adapter", "merged", "gguf"]
 CONVERTER = "convert_hf_to_gguf.py"
@@ -87,10 +87,10 @@ def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> 
             "(virtual tokens are not weights); export it as 'adapter'"
         )
     model = _whole(study, subject, adapter)
+    chat = chat_of(study.student, model)
+    shipping.mark_ends(chat, model)
     model.save_pretrained(target)
-    for path in adapter.iterdir():
-        if path.name.startswith(("tokenizer", "chat_template", "special_tokens")):
-            shutil.copy2(path, target / path.name)
+    shipping.save(chat, model, target)
     told = (adapter / "README.md").read_text(encoding="utf-8")
     (target / "README.md").write_text(card.as_merged(told), encoding="utf-8")
 

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.models import shipping
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.storage.files import list_files, sync, write_json
@@ -45,15 +47,16 @@ def gather(job: Job, loop: Loop) -> Any:
 
 
 def save(
-    job: Job, loop: Loop, state: State, tokenizer: Any, model: Any, conditions: dict[str, Any]
+    job: Job, loop: Loop, state: State, chat: Chat, model: Any, conditions: dict[str, Any]
 ) -> None:
     """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
     folder = job.folder / RESULT
     model.eval()
     options = {} if job.arm.trains_base else {"save_embedding_layers": False}
+    shipping.mark_ends(chat, model)
     model.save_pretrained(folder, **options)
     _order_names(folder / "adapter_config.json")
-    tokenizer.save_pretrained(folder)
+    shipping.save(chat, model, folder)
     run = _run(job, loop, state, model, conditions)
     (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
     for path in list_files(folder):  # the sign must not outlive a machine that its files did not
@@ -124,8 +127,8 @@ def _conditions(job: Job, loop: Loop, state: State, model: Any) -> dict[str, Any
         "data": job.data_identity,
         "train_rows": len(loop.rows.train),
         "validation_rows": len(loop.rows.validation),
-        "truncated_rows": loop.rows.truncated,
-        "dropped_rows": loop.rows.dropped,
+        "too_long_rows": loop.rows.too_long,
+        "alike_rows": loop.rows.alike,
         "tokens": state.tokens,
         "seed": job.seed,
         "session_seconds": round(loop.session_seconds(), 3),

@@ -117,6 +117,6 @@ def facts(run: dict[str, Any]) -> dict[str, Any]:
         "evaluation": run["evaluations"][-1],
         "device": conditions["device"],
         "precision": conditions["precision"],
-        "truncated_rows": conditions["truncated_rows"],
-        "dropped_rows": conditions["dropped_rows"],
+        "too_long_rows": conditions["too_long_rows"],
+        "alike_rows": conditions["alike_rows"],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.methods.losses.objective import Reference
 from synthetic_instruction_tuner.models import loading
-from synthetic_instruction_tuner.models import student_templates as templates
+from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.models.memory import footprint
 from synthetic_instruction_tuner.models.memory.fitting import FRAGMENTATION, choose
 from synthetic_instruction_tuner.models.memory.measure import Memory
@@ -20,6 +21,8 @@ from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.state import Emit, Interrupted
+
+logger = logging.getLogger(__name__)
 
 
 def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
@@ -34,8 +37,11 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
     objective = job.arm.objective()
     with memory.phase("load"):
         tokenizer = loading.load_tokenizer(job.training.student)
-        template = templates.ensure_template(tokenizer, job.training.student.family)
-        rows = data.encode(objective.read(job.data), tokenizer, job.training.max_length)
+        chat = bind_student(
+            tokenizer, job.training.student.family, loading.load_end_ids(job.training.student)
+        )
+        rows = data.encode(objective.read(job.data), chat, job.training.max_length)
+        _tell(rows, job.training.max_length, group)
         settled, planned = settle(job, rows, group, emit)
         place = "cpu" if group.size > 1 and job.training.strategy == "fsdp" else device
         model = build.adapt(settled, build.load_base(settled, place))
@@ -50,11 +56,23 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
     except Interrupted:  # a session that ends may take its machine's disk with it
         loop.keeper.close(keep=True)
         raise
-    conditions = {"chat_template": template, "planned_bytes": planned}
+    conditions = {"chat_template": chat.layout, "planned_bytes": planned}
     model = result.gather(job, loop)
     if group.main:
-        result.save(job, loop, state, tokenizer, model, conditions)
+        result.save(job, loop, state, chat, model, conditions)
     loop.keeper.close(keep=False)
+
+
+def _tell(rows: Rows, max_length: int, group: Group) -> None:
+    if group.main and rows.too_long + rows.alike:
+        logger.warning(
+            "%d rows are longer than training.max_length=%d tokens and left out (cut, they would "
+            "teach not to stop), %d pairs because their responses are equal; %d are left",
+            rows.too_long,
+            max_length,
+            rows.alike,
+            len(rows.train) + len(rows.validation),
+        )
 
 
 def settle(job: Job, rows: Rows, group: Group, emit: Emit) -> tuple[Job, int | None]:

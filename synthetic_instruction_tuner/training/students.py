@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models import loading, reference
-from synthetic_instruction_tuner.models import student_templates as templates
+from synthetic_instruction_tuner.models.binding import bind_student
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
@@ -29,21 +30,24 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 @dataclass
 class Student:
-    """A base model in memory with its tokenizer, and the adapter attached at the moment.
+    """A base model in memory with its chat template, and the adapter attached at the moment.
 
     Attributes:
         model: The causal LM without any wrapper; LoRA layers are inside while one is attached.
-        tokenizer: Its tokenizer.
+        chat: Its tokenizer and how conversations become tokens.
         wrapped: What a caller of PEFT would use: the PeftModel, or the model itself for the base.
         virtual_tokens: Length of the attached soft prompt.
-        template: "own" if the tokenizer brings its chat template, else the one it was given.
     """
 
     model: Any
-    tokenizer: Any
+    chat: Chat
     wrapped: Any
     virtual_tokens: int = 0
-    template: str = templates.OWN
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, with the chat template that is trained and shipped."""
+        return self.chat.tokenizer
 
     def attach(self, folder: Path | None) -> None:
         """Attach the adapter in a folder (None: nothing), detaching what was attached before."""
@@ -196,6 +200,15 @@ def _base(config: ModelConfig, original: ModelConfig) -> Student:
 def _load(config: ModelConfig, original: ModelConfig) -> Student:
     """Load a base; the tokenizer is always the student's own, so that all read equal prompts."""
     model, _ = loading.load_causal(config)
-    tokenizer = loading.load_tokenizer(original)
-    template = templates.ensure_template(tokenizer, original.family)
-    return Student(model, tokenizer, model, template=template)
+    return Student(model, chat_of(original, model), model)
+
+
+def chat_of(student: ModelConfig, model: Any) -> Chat:
+    """Return how conversations with a student become tokens.
+
+    Args:
+        student: Whose tokenizer and template are used.
+        model: The model that answers: the student, or what training made of it.
+    """
+    ends = loading.end_ids(model.generation_config)
+    return bind_student(loading.load_tokenizer(student), student.family, ends)

@@ -12,8 +12,8 @@ from support.preference_models import save_responder
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.generation import drawing
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans, read_samples
+from synthetic_instruction_tuner.models.binding import bind
 from synthetic_instruction_tuner.models.engines import Completion, close_engine
-from synthetic_instruction_tuner.models.templates import chat_template
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.storage.artifacts import read_manifest
 
@@ -173,7 +173,7 @@ def test_planted_instructions_come_through_uncut(teacher, tmp_path, monkeypatch)
     samples = drawn(study, 4)
     assert [one.instruction for one in samples] == PLANTED
     assert all(one.instruction_raw == f"{one.instruction}<|eot_id|>" for one in samples)
-    template = chat_template(script.tokenizer, "sandbox")
+    template = bind(script.tokenizer, "sandbox")
     for one, request in zip(samples, script.requests[4:], strict=True):
         turns = [{"role": "user", "content": one.instruction}]
         assert request.prompt == tuple(template.response_prompt(turns))

@@ -4,11 +4,8 @@ import pytest
 from support.chat_families import FAMILIES, tokenizer_of
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.models.templates import (
-    ChatTemplate,
-    chat_template,
-    describe_family,
-)
+from synthetic_instruction_tuner.models.binding import bind, describe
+from synthetic_instruction_tuner.models.chat import Chat
 
 LLAMA_SYSTEM = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\n"
 LLAMA_DATE = f"{LLAMA_SYSTEM}Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
@@ -83,13 +80,13 @@ STOPS = {
 CHOSEN_BY_NAME = {"llama-3.3"}  # its template is Llama 3.1's
 
 
-def bound(family: str) -> ChatTemplate:
-    return chat_template(tokenizer_of(family), family)
+def bound(family: str) -> Chat:
+    return bind(tokenizer_of(family), family)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_is_recognised_by_its_template(family):
-    found = chat_template(tokenizer_of(family)).family.name
+    found = bind(tokenizer_of(family)).family.name
     assert found == ("llama-3.1" if family in CHOSEN_BY_NAME else family)
 
 
@@ -104,7 +101,8 @@ def test_prefix_ids_are_the_start_of_every_rendered_conversation(family, system)
     template, tokenizer = bound(family), tokenizer_of(family)
     prefix = template.instruction_prompt(system)
     for words in ("Write the system", "assistant: 2 + 2?", "the", "[code]\n\n# x"):
-        ids = template._ids(template._turns(words, system, ()))
+        steering = [{"role": "system", "content": system}] if system else []
+        ids = template.ids([*steering, {"role": "user", "content": words}])
         assert ids[: len(prefix)] == prefix
         assert words in tokenizer.decode(ids[len(prefix) :])
     assert tokenizer.decode(prefix).rstrip() == GOLDEN[family][bool(system)].rstrip()
@@ -137,7 +135,7 @@ def test_render_is_the_same_on_every_date(family, monkeypatch):
 
     today = bound(family).fingerprint
     monkeypatch.setattr(chat_template_utils, "datetime", Later)
-    assert ChatTemplate(tokenizer_of(family), bound(family).family).fingerprint == today
+    assert Chat(tokenizer_of(family), bound(family).family).fingerprint == today
 
 
 def test_headings_are_banned_at_the_start_of_llama_instructions():
@@ -183,7 +181,7 @@ def test_steering_stays_in_the_first_turn_where_there_is_no_system_role():
 
 
 def test_description_for_the_doctor():
-    described = describe_family(tokenizer_of("llama-3.1"))
+    described = describe(bind(tokenizer_of("llama-3.1")))
     assert described["family"] == "llama-3.1"
     assert described["temperature"] == 0.8
     assert described["prefix"].endswith(LLAMA_USER)
@@ -199,14 +197,12 @@ def changed(family: str, template: str | None):
 
 def test_no_template_unknown_template_and_doubled_begin_are_refused():
     with pytest.raises(ConfigurationError, match="no chat template"):
-        chat_template(changed("llama-3", None))
+        bind(changed("llama-3", None))
     with pytest.raises(ConfigurationError, match=r"none of the known families.*'generic'"):
-        chat_template(changed("llama-3", "{{ messages[0]['content'] }}"))
-    doubled = chat_template(
-        changed("llama-3", "{{ bos_token }}" + tokenizer_of("llama-3").chat_template)
-    )
+        bind(changed("llama-3", "{{ messages[0]['content'] }}"))
+    doubled = bind(changed("llama-3", "{{ bos_token }}" + tokenizer_of("llama-3").chat_template))
     with pytest.raises(ConfigurationError, match=r"begin token .* twice"):
         doubled.instruction_prompt()
-    echo = chat_template(changed("llama-3", "{{ messages[0]['content'] }}" * 2), "generic")
+    echo = bind(changed("llama-3", "{{ messages[0]['content'] }}" * 2), "generic")
     with pytest.raises(ConfigurationError, match="2 times"):
         echo.prefix_text()

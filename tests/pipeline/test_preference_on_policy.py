@@ -10,7 +10,6 @@ from support.training_models import save_student
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.methods.losses.rows import read_pairs
-from synthetic_instruction_tuner.models.chat import render
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.preference import voices
 from synthetic_instruction_tuner.preference.run import (
@@ -97,8 +96,10 @@ def test_an_arm_that_is_not_trained_cannot_answer(study):
 def test_the_arm_reads_the_prompts_that_it_was_trained_on(study):
     commit_adapter(study, "sft", seed=3)
     with voices.speaking(study, study.config.preference.responders[0]) as voice:
-        wanted = render([list(TURNS[:3])], voice.engine.tokenizer, add_generation_prompt=True)[0]
-        assert voice.prompt(TURNS[:3]) == tuple(wanted)
+        wanted = voice.engine.tokenizer.apply_chat_template(
+            list(TURNS[:3]), add_generation_prompt=True, return_dict=False
+        )
+        assert voice.chat.response_prompt(TURNS[:3]) == wanted
         trained = voice.fingerprint
     other = Study(study.config.model_copy(update={"seeds": (7,)}), study.root)
     commit_adapter(other, "sft", seed=4)

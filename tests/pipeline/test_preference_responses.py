@@ -5,7 +5,7 @@ import pytest
 from support.preference_models import preference_study, save_responder
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.models.templates import ChatTemplate
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.preference import responses, voices
 from synthetic_instruction_tuner.preference.run import (
     draw_responses,
@@ -111,7 +111,7 @@ def test_answers_under_two_templates_are_never_mixed(model, tmp_path, monkeypatc
     study = preference_study(tmp_path, model, model, limit=5)
     draw_responses(study, "cool", 0, 3, Silent())
     draw_responses(study, "cool", 4, 7, Silent())
-    monkeypatch.setattr(ChatTemplate, "fingerprint", "another")
+    monkeypatch.setattr(Chat, "fingerprint", "another")
     draw_responses(study, "cool", 8, 9, Silent())
     with pytest.raises(StageError, match=r"template of .* 'cool' has changed while it answered"):
         finish_responses(study, "cool")

@@ -9,7 +9,6 @@ import pytest
 from support import training_models
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError, StorageError
-from synthetic_instruction_tuner.models.chat import render
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import chat
 from synthetic_instruction_tuner.training.export import export
@@ -118,33 +117,32 @@ def test_gguf_goes_through_the_converter_of_llama_cpp(
 def test_a_conversation_is_put_as_in_training(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A template without begin token: training puts one before it, so must whoever asks."""
+    """It reads what training read before the answer, and stops where that ended."""
     asked = []
 
-    class Student:
+    class Watched:
         def __init__(self, plain) -> None:
-            self.tokenizer, self.model, self.wrapped = plain.tokenizer, plain.model, self
+            self.chat, self.tokenizer, self.model, self.wrapped = (
+                plain.chat, plain.tokenizer, plain.model, self,
+            )  # fmt: skip
             self._generate = plain.wrapped.generate
 
         def generate(self, **options):
-            asked.append(options["input_ids"][0].tolist())
+            asked.append((options["input_ids"][0].tolist(), options["eos_token_id"]))
             return self._generate(**options)
 
     @contextmanager
-    def without_start(*arguments):
+    def watched(*arguments):
         with under_test(*arguments) as plain:
-            shorter = plain.tokenizer.chat_template.replace("{{ bos_token }}", "")
-            monkeypatch.setattr(plain.tokenizer, "chat_template", shorter)
-            monkeypatch.setattr(plain.tokenizer, "add_bos_token", True)
-            yield Student(plain)
+            yield Watched(plain)
 
     under_test = chat.under_test
-    monkeypatch.setattr(chat, "under_test", without_start)
+    monkeypatch.setattr(chat, "under_test", watched)
     turns = [{"role": "user", "content": "Add 1 and 1."}]
     chat.answer(study, study.subject("lora"), turns, 2)
-    with without_start(study, study.subject("lora")) as student:
-        assert asked == render([turns], student.tokenizer, add_generation_prompt=True)
-    assert asked[0][0] == student.tokenizer.bos_token_id
+    with under_test(study, study.subject("lora")) as student:
+        prompt, answer = student.chat.learned(turns, "2")
+    assert asked == [(prompt, [answer[-1]])]
 
 
 def test_arms_and_base_can_be_talked_to_in_turn(study: Study) -> None:

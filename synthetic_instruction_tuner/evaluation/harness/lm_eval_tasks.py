@@ -118,7 +118,7 @@ def _build(trial: Trial, policy: str) -> Prepared:
                 f"{task.config.repeats} repeats; supported: {', '.join(CHOICES)}, {GENERATED}, once"
             )
         templated = policy == "always" or (policy == "generation" and kind == GENERATED)
-        template = lm.apply_chat_template if templated else None
+        template = trial.student.chat.for_lm_eval if templated else None
         if trial.prompt.layout is not None and kind == GENERATED:
             template, templated = _plain_template(trial.prompt.layout, trial.examples), False
         questions = harness.build_questions(trial.benchmark.name, entry, folder, task, template)

@@ -1,6 +1,7 @@
 """Conversations become rows of tokens: one start, loss on the response, an end of turn."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,9 @@ from synthetic_instruction_tuner.methods.losses.rows import (
     collate_supervised,
     read_examples,
 )
-from synthetic_instruction_tuner.models.student_templates import ensure_template
+from synthetic_instruction_tuner.models.chat import Chat
+from synthetic_instruction_tuner.models.families import Family, names
+from synthetic_instruction_tuner.models.student_templates import give, layout_families
 from synthetic_instruction_tuner.records import Example, write_lines
 from synthetic_instruction_tuner.training.data import encode
 
@@ -22,26 +25,36 @@ BOS, END, USER, ANSWER = 1, 2, 3, 4
 class Words:
     """A tokenizer of one token a letter, with a template that opens and ends every turn."""
 
-    bos_token_id, eos_token_id, all_special_ids = BOS, END, [BOS, END, USER, ANSWER]
-    ending = "$"
+    bos_token_id, eos_token_id, eos_token, name_or_path = BOS, END, "$", "words"
+    chat_template = "a template"
+    ending, opening = "$", ""
 
-    def apply_chat_template(self, conversations, tokenize, add_generation_prompt, date_string):
-        return [
-            "^"
-            + "".join(
-                ("<" if one["role"] == "user" else ">") + one["content"] + self.ending
-                for one in turns
-            )
-            + (">" if add_generation_prompt else "")
-            for turns in conversations
-        ]
+    @property
+    def added_tokens_decoder(self):
+        signs = {BOS: "^", END: "$", USER: "<", ANSWER: ">"}
+        return {number: SimpleNamespace(content=s, special=True) for number, s in signs.items()}
 
-    def __call__(self, texts, add_special_tokens):
-        special = {"^": BOS, "$": END, "<": USER, ">": ANSWER}
-        return {"input_ids": [[special.get(c, ord(c)) for c in text] for text in texts]}
+    def get_chat_template(self):
+        return self.chat_template
+
+    def get_vocab(self):
+        return {"^": BOS, "$": END, "<": USER, ">": ANSWER}
+
+    def apply_chat_template(self, turns, tokenize, add_generation_prompt=False, **_):
+        roles = {"user": "<", "assistant": ">"}
+        said = [roles[one["role"]] + one["content"] + self.ending for one in turns]
+        text = "^" + "".join(said) + (">" + self.opening if add_generation_prompt else "")
+        return self(text, False)["input_ids"] if tokenize else text
+
+    def __call__(self, text, add_special_tokens):
+        return {"input_ids": [self.get_vocab().get(c, ord(c)) for c in text]}
 
     def decode(self, ids):
         return "".join(chr(one) for one in ids)
+
+
+def encoded(conversations, tokenizer=None, max_length=100):
+    return encode(conversations, Chat(tokenizer or Words(), Family("generic")), max_length)
 
 
 def ask(question: str, *answers: str, split: str = "train") -> Conversation:
@@ -53,46 +66,52 @@ def both(*answers: str) -> list[Conversation]:
 
 
 def test_a_row_has_one_start_and_ends_with_the_end_of_turn() -> None:
-    rows = encode(both("AB"), Words(), 100)
+    rows = encoded(both("AB"))
     assert rows.train == [Row("r", (BOS, USER, ord("Q"), END, ANSWER), ((65, 66, END),))]
-    assert (rows.truncated, rows.dropped, len(rows.validation)) == (0, 0, 1)
+    assert (rows.too_long, rows.alike, len(rows.validation)) == (0, 0, 1)
 
 
 def test_a_line_break_after_the_end_of_turn_is_not_learned() -> None:
     class Breaks(Words):
         ending = "$\n"
 
-    assert encode(both("A"), Breaks(), 100).train[0].responses == ((65, END),)
+    assert encoded(both("A"), Breaks()).train[0].responses == ((65, END),)
 
 
 def test_a_template_without_end_of_turn_gets_one() -> None:
     class Endless(Words):
         ending = "."
 
-    assert encode(both("A"), Endless(), 100).train[0].responses == ((65, ord("."), END),)
+    assert encoded(both("A"), Endless()).train[0].responses == ((65, ord("."), END),)
 
 
-def test_long_rows_are_cut_and_counted() -> None:
-    rows = encode([*both("ABCD"), ask("long question", "A")], Words(), 7)
-    assert rows.train == [Row("r", (BOS, USER, ord("Q"), END, ANSWER), ((65, 66),))]
-    assert (rows.truncated, rows.dropped) == (2, 1)
+def test_rows_that_are_too_long_are_left_out_and_counted() -> None:
+    """Cut, a row would lose the token that ends its turn and teach not to stop."""
+    whole = both("A", "B")  # 5 tokens of prompt, 2 of each response
+    rows = encoded([*whole, ask("Q", "A", "B" * 3), ask("long question", "A", "B")], max_length=7)
+    assert rows.train == [Row("r", (BOS, USER, ord("Q"), END, ANSWER), ((65, END), (66, END)))]
+    assert (rows.too_long, rows.alike, len(rows.validation)) == (2, 0, 1)
+
+
+def test_a_pair_of_equal_responses_is_left_out_and_counted() -> None:
+    rows = encoded([*both("A", "B"), ask("Q", "A", "A")])
+    assert (len(rows.train), rows.too_long, rows.alike) == (1, 0, 1)
 
 
 def test_nothing_left_is_said() -> None:
-    with pytest.raises(StageError, match=r"no row left in the train split.*max_length=3"):
-        encode(both("A"), Words(), 3)
+    with pytest.raises(
+        StageError,
+        match=r"train split: 1 rows came in; of all 2, 2 are longer.*max_length=3.*0 are pairs",
+    ):
+        encoded(both("A"), max_length=3)
 
 
 def test_a_prompt_that_renders_differently_with_an_answer_is_refused() -> None:
-    class Thinks(Words):
-        def apply_chat_template(self, conversations, tokenize, add_generation_prompt, date_string):
-            made = super().apply_chat_template(
-                conversations, tokenize, add_generation_prompt, date_string
-            )
-            return [text + "think" if add_generation_prompt else text for text in made]
+    class Opens(Words):
+        opening = "!"
 
     with pytest.raises(StageError, match=r"renders a prompt alone differently"):
-        encode(both("A"), Thinks(), 100)
+        encoded(both("A"), Opens())
 
 
 def test_collated_rows() -> None:
@@ -127,39 +146,34 @@ def test_of_several_turns_the_last_answer_is_learned(tmp_path: Path) -> None:
 
 
 class Bare:
-    """What `ensure_template` looks at."""
+    """What is looked at to find a layout."""
 
-    def __init__(self, *vocabulary: str, template: str | None = None, eos: str | None = "</s>"):
-        self.chat_template, self.eos_token, self.bos_token = template, eos, "<s>"
-        self.pad_token_id, self.pad_token = None, None
+    def __init__(self, *vocabulary: str, eos: str | None = "</s>"):
+        self.chat_template, self.eos_token, self.bos_token = None, eos, "<s>"
         self._vocabulary = dict.fromkeys(vocabulary, 0)
 
     def get_vocab(self) -> dict[str, int]:
         return self._vocabulary
 
 
-def test_an_own_template_is_kept() -> None:
-    tokenizer = Bare(template="mine")
-    assert ensure_template(tokenizer) == "own"
-    assert (tokenizer.chat_template, tokenizer.pad_token) == ("mine", "</s>")
-
-
-def test_a_template_that_writes_the_day_gets_a_fixed_one() -> None:
-    tokenizer = Bare(template="Today: {{ strftime_now('%d %b %Y') }}")
-    assert ensure_template(tokenizer) == "own"
-    assert tokenizer.chat_template == "Today: {{ '26 Jul 2024' }}"
-
-
-def test_a_base_model_gets_the_template_its_tokens_allow() -> None:
+def test_a_base_model_gets_the_layout_its_tokens_allow() -> None:
     tokenizer = Bare("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-    assert ensure_template(tokenizer) == "llama-3"
+    assert give(tokenizer) == "llama-3"
     assert tokenizer.eos_token == "<|eot_id|>"
     assert "start_header_id" in tokenizer.chat_template
-    assert ensure_template(Bare("x")) == "plain"
+    assert give(Bare("x")) == "plain"
 
 
-def test_a_named_template_must_fit() -> None:
-    with pytest.raises(ConfigurationError, match=r"needs the tokens .*im_start.*im_end"):
-        ensure_template(Bare("x"), "chatml")
-    with pytest.raises(ConfigurationError, match=r"allowed|none of these fits it: llama-3"):
-        ensure_template(Bare("x", eos=None))
+def test_families_of_generation_name_layouts_too() -> None:
+    tokens = ("<|im_start|>", "<|im_end|>")
+    assert give(Bare(*tokens), "qwen-2.5") == give(Bare(*tokens), "chatml") == "chatml"
+    assert set(layout_families()) <= set(names())
+
+
+def test_a_named_layout_must_fit() -> None:
+    with pytest.raises(ConfigurationError, match=r"needs the tokens .*im_start.*im_end.*: plain"):
+        give(Bare("x"), "chatml")
+    with pytest.raises(ConfigurationError, match=r"'phi-3' has no layout .*: llama-3, sandbox"):
+        give(Bare("x"), "phi-3")
+    with pytest.raises(ConfigurationError, match=r"no chat template and no token that ends"):
+        give(Bare("x", eos=None))
