@@ -9,7 +9,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import student_templates as layouts
 from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.families import FAMILIES, Family, find_family
-from synthetic_instruction_tuner.models.templates import pin, template_text
+from synthetic_instruction_tuner.models.templates import pin, template_text, unpin
 
 
 def bind(tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ()) -> Chat:
@@ -69,7 +69,7 @@ def _prepared(tokenizer: Any, family: str | None, end_ids: Sequence[int], layout
     begin = tokenizer.bos_token_id
     puts_begin = begin is not None and tokenizer("a")["input_ids"][:1] == [begin]
     if puts_begin and chat.response_prompt([{"role": "user", "content": "a"}])[:1] != [begin]:
-        tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
+        tokenizer.chat_template = pin("{{ bos_token }}" + unpin(tokenizer.chat_template))
         chat = Chat(tokenizer, chat.family, tuple(end_ids), layout)
     return chat
 

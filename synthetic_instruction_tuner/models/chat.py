@@ -21,7 +21,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.families import REASONING, without_reasoning
 from synthetic_instruction_tuner.models.rendering import QUESTION, SENTINEL, Message, Rendering
 from synthetic_instruction_tuner.models.student_templates import OWN
-from synthetic_instruction_tuner.models.templates import switches, template_text
+from synthetic_instruction_tuner.models.templates import pin_date, switches, template_text, unpin
 from synthetic_instruction_tuner.storage.files import digest
 
 _PROBES = ("Write", "How", "explain", "Is", "2", "A")
@@ -172,8 +172,12 @@ class Chat(Rendering):
         text = template_text(self.tokenizer)
         if self._opening:
             return "always"
-        known = any(closing in text for _, closing in REASONING)
-        return ("off" if switches(text) else "always") if known else "never"
+        if not any(closing in text for _, closing in REASONING):
+            return "never"
+        on = dict.fromkeys(switches(text), True) | {"chat_template": pin_date(unpin(text))}
+        asked = {"add_generation_prompt": True, "tokenize": False, **on}
+        freely = self.tokenizer.apply_chat_template([QUESTION], **asked)
+        return "always" if freely == self.prompt_text([QUESTION]) else "off"
 
     def require_answers(self) -> None:
         """Refuse a template whose answers cannot be told from what comes before them.

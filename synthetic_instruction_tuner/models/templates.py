@@ -19,6 +19,8 @@ _SWITCHES = ("enable_thinking", "thinking")
 """Variables by which templates are told to leave reasoning out (Qwen 3, SmolLM3, Gemma 4, GLM 4.5
 and Nemotron 3 read the first, Granite 3 and DeepSeek 3.1 the second)."""
 
+_OFF = re.compile(rf"\A(?:\{{%- set (?:{'|'.join(_SWITCHES)}) = false %\}})+\n?")
+
 
 def template_text(tokenizer: Any) -> str:
     """Return the text of a tokenizer's chat template, the default one if it has several.
@@ -42,11 +44,16 @@ def pin(template: str) -> str:
         ConfigurationError: If it asks for the date in a form that is not written out.
     """
     off = "".join(f"{{%- set {name} = false %}}" for name in switches(template))
-    pinned = pin_date(template)
-    if not off or pinned.startswith(off):
+    pinned = pin_date(unpin(template))
+    if not off:
         return pinned
     gap = "\n" if pinned.startswith("\n") else ""  # a line break after a block is not rendered
     return off + gap + pinned
+
+
+def unpin(template: str) -> str:
+    """Let a template choose again whether reasoning is on."""
+    return _OFF.sub("", template)
 
 
 def switches(template: str) -> list[str]:

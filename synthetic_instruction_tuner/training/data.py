@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
@@ -20,7 +21,7 @@ class Rows:
 
     Attributes:
         too_long: Rows with more tokens than `max_length`.
-        alike: Pairs whose two responses are the same tokens; nothing could be learned from them.
+        alike: Rows of pairs whose two responses are the same tokens, so that there is nothing to learn.
     """
 
     train: list[Row] = field(default_factory=list)
@@ -42,16 +43,17 @@ def encode(conversations: Sequence[Conversation], chat: Chat, max_length: int) -
     """
     rows = Rows()
     came = {"train": 0, "validation": 0}
-    for one in conversations:
-        split = "train" if one.split == "train" else "validation"
-        came[split] += 1
-        row = _tokenize(one, chat)
-        if row.length > max_length:
-            rows.too_long += 1
-        elif len(row.responses) > 1 and len(set(row.responses)) == 1:
-            rows.alike += 1
+    for _, group in groupby(enumerate(conversations), lambda one: one[1].pair or one[0]):
+        members = [one for _, one in group]
+        split = "train" if members[0].split == "train" else "validation"
+        came[split] += len(members)
+        made = [_tokenize(one, chat) for one in members]
+        if any(row.length > max_length for row in made):
+            rows.too_long += len(made)
+        elif _is_alike(made):
+            rows.alike += len(made)
         else:
-            (rows.train if split == "train" else rows.validation).append(row)
+            (rows.train if split == "train" else rows.validation).extend(made)
     for split, count in came.items():
         if not getattr(rows, split):
             raise StageError(
@@ -67,3 +69,9 @@ def _tokenize(one: Conversation, chat: Chat) -> Row:
     learned = [chat.learned(one.prompt, response) for response in one.responses]
     prompt = learned[0][0]
     return Row(one.id, tuple(prompt), tuple(tuple(answer) for _, answer in learned), one.desired)
+
+
+def _is_alike(rows: Sequence[Row]) -> bool:
+    """Tell whether what is set against each other, in one row or in two, are the same tokens."""
+    sides = rows[0].responses if len(rows) == 1 else tuple(row.responses[0] for row in rows)
+    return len(sides) > 1 and len(set(sides)) == 1

@@ -18,7 +18,7 @@ def test_the_embedded_study_has_no_problem(tmp_path):
     assert [one for one in checks if one.state != "ok"] == []
     prefix = "'<|begin_of_text|><|start_header_id|>user<|end_header_id|>\\n\\n'"
     (teacher,) = [one for one in checks if one.name == "teacher: sandbox:teacher template"]
-    assert teacher.found.endswith(prefix)
+    assert teacher.found == f"sandbox: {prefix}, ends with <|eot_id|>"
 
 
 def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):

@@ -9,6 +9,7 @@ from support import training_models
 from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.methods.losses.pairwise import Responses
+from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.training import build, data
 from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
@@ -32,7 +33,7 @@ def prepared(job: Job) -> tuple:
     tokenizer = AutoTokenizer.from_pretrained(job.training.student.name)
     tokenizer.pad_token = tokenizer.eos_token
     objective = job.arm.objective()
-    rows = data.encode(objective.read(job.data), tokenizer, 128)
+    rows = data.encode(objective.read(job.data), bind_student(tokenizer), 128)
     model = build.adapt(job, build.load_base(job, "cpu"))
     trainer = build.build_trainer(job, model, tokenizer, rows.train[0], objective, "cpu")
     torch.manual_seed(7)

@@ -16,6 +16,7 @@ class Conversation:
 
     Attributes:
         desired: Whether the first response is one to learn; False only where rows carry a verdict.
+        pair: The pair it is one half of, where pairs are read as two rows: both stay, or neither.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Conversation:
     responses: tuple[str, ...]
     split: str
     desired: bool = True
+    pair: str = ""
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _unpair(pairs: Sequence[Conversation], split: str) -> list[Conversation]:
     return [
         Conversation(
             f"{one.id}/{name}", one.prompt, (one.responses[which], after.responses[which]),
-            split, which == 0,
+            split, which == 0, one.id,
         )
         for one, after in zip(inside, [*inside[1:], *inside[:1]], strict=True)
         for which, name in enumerate(("chosen", "rejected"))
