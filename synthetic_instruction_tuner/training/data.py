@@ -21,7 +21,7 @@ class Rows:
 
     Attributes:
         too_long: Rows with more tokens than `max_length`.
-        alike: Rows of pairs whose two responses are the same tokens, so that there is nothing to learn.
+        alike: Rows of pairs whose responses are the same tokens: there is nothing to learn.
     """
 
     train: list[Row] = field(default_factory=list)
