@@ -29,7 +29,14 @@ DESCRIPTIONS = {
     "mmlu": Description(
         "MMLU",
         "knowledge",
-        "School and professional knowledge in many subjects; one of four answers is right.",
+        "School and professional knowledge in many subjects; one of four answers is right and is "
+        "chosen by its letter.",
+    ),
+    "mmlu_cloze": Description(
+        "MMLU, option texts",
+        "knowledge",
+        "The same questions without letters; the answer whose own text is most likely a character "
+        "counts, which is what small models can do.",
     ),
     "hellaswag": Description(
         "HellaSwag", "common sense", "Which of four endings continues a short scene sensibly."

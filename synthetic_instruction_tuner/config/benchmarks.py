@@ -50,6 +50,10 @@ class Benchmark:
             definition says so: until that is read it may.
         paragraphs: Whether a right answer may hold a blank line.
         turns: Whether an item is a conversation of several turns, which no kept row is.
+        same_items_as: Another benchmark whose subsets this one takes; "": it has its own.
+        groups: What an item's cluster is: "strata" that each give a fixed share (MMLU's subjects),
+            or "clusters" that stand for others of their kind and were drawn (families of tasks).
+        in_distribution: Whether items are like the instructions that the arms are trained on.
     """
 
     kind: Kind
@@ -62,6 +66,9 @@ class Benchmark:
     written: bool = False
     paragraphs: bool = False
     turns: bool = False
+    same_items_as: str = ""
+    groups: Literal["strata", "clusters"] = "strata"
+    in_distribution: bool = False
 
 
 _TRUTHFULQA = Dataset(
@@ -75,6 +82,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         definition="mmlu/default/mmlu_{task}.yaml",
         dataset=Dataset("cais/mmlu", None, "mmlu", ("test", "dev"), "mmlu"),
         chance="choices",
+    ),
+    "mmlu_cloze": Benchmark(
+        "lm_eval",
+        "acc_norm",
+        definition="mmlu/continuation/mmlu_{task}.yaml",
+        dataset=Dataset("cais/mmlu", None, "mmlu", ("test", "dev"), "mmlu"),
+        chance="choices",
+        same_items_as="mmlu",
     ),
     "hellaswag": Benchmark(
         "lm_eval",
@@ -115,13 +130,17 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         written=True,
         paragraphs=True,
     ),
-    "verifiable": Benchmark("verifiable", "accuracy", written=True),
-    "instructions": Benchmark("instructions", "accuracy", written=True, paragraphs=True),
+    "verifiable": Benchmark(
+        "verifiable", "accuracy", written=True, groups="clusters", in_distribution=True
+    ),
+    "instructions": Benchmark(
+        "instructions", "accuracy", written=True, paragraphs=True, groups="clusters"
+    ),
     "retention": Benchmark("retention", "accuracy", chance="choices"),
     "retention_closed_world": Benchmark("retention", "accuracy", chance="choices"),
-    "agent": Benchmark("agent", "success", written=True, turns=True),
+    "agent": Benchmark("agent", "success", written=True, turns=True, groups="clusters"),
     "agent_closed_world": Benchmark("agent", "success", written=True, turns=True),
-    "dbbench": Benchmark("database", "success", written=True, turns=True),
+    "dbbench": Benchmark("database", "success", written=True, turns=True, groups="clusters"),
     "speed": Benchmark("speed", "tokens_per_second"),
 }
 

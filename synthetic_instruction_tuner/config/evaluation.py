@@ -14,9 +14,10 @@ class BenchmarkConfig(Settings):
     """One benchmark and how much of it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
-    """"mmlu", "hellaswag", "arc_easy", "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable",
-    "instructions", "retention", "retention_closed_world", "agent", "agent_closed_world", "dbbench",
-    "speed", or any other lm-eval task."""
+    """"mmlu" (letters ranked), "mmlu_cloze" (option texts ranked), "hellaswag", "arc_easy",
+    "truthfulqa_mc1", "truthfulqa_mc2", "ifeval", "verifiable", "instructions", "retention",
+    "retention_closed_world", "agent", "agent_closed_world", "dbbench", "speed", or any other
+    lm-eval task."""
     num_fewshot: int | None = Field(default=None, ge=0)
     """Solved examples before each item; None: the task's own default."""
     items: int | None = Field(default=None, ge=1)
@@ -33,6 +34,7 @@ class EvaluationConfig(Settings):
 
     benchmarks: tuple[BenchmarkConfig, ...] = (
         BenchmarkConfig(name="mmlu", num_fewshot=5),
+        BenchmarkConfig(name="mmlu_cloze", num_fewshot=5),
         BenchmarkConfig(name="hellaswag"),
         BenchmarkConfig(name="arc_easy"),
         BenchmarkConfig(name="truthfulqa_mc1"),

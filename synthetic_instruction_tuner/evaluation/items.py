@@ -196,9 +196,11 @@ def _choose(
 ) -> list[TaskItems]:
     if benchmark.items is None:
         return list(tasks)
-    strata = {task.task: _contents(task, folder) for task in tasks}
+    shared = benchmark_named(benchmark.name).same_items_as or benchmark.name
+    names = {task.task: task.task.replace(benchmark.name, shared, 1) for task in tasks}
+    strata = {names[task.task]: _contents(task, folder) for task in tasks}
     chosen = subsets.choose(strata, benchmark.items, seed)
-    kept = (dataclasses.replace(task, chosen=chosen[task.task]) for task in tasks)
+    kept = (dataclasses.replace(task, chosen=chosen[names[task.task]]) for task in tasks)
     return [task for task in kept if task.chosen]
 
 

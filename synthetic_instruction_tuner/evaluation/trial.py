@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from synthetic_instruction_tuner.storage.journal import Journal
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
 from synthetic_instruction_tuner.training.students import Student
+
+Judge = Callable[[Prompt, str], tuple[dict[str, float], dict[str, Any]]]
+"""Scores and details of one answer."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def make_study(
         {"name": "arc_easy"},
         {"name": "truthfulqa_mc1"},
         {"name": "truthfulqa_mc2"},
+        {"name": "mmlu_cloze"},
     ]
     settings = {
         "data_dir": str(data), "benchmarks": benchmarks, "batch_size": 4, "max_new_tokens": 12,

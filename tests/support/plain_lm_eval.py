@@ -27,6 +27,7 @@ PLAIN = {
     "arc_easy": ("t_arc", 0),
     "truthfulqa_mc1": ("t_mc1", 0),
     "truthfulqa_mc2": ("t_mc2", 0),
+    "mmlu_cloze": ("t_cloze", 0),
 }
 """Our benchmark, plain lm-eval's task, examples before each item (0 is every default here)."""
 ONE_FILE = {
@@ -71,14 +72,16 @@ def index(data: Path, folder: Path) -> TaskManager:
     for subject in subjects:
         files = {split: data / f"mmlu/{subject}/{split}.jsonl" for split in ("test", "dev")}
         definitions[f"t_{subject}"] = (f"mmlu/default/mmlu_{subject}.yaml", files)
+        definitions[f"c_{subject}"] = (f"mmlu/continuation/mmlu_{subject}.yaml", files)
     for name, (stock, files) in definitions.items():
         (folder / f"{name}.yaml").write_text(overlay(name, stock, files))
-    group = {
-        "group": "t_mmlu",
-        "task": [f"t_{subject}" for subject in subjects],
-        "aggregate_metric_list": [{"metric": "acc", "weight_by_size": True}],
-    }
-    (folder / "group.yaml").write_text(json.dumps(group))
+    for letter, name, metrics in (("t", "t_mmlu", ["acc"]), ("c", "t_cloze", ["acc", "acc_norm"])):
+        group = {
+            "group": name,
+            "task": [f"{letter}_{subject}" for subject in subjects],
+            "aggregate_metric_list": [{"metric": one, "weight_by_size": True} for one in metrics],
+        }
+        (folder / f"{name}.yaml").write_text(json.dumps(group))
     return TaskManager(include_path=str(folder), include_defaults=False)
 
 

@@ -51,6 +51,23 @@ def aggregate(
     return {name: total / weights[name] for name, total in totals.items()}
 
 
+def ranked_by(metric: str, likelihoods: Sequence[float], choices: Sequence[str]) -> list[float]:
+    """Return what a metric ranks the choices by, as lm-eval's `process_results` does.
+
+    Args:
+        metric: "acc_norm" divides by the characters of a choice, "acc_bytes" by its bytes; all
+            others take the log-likelihood as it is.
+        likelihoods: Log-likelihood of every choice.
+        choices: Their texts as the task gives them, blanks included.
+    """
+    by = metric.split(",")[0]
+    lengths = [
+        len(text) if by == "acc_norm" else len(text.encode()) if by == "acc_bytes" else 1
+        for text in choices
+    ]
+    return [value / length for value, length in zip(likelihoods, lengths, strict=False)]
+
+
 def headline(name: str, tasks: Sequence[Any]) -> tuple[str, bool]:
     """Choose the metric that stands for lm-eval tasks of any name, and its direction.
 

@@ -9,8 +9,8 @@ from typing import Any
 from synthetic_instruction_tuner.config.base_prompts import Layout
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.evaluation import asking, generation, items
-from synthetic_instruction_tuner.evaluation.harness import harness, ifeval, judging
+from synthetic_instruction_tuner.evaluation import asking, constants, generation, items
+from synthetic_instruction_tuner.evaluation.harness import fixed, harness, ifeval, judging
 from synthetic_instruction_tuner.evaluation.harness.harness import LoadedTask, Question
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
@@ -30,11 +30,13 @@ class Prepared:
         tasks: lm-eval's tasks with their questions.
         groups: The tokens of each task's requests; empty where answers are generated.
         templated: Whether prompts are rendered with the chat template.
+        constants: Mean of every metric by constant answer.
     """
 
     tasks: list[LoadedTask]
     groups: list[Group]
     templated: bool
+    constants: dict[str, dict[str, float]]
 
 
 Responses = tuple[Sequence[Sequence[Sequence[Any]]], dict[str, Any], float]
@@ -63,9 +65,13 @@ def run(trial: Trial) -> Outcome:
         judging.item_metrics(one, found)
         for one, found in zip(prepared.tasks, responses, strict=True)
     ]
+    scores = judging.aggregate(prepared.tasks, metrics)
+    headline = _headline(trial, prepared, scores)
+    metric = headline[0] if headline else benchmark_named(trial.benchmark.name).metric
+    measured |= {constants.CONSTANTS: {k: one[metric] for k, one in prepared.constants.items()}}
     many = len(prepared.tasks) > 1
     scored = [
-        _item(loaded, question, values, found, many)
+        _item(loaded, question, values, found, many, metric)
         for loaded, values_by_item, answers in zip(prepared.tasks, metrics, responses, strict=True)
         for question, values, found in zip(loaded.questions, values_by_item, answers, strict=True)
     ]
@@ -80,11 +86,8 @@ def run(trial: Trial) -> Outcome:
     }
     if generated:
         conditions["max_new_tokens"] = trial.settings.max_new_tokens
-    scores = judging.aggregate(prepared.tasks, metrics)
     chance = _chance(trial, prepared)
-    return Outcome(
-        scored, scores, conditions, measured, seconds, chance, _headline(trial, prepared, scores)
-    )
+    return Outcome(scored, scores, conditions, measured, seconds, chance, headline)
 
 
 # --- questions -----------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def _build(trial: Trial, policy: str) -> Prepared:
             tokens = iter(harness.encode(lm, loaded.instances))
             cut = [[next(tokens) for _ in question.instances] for question in questions]
             groups.append(Group(entry.task, cut))
-    return Prepared(tasks, groups, templated)
+    return Prepared(tasks, groups, templated, fixed.constant_scores(tasks))
 
 
 def _plain_template(layout: Layout, examples: Sequence[Message]) -> Callable[..., str]:
@@ -174,7 +177,12 @@ def _chance(trial: Trial, prepared: Prepared) -> float | None:
 
 
 def _item(
-    loaded: LoadedTask, question: Question, values: dict[str, Any], found: Sequence[Any], many: bool
+    loaded: LoadedTask,
+    question: Question,
+    values: dict[str, Any],
+    found: Sequence[Any],
+    many: bool,
+    metric: str,
 ) -> ItemScore:
     target = loaded.task.doc_to_target(question.doc)
     scores = {name: judging.scalar(value) for name, value in values.items()}
@@ -182,10 +190,11 @@ def _item(
     if loaded.task.OUTPUT_TYPE == "multiple_choice":
         choices = [one.args[1].strip() for one in question.instances]
         likelihoods = [answer.logprob for answer in found]
+        ranked = judging.ranked_by(metric, likelihoods, loaded.task.doc_to_choice(question.doc))
         detail |= {
             "choices": choices,
             "target": choices[target] if isinstance(target, int) else str(target),
-            "response": choices[likelihoods.index(max(likelihoods))],
+            "response": choices[ranked.index(max(ranked))],
             "loglikelihoods": likelihoods,
         }
     else:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.evaluation import agents, generation
+from synthetic_instruction_tuner.evaluation import agents, constants, generation
+from synthetic_instruction_tuner.evaluation.agents.baselines import TRIVIAL
 from synthetic_instruction_tuner.evaluation.agents.database import read_dbbench
 from synthetic_instruction_tuner.evaluation.agents.tiers import Tier
 from synthetic_instruction_tuner.evaluation.prompts import Prompt, make
@@ -96,7 +97,20 @@ def run(trial: Trial) -> Outcome:
     scored = [_score(p, e) for p, e in zip(prompts, episodes, strict=True)]
     scores = {m: sum(one.scores[m] for one in scored) / len(scored) for m in agents.METRICS}
     conditions = {"templated": trial.templated, "max_new_tokens": trial.settings.max_new_tokens}
-    return Outcome(scored, scores, conditions, {"agents": agents.score(episodes)}, seconds)
+    measured = {"agents": agents.score(episodes), constants.CONSTANTS: _constants(items)}
+    return Outcome(scored, scores, conditions, measured, seconds)
+
+
+def _constants(items: Sequence[agents.Item]) -> dict[str, float]:
+    """Return the share of tasks that each agent without a model does."""
+    return {
+        name: sum(
+            agents.score_episode(item, agents.run_episode(item, make_agent(item)))["success"]
+            for item in items
+        )
+        / len(items)
+        for name, make_agent in TRIVIAL.items()
+    }
 
 
 def _drawn(trial: Trial) -> list[agents.Item]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synthetic_instruction_tuner.evaluation import constants
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
@@ -91,7 +92,18 @@ def run(trial: Trial) -> Outcome:
     }
     chance = sum(1 / len(one.data["ends"]) for one in prompts) / len(prompts)
     conditions = {"templated": False, "lm_eval": harness.lm_eval_version()}
-    return Outcome(scored, scores, conditions, found.measured, found.seconds, chance)
+    measured = found.measured | {constants.CONSTANTS: _constants(prompts)}
+    return Outcome(scored, scores, conditions, measured, found.seconds, chance)
+
+
+def _constants(prompts: list[Prompt]) -> dict[str, float]:
+    """Score what can be chosen without reading the ends."""
+    taken = constants.of_choices([one.data["ends"] for one in prompts])
+    right = [one.data["answer"] for one in prompts]
+    return {
+        name: sum(a == b for a, b in zip(places, right, strict=True)) / len(right)
+        for name, places in taken.items()
+    }
 
 
 def _item(prompt: Prompt, answers: list[Answer]) -> ItemScore:

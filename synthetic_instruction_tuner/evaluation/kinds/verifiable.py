@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.evaluation import character, generation
+from synthetic_instruction_tuner.evaluation import character, constants, generation
 from synthetic_instruction_tuner.evaluation.generation import Generated
 from synthetic_instruction_tuner.evaluation.prompts import Prompt
-from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
+from synthetic_instruction_tuner.evaluation.trial import Judge, Outcome, Trial
 from synthetic_instruction_tuner.records import ItemScore
 from synthetic_instruction_tuner.storage.files import digest
-
-Judge = Callable[[Prompt, str], tuple[dict[str, float], dict[str, Any]]]
-"""Scores and details of one answer."""
 
 
 def run(trial: Trial) -> Outcome:
@@ -50,8 +47,10 @@ def ask(trial: Trial, judge: Judge) -> Outcome:
     scored = [_item(*one, judge, plain) for one in zip(prompts, texts, answers, strict=True)]
     names = scored[0].scores
     scores = {name: sum(one.scores[name] for one in scored) / len(scored) for name in names}
+    metric = benchmark_named(trial.benchmark.name).metric
     measured = generation.measurements(answers) | {
-        "response_character": character.describe([one.text for one in answers])
+        "response_character": character.describe([one.text for one in answers]),
+        constants.CONSTANTS: constants.of_prompts(prompts, judge, metric),
     }
     conditions = {"templated": trial.templated, "max_new_tokens": trial.settings.max_new_tokens}
     return Outcome(scored, scores, conditions, measured, seconds)

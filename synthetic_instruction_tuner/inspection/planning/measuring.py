@@ -22,6 +22,7 @@ from synthetic_instruction_tuner.inspection.planning.row import (
 
 SCORED = {
     "mmlu": (14042, 110),
+    "mmlu_cloze": (14042, 100),
     "hellaswag": (10042, 400),
     "arc_easy": (2376, 180),
     "truthfulqa_mc1": (817, 1000),

@@ -202,3 +202,17 @@ def test_a_subset_does_not_depend_on_the_order_of_the_rows() -> None:
 
 def test_allocation_gives_the_remainder_to_the_largest_fractions() -> None:
     assert subsets.allocate({"a": 50, "b": 30, "c": 20}, 7) == {"a": 4, "b": 2, "c": 1}
+
+
+def test_letters_and_texts_of_mmlu_are_asked_of_the_same_subset(tmp_path: Path) -> None:
+    write_data(tmp_path / "data")
+    benchmarks = [{"name": name, "num_fewshot": 0, "items": 5} for name in ("mmlu", "mmlu_cloze")]
+    (tmp_path / "items").mkdir()
+    items.write_items(config(str(tmp_path / "data"), *benchmarks), tmp_path / "items")
+    tasks = json.loads((tmp_path / "items/tasks.json").read_text())
+    letters, texts = (
+        [(one["splits"], one["chosen"]) for one in tasks[key]]
+        for key in ("mmlu-0shot", "mmlu_cloze-0shot")
+    )
+    assert letters == texts
+    assert sum(len(chosen) for _, chosen in letters) == 5
