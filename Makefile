@@ -50,6 +50,10 @@ soak: chaos ## What only deepens confidence: the chaos campaign, and tests marke
 audit: install ## Ask the advisory databases about the tested versions (needs the network)
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
+docs: install ## The documentation as a site, in site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 format: install ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -57,4 +61,4 @@ format: install ## Format the code and fix what can be fixed
 clean: ## Remove the environment and caches (workspaces stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help install study test check static unit chaos soak audit format clean
+.PHONY: help install study test check static unit chaos soak docs audit format clean

@@ -108,6 +108,18 @@ def test_no_other_distribution_owns_our_top_level_names():
     }
 
 
+def test_no_page_holds_the_marks_of_a_merge():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    marks = tuple(mark * 7 + " " for mark in "<>")
+    marked = [
+        f"{page.relative_to(ROOT)}: {line}"
+        for page in pages
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith(marks)
+    ]
+    assert marked == []
+
+
 def test_tests_are_no_packages():
     """A tests/tasks/__init__.py would shadow the real `tasks`."""
     assert list((ROOT / "tests").rglob("__init__.py")) == []

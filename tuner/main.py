@@ -48,6 +48,7 @@ def prepare_environment(environment: Any = os.environ) -> None:
         "OMP_NUM_THREADS": "1",  # threads that outnumber idle cores make small models 30x slower
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "TORCHDYNAMO_DISABLE": "1",  # nothing is compiled; bitsandbytes would load the compiler
         "PYTHONWARNINGS": "ignore",
     }.items():
         environment.setdefault(name, value)

@@ -21,7 +21,8 @@ class BenchmarkConfig(Settings):
     num_fewshot: int | None = Field(default=None, ge=0)
     """Solved examples before each item; None: the task's own default."""
     items: int | None = Field(default=None, ge=1)
-    """Size of the seeded, stratified subset; None: all items."""
+    """Size of the seeded, stratified subset; None: all items. Of "speed": rounds that are timed;
+    None: 7."""
 
     @property
     def key(self) -> str:

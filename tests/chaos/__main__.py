@@ -105,13 +105,17 @@ class Chaos:
         folder: For workspaces and machines.
         kills: How many deaths are wanted.
         seed: Of all choices.
+        short: One study, and nothing that depends on time.
+        home: A Prefect home with an empty, migrated database.
     """
 
-    def __init__(self, folder: Path, kills: int, seed: int, short: bool) -> None:
+    def __init__(
+        self, folder: Path, kills: int, seed: int, short: bool, home: Path | None = None
+    ) -> None:
         self.folder, self.wanted, self.rng = folder, kills, random.Random(seed)
         self.short, self.begun = short, 0
         self.mark = folder / "executed"
-        self.machines = Machines(folder / "machines")
+        self.machines = Machines(folder / "machines", home, 0 if short else 2)
         self.tally = Tally()
         self.calm: dict[int, tuple[Path, Ending]] = {}
 
@@ -280,13 +284,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keep everything here")
     parser.add_argument("--short", action="store_true", help="one study, nothing left to chance")
+    parser.add_argument("--home", type=Path, help="Prefect home with a migrated database to copy")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     environment(folder)
     started = time.monotonic()
     say(f"seed {chosen.seed}, {chosen.kills} kills, in {folder}")
-    chaos = Chaos(folder, chosen.kills, chosen.seed, chosen.short)
+    chaos = Chaos(folder, chosen.kills, chosen.seed, chosen.short, chosen.home)
     chaos.run()
     tally = chaos.tally
     for problem in (*tally.unclear, *tally.differences):

@@ -29,8 +29,6 @@ from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
 from synthetic_instruction_tuner.storage.manifests import read_manifest
 from synthetic_instruction_tuner.study.stages import STAGES
 
-PREPARED = 2
-"""Servers that are started ahead."""
 STEPS = "steps.jsonl"
 CHANCE = {
     "items": 0.6,
@@ -116,9 +114,13 @@ class Machines:
 
     Args:
         folder: For homes, logs and databases.
+        migrated: A Prefect home with an empty, migrated database, if there is one to copy.
+        ahead: Servers that are started before they are needed: faster, and more work.
     """
 
     folder: Path
+    migrated: Path | None = None
+    ahead: int = 2
     board: Board = field(default_factory=Board)
 
     def __post_init__(self) -> None:
@@ -132,12 +134,14 @@ class Machines:
         self._door = socket.socket(socket.AF_UNIX)
         self._door.bind(str(self.folder / "door"))
         self._door.listen()
-        for _ in range(PREPARED):
+        for _ in range(self.ahead):
             self._prepare()
 
     def _migrated(self) -> Path:
         """Make an empty, migrated Prefect database to copy: what a new machine has after start."""
         home = self.folder / "home"
+        if self.migrated:
+            return self.migrated
         command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
         environment = os.environ | {"PREFECT_HOME": str(home)}
         subprocess.run(command, env=environment, check=True, capture_output=True)
@@ -207,8 +211,8 @@ class Machines:
     def _server(self, plain: bool) -> Server:
         """Take a server that is prepared; without Prefect, a folder alone."""
         if not plain:
-            server = self._servers.pop(0)
             self._prepare()
+            server = self._servers.pop(0)
             wait_for(server.url)
             return server
         self._count += 1
@@ -275,7 +279,7 @@ class Machines:
             hooks.install()
             from synthetic_instruction_tuner.training import worker
 
-            status = worker.main(*wish["command"][-2:])
+            status = worker.main(wish["command"][-1])
             os._exit(status)
         self.board.put(WORKER, process)
         for stream in streams:

@@ -12,8 +12,9 @@ TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.timeout(1200)  # minutes, if nothing else has to be done
-def test_a_study_killed_again_and_again_ends_as_if_left_alone():
-    command = [sys.executable, "-m", "chaos", "--kills", "6", "--seed", "7", "--short", "--json"]
+def test_a_study_killed_again_and_again_ends_as_if_left_alone(migrated_home):
+    options = ["--kills", "6", "--seed", "7", "--short", "--json", "--home", str(migrated_home)]
+    command = [sys.executable, "-m", "chaos", *options]
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=1150

@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support import forking
 
 from synthetic_instruction_tuner.study.stages import STAGES
+from tuner.main import prepare_environment
 
 SUPPORT = Path(__file__).parents[1] / "support"
 TOKENS = {
@@ -41,13 +42,13 @@ def start(migrated_home, machines):
         home = machines / str(len(list(machines.iterdir())))
         shutil.copytree(migrated_home, home)
         environment = os.environ | TOKENS | {"PREFECT_HOME": str(home), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
+        prepare_environment(environment)
+        done = forking.run(
             [sys.executable, *map(str, command)],
             env=environment,
             start_new_session=True,
             capture_output=True,
             text=True,
-            check=False,
             timeout=400,
         )
         (home / "printed.txt").write_text(done.stdout + done.stderr)

@@ -3,12 +3,16 @@
 import os
 import shutil
 from functools import partial
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
+from prefect.server.api import server as api
 from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.testing import utilities
+from support import forking
 from support.prefect_runs import OPS
 from support.prefect_server import KEY, OwnServer, free_port
 
@@ -17,8 +21,11 @@ from tuner import deployment_file, server
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
+def prefect_server(migrated_home, tmp_path_factory):
+    """Prefect's own test harness, on a copy of the migrated database and in a forked process."""
     home = tmp_path_factory.mktemp("prefect-home")
+    database = Path(mkdtemp(dir=home))
+    shutil.copy(migrated_home / "prefect.db", database / "prefect-test.db")
     with (
         pytest.MonkeyPatch.context() as patch,
         temporary_settings({PREFECT_HOME: home}),
@@ -26,7 +33,9 @@ def prefect_server(tmp_path_factory):
         # Of two processes that draw from Prefect's thousand ports at once, one would work with the
         # other's server until that ends; the system gives every process another one.
         patch.setattr(utilities, "_find_available_port", free_port)
-        with utilities.prefect_test_harness(server_startup_timeout=120):
+        patch.setattr(utilities, "mkdtemp", lambda: str(database))
+        patch.setattr(api, "subprocess", forking)
+        with utilities.prefect_test_harness(server_startup_timeout=60):
             yield
             # Events for servers that other tests have ended would be waited for without end.
             EventsWorker.drain_all = partial(EventsWorker.drain_all, timeout=10)

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from support import prefect_form
-from support.prefect_server import OwnServer, wait_for
+from support.prefect_server import OwnServer, wait_for_server
 
 from synthetic_instruction_tuner.study.workspace import read_study_file
 
@@ -45,17 +45,19 @@ def test_a_wrong_value_is_refused_and_three_fields_run_a_study_whose_page_tells_
         prefect_form.write(page, "draws", -1)
         prefect_form.submit(page)
         page.get_by_text("-1 is less than the minimum of 0").first.wait_for()
-        assert wait_for(lambda client: [client.read_flow_runs()]) == [[]]
+        assert wait_for_server("an answer", lambda client: [client.read_flow_runs()]) == [[]]
         prefect_form.choose(page, "preset", "sandbox-smoke")
         prefect_form.choose(page, "until", "filtering")
         prefect_form.write(page, "draws", 20)
         prefect_form.write(page, "name", "from-the-form")
         prefect_form.submit_and_leave(page)
-        (run,) = wait_for(lambda client: client.read_flow_runs())
+        (run,) = wait_for_server("a run", lambda client: client.read_flow_runs())
         page.goto(f"{ui}/runs/flow-run/{run.id}", wait_until="domcontentloaded")
         page.get_by_text("generation: 20 of 20 samples drawn").first.wait_for()
         page.get_by_text("filtering: drawn").first.wait_for()
-        wait_for(lambda client: client.read_flow_run(run.id).state.is_final())
+        wait_for_server(
+            "the end of the run", lambda client: client.read_flow_run(run.id).state.is_final()
+        )
     with get_client(sync_client=True) as client:
         ended = client.read_flow_run(run.id)
         shown = client.read_artifacts(

@@ -8,7 +8,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL
-from support.machines import at_work, belongs_to, kill_tree, samples, wait_for
+from support import forking
+from support.machines import at_work, belongs_to, kill_tree, samples
+from support.waiting import wait_for
 
 from flows.generation import generation
 from flows.helper import helper
@@ -62,7 +64,7 @@ def workers(deployment, tmp_path_factory):
     }
     with (folder / "log").open("w") as log:
         started = [
-            subprocess.Popen(
+            forking.Popen(
                 [sys.executable, "-m", "prefect", "worker", "start", *options],
                 env=environment,
                 stdout=log,
@@ -97,7 +99,7 @@ def ended(client):
             state = client.read_flow_run(run).state
             return state if state.is_final() else None
 
-        return wait_for(look, pause=0.5)
+        return wait_for(f"the end of run {run}", look, pause=0.5)
 
     return ended
 
@@ -105,8 +107,10 @@ def ended(client):
 def test_a_worker_dies_and_the_others_make_its_pieces(workers, client, start, ended, tmp_path):
     root = tmp_path / "shared"
     run = start(root, FAN_OUT)
-    leader = wait_for(lambda: read(root / LEASE_FILE).get("pid"))
-    victim = wait_for(lambda: next((p for p in at_work(root).values() if p != leader), None))
+    leader = wait_for("a leader", lambda: read(root / LEASE_FILE).get("pid"))
+    victim = wait_for(
+        "a helper", lambda: next((p for p in at_work(root).values() if p != leader), None)
+    )
     (machine,) = [one for one in workers if belongs_to(victim, one)]
     kill_tree(machine)
     assert ended(run).is_completed()
@@ -128,7 +132,9 @@ def test_two_workers_with_a_run_each_on_one_workspace(workers, client, start, en
     study = open_study(config, tmp_path / "one")
     with try_claim(study.root, claim_name(study.chunk(0, 3))):  # so that neither ends at once
         runs = [start(study.root, ["generation.draws=4"]) for _ in range(2)]
-        refused = wait_for(lambda: next((one for one in runs if is_over(one)), None), pause=0.5)
+        refused = wait_for(
+            "one run to be refused", lambda: next(filter(is_over, runs), None), pause=0.5
+        )
     (other,) = [one for one in runs if one != refused]
     assert "in use by process" in ended(refused).message
     assert ended(other).is_completed()

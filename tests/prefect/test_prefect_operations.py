@@ -13,6 +13,7 @@ from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
 from psutil import Process
+from support import forking
 from support.prefect_runs import (
     HOLDER,
     OPS,
@@ -21,7 +22,8 @@ from support.prefect_runs import (
     receiver,
     remote,
 )
-from support.prefect_server import wait_for
+from support.prefect_server import wait_for_server
+from support.waiting import wait_for
 from typer.testing import CliRunner
 
 from flows.generation import generation
@@ -104,7 +106,7 @@ def test_a_run_shows_progress_log_and_report_from_anywhere(own, client, deployme
 
 def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
     folder = tmp_path / "held"
-    with subprocess.Popen(
+    with forking.Popen(
         [sys.executable, "-c", HOLDER, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -120,9 +122,13 @@ def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
 
 def test_what_libraries_log_reaches_the_run(own, client):
     told = own.environment(**deployment_file.environment(), PREFECT__RUNTIME__DEPLOYMENT__ID="any")
-    subprocess.run([sys.executable, "-c", TALK], env=told, check=True, capture_output=True)
+    forking.run([sys.executable, "-c", TALK], env=told, check=True, capture_output=True)
     wanted = {"lm-eval says", "TRL says", "transformers says"}
-    wait_for(lambda client: wanted <= {one.message for one in client.read_logs(limit=200)})
+
+    def logged(client):
+        return wanted <= {one.message for one in client.read_logs(limit=200)}
+
+    wait_for_server("three lines of log", logged)
 
 
 def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
@@ -152,7 +158,7 @@ def test_a_notification_block_hears_of_ended_runs(own, client, received):
         run = client.create_flow_run(study, name=name, parameters={"config": {"name": name}})
         client.set_flow_run_state(run.id, Running(), force=True)
         client.set_flow_run_state(run.id, ended, force=True)
-    wait_for(lambda _: len(received) >= 2)
+    wait_for("two notifications", lambda: len(received) >= 2)
     assert {one["subject"] for one in received} == {"well: Completed", "ill: Failed"}
     bodies = "\n".join(one["body"] for one in received)
     assert "study well is Completed: llama is done up to report" in bodies
@@ -160,6 +166,13 @@ def test_a_notification_block_hears_of_ended_runs(own, client, received):
     assert f"{own.ui}/" in bodies
     with pytest.raises(ConfigurationError, match="no such block; write it as type/name"):
         server.find_notifier(client, "custom-webhook/nobody")
+
+
+def runs_of(worker):
+    """Processes of Prefect's engine below a worker."""
+    below = Process(worker.pid).children(recursive=True)
+    told = [f"{one.name()} {' '.join(one.cmdline())}" for one in below if one.is_running()]
+    return [one for one in told if "prefect.engine" in one or "supervisor" in one]
 
 
 def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
@@ -173,25 +186,30 @@ def test_cancelled_runs_keep_their_chunks_and_suspended_ones_go_on(
         run = client.create_flow_run_from_deployment(deployment, parameters=told)
         roots[run.id] = tmp_path / name
     with own.worker(tmp_path, "--limit", "2") as worker:
-        first = wait_for(lambda _: [run for run, root in roots.items() if chunks(root)])[0]
+        first = wait_for("a chunk", lambda: [run for run in roots if chunks(roots[run])])[0]
         (second,) = roots.keys() - {first}
         assert "GPU slot 1 of 1 in use" in remote()
         assert chunks(roots[second]) == []  # one GPU is one GPU
         client.set_flow_run_state(first, Cancelling())
-        wait_for(lambda client: client.read_flow_run(first).state_name == "Cancelled")
+        wait_for_server(
+            "Cancelled", lambda client: client.read_flow_run(first).state_name == "Cancelled"
+        )
         kept = chunks(roots[first])
         assert 1 <= len(kept) < 20
-        wait_for(lambda _: chunks(roots[second]))
+        wait_for("a chunk of the other run", lambda: chunks(roots[second]))
         client.set_flow_run_state(second, Suspended(timeout_seconds=300), force=True)  # as the UI
-        wait_for(
-            lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
+        wait_for_server(
+            "the GPU slot",
+            lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0,
         )
-        wait_for(lambda _: len(Process(worker.pid).children(recursive=True)) <= 1)
+        wait_for("the suspended run to end", lambda: runs_of(worker) == [])
         left = len(chunks(roots[second]))
         assert 1 <= left < 20
         assert client.read_flow_run(second).state_name == "Suspended"
         client.resume_flow_run(second)
-        wait_for(lambda client: client.read_flow_run(second).state.is_final())
+        wait_for_server(
+            "the resumed run to end", lambda client: client.read_flow_run(second).state.is_final()
+        )
     assert client.read_flow_run(second).state_name == "Completed"
     assert len(chunks(roots[second])) == 20
     assert [one.read_bytes() for one in kept] == [

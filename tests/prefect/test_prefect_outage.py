@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from prefect.states import Suspended
 from support.prefect_runs import OPS, assert_undisturbed, chunks, engine, tasks_of, wait_for_chunks
-from support.prefect_server import wait_for
+from support.prefect_server import wait_for_server
+from support.waiting import wait_to_end
 
 from tasks.gpu import LIMIT
 from tuner import server
@@ -30,10 +31,10 @@ def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
         wait_for_chunks(root, there + 1, process)  # the work goes on
         time.sleep(seconds)  # how long the server is away is what is tested
         own.start()
-        assert process.wait(300) == 0, (tmp_path / "engine.log").read_text()
+        assert wait_to_end(process, log=tmp_path / "engine.log") == 0
     assert client.read_flow_run(run.id).state_name == "Completed"
-    states = [one.state_name for one in wait_for(lambda client: tasks_of(client, run.id, CHUNKS))]
-    assert states == ["Completed"] * CHUNKS
+    ended = wait_for_server("the end of all tasks", lambda client: tasks_of(client, run.id, CHUNKS))
+    assert [one.state_name for one in ended] == ["Completed"] * CHUNKS
     assert_undisturbed(OPS, root, tmp_path / "undisturbed")
     assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
 
@@ -49,7 +50,7 @@ def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_
     with engine(own, suspended.id, tmp_path) as process:
         wait_for_chunks(root, 1, process)
         client.set_flow_run_state(suspended.id, Suspended(timeout_seconds=900), force=True)
-        assert process.wait(300) == 0
+        assert wait_to_end(process, log=tmp_path / "engine.log") == 0
     dead = client.create_flow_run_from_deployment(deployment)
     with engine(own, dead.id, tmp_path) as process:
         wait_for_chunks(root, len(chunks(root)) + 1, process)
@@ -57,11 +58,17 @@ def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_
     assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 1
     own.stop()
     own.start()
-    wait_for(lambda client: client.read_flow_run(dead.id).state_name == "Crashed", 300)
+    wait_for_server(
+        "the dead run to be Crashed",
+        lambda client: client.read_flow_run(dead.id).state_name == "Crashed",
+    )
     assert "No sign of life" in client.read_flow_run(dead.id).state.message
     assert client.read_flow_run(suspended.id).state_name == "Suspended"
-    wait_for(lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0)
+    wait_for_server(
+        "the dead run's GPU slot",
+        lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0,
+    )
     run = client.create_flow_run_from_deployment(deployment)
     with engine(own, run.id, tmp_path) as process:
-        assert process.wait(300) == 0
+        assert wait_to_end(process, log=tmp_path / "engine.log") == 0
     assert_undisturbed(OPS, root, tmp_path / "undisturbed")

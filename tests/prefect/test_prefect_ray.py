@@ -4,7 +4,8 @@ import json
 import threading
 
 import pytest
-from support.machines import at_work, belongs_to, kill_tree, samples, wait_for
+from support.machines import at_work, belongs_to, kill_tree, samples
+from support.waiting import wait_for
 
 from flows.generation import generation
 from synthetic_instruction_tuner.config import presets
@@ -47,7 +48,7 @@ def test_a_node_dies_and_the_other_makes_its_pieces(cluster, tmp_path):
         def victim():
             return next((one for one in at_work(root).values() if belongs_to(one, raylet)), None)
 
-        killed.append(wait_for(victim))
+        killed.append(wait_for("a piece of the second node", victim))
         kill_tree(raylet)
 
     killer = threading.Thread(target=kill_a_node)

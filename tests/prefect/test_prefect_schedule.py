@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import count
@@ -18,6 +17,8 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Crashed, Pending
+from support import forking
+from support.prefect_runs import chunks, wait_for_chunks
 
 from flows.generation import generation
 from flows.scheduled_generation import scheduled_generation
@@ -93,7 +94,7 @@ def session(run, log):
         "PREFECT__FLOW_RUN_ID": str(run.id),
         "OMP_NUM_THREADS": "1",
     }
-    return subprocess.Popen(
+    return forking.Popen(
         [sys.executable, "-m", "prefect.engine"],
         env=environment,
         stdout=log,
@@ -101,19 +102,11 @@ def session(run, log):
     )
 
 
-def chunks(root):
-    return sorted(root.glob("data/raw/chunks/*-*/samples.jsonl"))
-
-
 def kill_after(process, root, count):
     """End a session like a Colab VM that goes: no signal handler runs."""
-    deadline = time.monotonic() + 240
-    while len(chunks(root)) < count:
-        assert process.poll() is None, "the session ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for_chunks(root, count, process)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
 
 
 def test_three_killed_sessions_reach_the_target_and_the_schedule_pauses(

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,15 +25,6 @@ def at_work(root):
         with suppress(OSError, ValueError):
             found[path.stem] = json.loads(path.read_text())["pid"]
     return found
-
-
-def wait_for(look, seconds=300, pause=0.02):
-    """Look again and again until there is something to see; a server is asked less often."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "nothing has happened"
-        time.sleep(pause)
-    return seen
 
 
 def belongs_to(pid, machine):

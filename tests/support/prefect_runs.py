@@ -1,13 +1,13 @@
 """Runs in processes of their own, and what tests of a server look at from outside."""
 
 import json
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from support import forking
+from support.waiting import wait_for
 from typer.testing import CliRunner
 
 from synthetic_instruction_tuner.config import presets
@@ -55,11 +55,11 @@ def chunks(root):
 
 
 def wait_for_chunks(root, count, process):
-    deadline = time.monotonic() + 120
-    while len(chunks(root)) < count:
+    def look():
         assert process.poll() is None, "the run ended by itself"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return len(chunks(root)) >= count
+
+    wait_for(f"chunk {count} in {root}", look)
 
 
 def assert_undisturbed(config, root, folder):
@@ -84,7 +84,7 @@ def engine(own, run, folder):
     told = own.environment(**deployment_file.environment(), PREFECT__FLOW_RUN_ID=str(run))
     command = [sys.executable, "-m", "prefect.engine"]
     with (folder / "engine.log").open("a") as log:
-        process = subprocess.Popen(command, env=told, stdout=log, stderr=log)
+        process = forking.Popen(command, env=told, stdout=log, stderr=log)
     try:
         yield process
     finally:

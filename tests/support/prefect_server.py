@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 
 import httpx
@@ -16,6 +15,8 @@ from prefect.settings import (
     PREFECT_UI_URL,
     temporary_settings,
 )
+from support import forking
+from support.waiting import wait_for
 
 KEY = "tuner:a-long-password"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
@@ -55,14 +56,11 @@ class OwnServer:
     def start(self):
         command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self.port)]
         with (self.home.parent / "server.log").open("a") as log:
-            self.process = subprocess.Popen(
+            self.process = forking.Popen(
                 command, env=self.environment(), stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 180
-        while not self.answers():
-            assert self.process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server did not come up"
-            time.sleep(0.2)
+        wait_for("the server", lambda: self.answers() or self.process.poll() is not None, pause=0.2)
+        assert self.process.poll() is None, "the server ended"
 
     def answers(self):
         try:
@@ -87,7 +85,7 @@ class OwnServer:
         command = [sys.executable, "-m", "tuner.main", "worker", *options]
         environment = self.environment(TUNER_WORKSPACES=str(folder))
         with (self.home.parent / "worker.log").open("a") as log:
-            process = subprocess.Popen(
+            process = forking.Popen(
                 command, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         try:
@@ -108,11 +106,7 @@ def end(process):
         process.wait()
 
 
-def wait_for(condition, seconds=400):
-    """Ask again and again until something is there."""
-    deadline = time.monotonic() + seconds
+def wait_for_server(what, condition):
+    """Ask the server again and again until something is there."""
     with get_client(sync_client=True) as client:
-        while not (found := condition(client)):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.3)  # more often would keep the server busy
-    return found
+        return wait_for(what, lambda: condition(client), pause=0.3)  # more often keeps it busy

@@ -1,9 +1,7 @@
 """`tuner worker` starts Prefect's worker again when it fails, and stops it when it is stopped."""
 
-import os
 import signal
 import sys
-from threading import Timer
 
 import pytest
 
@@ -17,7 +15,7 @@ if not mark.exists():
     mark.touch()
     sys.exit(3)
 """
-SLEEP = "import time; time.sleep(60)"
+STOP = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
 
 
 @pytest.fixture(autouse=True)
@@ -35,5 +33,4 @@ def test_a_worker_that_failed_is_started_again(tmp_path, capsys):
 
 
 def test_a_worker_that_is_stopped_stays_stopped():
-    Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    assert keep_working([sys.executable, "-c", SLEEP]) == -signal.SIGTERM
+    assert keep_working([sys.executable, "-c", STOP]) == -signal.SIGTERM

@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from synthetic_instruction_tuner.training.export import Format, export
-from tuner.options import TrustedCode, WorkspaceFolder, existing
+from tuner.options import WorkspaceFolder, existing
 
 FormatName = Enum("FormatName", {one: one for one in get_args(Format)}, type=str)  # type: ignore[misc]
 
@@ -22,10 +22,9 @@ def export_arm(
         typer.Option("--format", help="adapter as it is, merged weights, or gguf for llama.cpp."),
     ] = FormatName["merged"],
     workspace: WorkspaceFolder = None,
-    trusted: TrustedCode = None,
 ) -> None:
     """Write a trained arm as adapter, merged model, or GGUF file."""
-    study = existing(workspace, trusted)
+    study = existing(workspace)
     typer.echo(export(study, study.subject(arm), target, kind.value))
 
 

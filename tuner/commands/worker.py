@@ -64,26 +64,26 @@ def keep_working(command: Sequence[str], pause_seconds: float = 10.0) -> int:
         The exit status of the last one.
     """
     stopped = threading.Event()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def stop(number: int, _: object) -> None:
+        """Stop the worker with this process; Ctrl-C reaches both without help."""
+        stopped.set()
+        if number == signal.SIGTERM:
+            for process in running:
+                process.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     while True:
-        process = subprocess.Popen(command)
-        _pass_on(process, stopped)
+        running[:] = [process := subprocess.Popen(command)]
+        if stopped.is_set():  # between two workers, or before this one was known
+            process.terminate()
         status = process.wait()
         if status == 0 or stopped.is_set():
             return status
         typer.echo(f"The worker failed (status {status}); another one starts.", err=True)
         stopped.wait(pause_seconds)
-
-
-def _pass_on(process: subprocess.Popen[bytes], stopped: threading.Event) -> None:
-    """Stop the worker with this process; Ctrl-C reaches both without help."""
-
-    def stop(number: int, _: object) -> None:
-        stopped.set()
-        if number == signal.SIGTERM:
-            process.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
 
 
 def describe_machine() -> str:

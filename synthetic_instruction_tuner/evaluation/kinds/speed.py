@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.evaluation import generation
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.chat import tokenize
@@ -34,18 +35,19 @@ def run(trial: Trial) -> Outcome:
     prompt = tokenize(trial.student.tokenizer, text)
     new_tokens = min(NEW_TOKENS, trial.limit - len(prompt))
     started = time.perf_counter()
+    repeats = rounds(trial.benchmark)
     runs: dict[str, Any] = {}
     for done, size in enumerate(BATCHES, start=1):
-        runs[f"batch_{size}"] = measure(trial.student.wrapped, prompt, size, new_tokens)
+        runs[f"batch_{size}"] = measure(trial.student.wrapped, prompt, size, new_tokens, repeats)
         trial.progress.update(done, len(BATCHES), "batch sizes")
     if can_merge(trial):
         with merged(trial.student.wrapped):
             for size in BATCHES:
-                one = measure(trial.student.wrapped, prompt, size, new_tokens)
+                one = measure(trial.student.wrapped, prompt, size, new_tokens, repeats)
                 runs[f"merged_batch_{size}"] = one
     throughput = runs[f"batch_{BATCHES[-1]}"]["tokens_per_second"]["median"]
     conditions = {
-        "prompt_tokens": len(prompt), "new_tokens": new_tokens, "repeats": REPEATS,
+        "prompt_tokens": len(prompt), "new_tokens": new_tokens, "repeats": repeats,
         "warm_ups": WARM_UPS, "batches": list(BATCHES),
     }  # fmt: skip
     scores = {"tokens_per_second": throughput}
@@ -91,13 +93,20 @@ def device_name(model: Any) -> str:
     return torch.cuda.get_device_name(model.device) if model.device.type == "cuda" else "cpu"
 
 
-def measure(model: Any, prompt: tuple[int, ...], size: int, new_tokens: int) -> dict[str, Any]:
+def rounds(benchmark: BenchmarkConfig) -> int:
+    """Return how often each timing is repeated; quartiles need two."""
+    return max(2, benchmark.items or REPEATS)
+
+
+def measure(
+    model: Any, prompt: tuple[int, ...], size: int, new_tokens: int, repeats: int
+) -> dict[str, Any]:
     """Time so many answers side by side.
 
     Returns:
         Median and quartiles of first_token_seconds, seconds_per_token and tokens_per_second.
     """
-    timed = [_once(model, prompt, size, new_tokens) for _ in range(WARM_UPS + REPEATS)][WARM_UPS:]
+    timed = [_once(model, prompt, size, new_tokens) for _ in range(WARM_UPS + repeats)][WARM_UPS:]
     first = [one[0] for one in timed]
     later = [one[1] / (new_tokens - 1) for one in timed]
     rate = [size * new_tokens / sum(one) for one in timed]

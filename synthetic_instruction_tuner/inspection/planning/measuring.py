@@ -100,8 +100,10 @@ def _answers(config: StudyConfig, gpu: Gpu) -> Row:
         if one.name in WRITTEN
     )
     steps = answers * ANSWER_SHARE * settings.max_new_tokens / batch
-    timed = sum(one.name == TIMED for one in settings.benchmarks)
-    steps += timed * (speed.WARM_UPS + speed.REPEATS) * len(speed.BATCHES) * speed.NEW_TOKENS
+    timed = sum(
+        speed.WARM_UPS + speed.rounds(one) for one in settings.benchmarks if one.name == TIMED
+    )
+    steps += timed * len(speed.BATCHES) * speed.NEW_TOKENS
     seconds = steps * base.decoding_step(batch, settings.max_new_tokens, gpu)
     return _row(config, "answers", base, made, seconds, verdict(made, options, gpu))
 

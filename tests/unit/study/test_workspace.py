@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.waiting import wait_for
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import WorkspaceError
@@ -257,11 +258,13 @@ def test_a_claim_is_renewed_and_a_lost_one_is_not(tmp_path, monkeypatch, caplog)
     claims.take(path, "mine")
     until = claims.read(path)["until"]
     with claims.kept(path, "mine"):
-        while claims.read(path).get("until", until) == until:
-            time.sleep(0.005)
-        leave(path, until=time.time() + 60)
-        while "was taken over by process 1 on elsewhere" not in caplog.text:
-            time.sleep(0.005)
+        wait_for("a renewal", lambda: claims.read(path).get("until", until) != until)
+
+        def told():
+            leave(path, until=time.time() + 60)  # a renewal that had begun may write once more
+            return "was taken over by process 1 on elsewhere" in caplog.text
+
+        wait_for("word of the loss", told)
     assert claims.read(path)["token"] == "other"
 
 
@@ -276,12 +279,10 @@ def test_a_drive_that_hiccups_costs_a_renewal_not_the_claim(tmp_path, monkeypatc
 
     with claims.kept(path, "mine"):
         monkeypatch.setattr(claims, "read", gone)
-        while "could not be renewed" not in caplog.text:
-            time.sleep(0.005)
+        wait_for("word of the failure", lambda: "could not be renewed" in caplog.text)
         monkeypatch.setattr(claims, "read", read)
         until = read(path)["until"]
-        while read(path).get("until", until) == until:
-            time.sleep(0.005)
+        wait_for("a renewal", lambda: read(path).get("until", until) != until)
 
 
 def test_a_process_of_another_container_with_the_name_of_this_host_is_not_judged(

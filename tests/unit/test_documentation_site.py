@@ -1,0 +1,43 @@
+"""The documentation site: its settings reference says everything, its pages are there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synthetic_instruction_tuner.config import presets
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site():
+    spec = importlib.util.spec_from_file_location("documentation_site", ROOT / "docs" / "site.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_every_setting_of_every_preset_is_in_the_reference_with_its_words(site):
+    text = site.settings_reference()
+    sections = dict(
+        re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    )
+    values = presets.load("colab-t4").model_dump()
+    for name in ("generation", "filtering", "preference", "training", "evaluation"):
+        for field in values[name]:
+            assert f"| `{field}` |" in sections[name]
+    assert "| `rank` | `int` | `8` | Rank r of the update. |" in sections["training.arms[dora]"]
+    assert "| `min_words` |" in sections["filtering.rules.length"]
+    assert not re.findall(r"\| *\|$", text, flags=re.MULTILINE)  # no field without words
+
+
+def test_every_page_of_the_site_is_there(site):
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    pages = re.findall(r"[a-z-]+\.md", str(nav))
+    made = {"settings.md", *site.PAGES.values()}
+    assert [one for one in pages if one not in made and not (ROOT / "docs" / one).exists()] == []
+    known = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert known - set(pages) == set()
