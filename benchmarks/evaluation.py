@@ -2,12 +2,15 @@
 
     python benchmarks/evaluation.py
     python benchmarks/evaluation.py --random 512 8 128256 --items 40 --batch-size 16
+    python benchmarks/evaluation.py --model FOLDER --data FOLDER --items 48
 
-Both score the same tokens of the closed world's benchmarks in one process, after a warm-up;
-building prompts and tokens is left out of both. Printed for each benchmark: CPU seconds (a busy
-machine does not blur them) and wall seconds of both, the ratio of the CPU seconds, the largest
-difference of a log-likelihood and how many items' best choice changed. Then: what it takes to start
-a process, load the base and score it alone, and to score base and four LoRA arms on that base.
+Both score the same tokens of the closed world's benchmarks (or of rows in a data folder) in one
+process, after a warm-up; building prompts and tokens is left out of both. Printed for each
+benchmark: CPU seconds (a busy machine does not blur them) and wall seconds of both, the ratio of
+the CPU seconds, the largest difference a token over all items, that of plain scoring from itself on
+the sample of the agreement check, what the check allows, how many items' best choice changed, and
+the scorer that the check chooses. Then: what it takes to start a process, load the base and score
+it alone, and to score base and four LoRA arms on that base.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from synthetic_instruction_tuner.evaluation import items
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
-from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
+from synthetic_instruction_tuner.evaluation.likelihood.agreement import Sampled
+from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group, compared
 from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Scorer, plan
 from synthetic_instruction_tuner.models import loading
 from synthetic_instruction_tuner.models.binding import bind_student
@@ -56,9 +60,9 @@ def timed(work: Callable[[], Any]) -> Timed:
     return Timed(time.process_time() - cpu, time.perf_counter() - wall, result)
 
 
-def load(name: str) -> Student:
+def load(name: str, dtype: Any) -> Student:
     """Load the model as an evaluation does."""
-    model, tokenizer = loading.load_causal(ModelConfig(name=name, dtype="float32"))
+    model, tokenizer = loading.load_causal(ModelConfig(name=name, dtype=dtype))
     return Student(model, bind_student(tokenizer), model)
 
 
@@ -121,10 +125,17 @@ def compare(name: str, student: Student, groups: list[Group], limit: int, size: 
     score_plain(lm, warm), score_fast(student, warm, limit, size)
     plain = timed(lambda: score_plain(lm, groups))
     fast = timed(lambda: score_fast(student, groups, limit, size))
-    found = agreement.compare(fast.result, plain.result, "float32")
+    precision = str(student.model.dtype).removeprefix("torch.")
+    scorer = Scorer(student.model, student.soft_prompt())
+    checked = agreement.compare(compared(groups, scorer, lm, limit, size), precision)
+    tokens = [[len(one.continuation) for one in item] for group in groups for item in group.items]
+    pairs = zip(tokens, fast.result, plain.result, strict=True)
+    found = agreement.compare([Sampled(*one) for one in pairs], precision)
     print(
         f"{name:16} {found.items:6} {plain.cpu:9.2f} {fast.cpu:9.2f} {plain.cpu / fast.cpu:7.2f}x"
-        f" {plain.wall:9.2f} {fast.wall:9.2f} {found.largest:10.1e} {found.changed:8}"
+        f" {plain.wall:9.2f} {fast.wall:9.2f} {found.largest:10.1e} {checked.scatter:10.1e}"
+        f" {checked.tolerance:10.1e} {found.changed:8} {checked.used:>6}",
+        flush=True,
     )
 
 
@@ -175,6 +186,8 @@ def main() -> None:
         "--random", nargs=3, type=int, metavar=("WIDTH", "LAYERS", "VOCABULARY"),
         help="a random Llama of this size instead, with the tokenizer of --model",
     )  # fmt: skip
+    parser.add_argument("--data", default="sandbox", help="as in evaluation.data_dir")
+    parser.add_argument("--dtype", default="float32", help="as in training.student.dtype")
     parser.add_argument("--items", type=int, default=None, help="items a benchmark")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
@@ -183,19 +196,20 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     benchmarks = [one.model_copy(update={"items": arguments.items}) for one in BENCHMARKS]
-    settings = {"data_dir": "sandbox", "benchmarks": benchmarks}
+    settings = {"data_dir": arguments.data, "benchmarks": benchmarks}
     config = StudyConfig.model_validate({"evaluation": settings})
     with tempfile.TemporaryDirectory() as random:
         if arguments.random:
             arguments.model = write_random(arguments.random, arguments.model, Path(random))
         before = time.process_time() if arguments.random else 0.0  # importing is part of a start
-        student = load(arguments.model)
+        student = load(arguments.model, arguments.dtype)
         harness.wrap(student, arguments.batch_size, 128)  # imports lm-eval
         start = time.process_time() - before
     limit = student.model.config.max_position_embeddings
     print(
         f"{'benchmark':16} {'items':>6} {'plain cpu':>9} {'fast cpu':>9} {'ratio':>8}"
-        f" {'plain s':>9} {'fast s':>9} {'max diff':>10} {'changed':>8}"
+        f" {'plain s':>9} {'fast s':>9} {'difference':>10} {'plain own':>10} {'allowed':>10}"
+        f" {'changed':>8} {'used':>6}"
     )
     with tempfile.TemporaryDirectory() as name, torch.inference_mode():
         items.write_items(config, Path(name))

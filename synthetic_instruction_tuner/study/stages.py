@@ -28,8 +28,8 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 3
     votes: int = 1
-    analysis: int = 5
-    reporting: int = 5
+    analysis: int = 6
+    reporting: int = 6
 
 
 VERSIONS = Versions()

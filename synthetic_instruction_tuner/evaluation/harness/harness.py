@@ -243,11 +243,29 @@ def encode_pair(lm: Any, context: str, continuation: str) -> Request:
     return Request(tuple(before), tuple(after))
 
 
-def plain_scores(lm: Any, requests: Sequence[Request]) -> list[Answer]:
-    """Score requests with lm-eval's own scorer."""
-    with quiet():
+def plain_scores(
+    lm: Any, requests: Sequence[Request], batch_size: int | None = None
+) -> list[Answer]:
+    """Score requests with lm-eval's own scorer.
+
+    Args:
+        lm: What `wrap` returned.
+        requests: What to score.
+        batch_size: Requests side by side; None: as many as `lm` was made for.
+    """
+    with quiet(), _batches_of(lm, batch_size or lm.batch_size_per_gpu):
         pairs = [(("", ""), list(one.context), list(one.continuation)) for one in requests]
         return [Answer(*one) for one in lm._loglikelihood_tokens(pairs, disable_tqdm=True)]
+
+
+@contextlib.contextmanager
+def _batches_of(lm: Any, size: int) -> Iterator[None]:
+    before = lm.batch_size_per_gpu
+    lm.batch_size_per_gpu = size
+    try:
+        yield
+    finally:
+        lm.batch_size_per_gpu = before
 
 
 def prompt_hash(question: Question) -> str:

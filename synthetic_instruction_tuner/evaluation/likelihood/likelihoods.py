@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.evaluation.harness import harness
@@ -16,6 +17,7 @@ from synthetic_instruction_tuner.evaluation.likelihood.scoring import (
     plan,
 )
 from synthetic_instruction_tuner.evaluation.trial import Trial
+from synthetic_instruction_tuner.models import caches
 from synthetic_instruction_tuner.storage.journal import Journal
 
 logger = logging.getLogger(__name__)
@@ -60,10 +62,12 @@ def score(trial: Trial, groups: Sequence[Group]) -> Likelihoods:
     size, limit = trial.settings.batch_size, trial.limit
     plans = [plan(group.requests, limit, size) for group in groups]
     journal = trial.journal([[_shape(batch) for batch in batches] for batches in plans])
-    fast = Scorer(trial.student.model, trial.student.soft_prompt())
+    model = trial.student.model
+    movable = caches.other_state(model.config) is None
+    fast = Scorer(model, trial.student.soft_prompt()) if movable else None
     plain = harness.wrap(trial.student, size, limit)
     agreed = _agreement(trial, groups, fast, plain, journal)
-    used = fast if agreed["used"] == "fast" else plain
+    used = fast if fast is not None and agreed["used"] == "fast" else plain
     batches = [
         (place, f"{group.name}/{number}", batch)
         for place, (group, found) in enumerate(zip(groups, plans, strict=True))
@@ -123,25 +127,81 @@ def score_batch(batch: Batch, scorer: Any) -> list[list[Any]]:
 
 
 def _agreement(
-    trial: Trial, groups: Sequence[Group], fast: Scorer, plain: Any, journal: Journal
+    trial: Trial, groups: Sequence[Group], fast: Scorer | None, plain: Any, journal: Journal
 ) -> dict[str, Any]:
-    """Compare both scorers on a sample; the outcome is kept with the batches."""
+    """Compare both scorers on a sample; the outcome is kept with the batches.
+
+    Where there is no fast one (recurrent layers), nothing is compared.
+    """
     known: dict[str, Any] | None = journal.get("agreement")
     if known is not None:
         return known
-    ours, theirs = [], []
     with journal.recording("agreement") as result:
-        for group in _sample(groups):
-            places: dict[int, Answer] = {}
-            for batch in plan(group.requests, trial.limit, trial.settings.batch_size):
-                places |= fast.score(batch)
-            ours += _by_item(places, group)
-            theirs += _by_item(dict(enumerate(harness.plain_scores(plain, group.requests))), group)
-        harness.require_finite([one for item in theirs for one in item], "scoring")
-        found = agreement.compare(ours, theirs, trial.precision).as_json()
+        size = trial.settings.batch_size
+        items = compared(groups, fast, plain, trial.limit, size) if fast is not None else []
+        harness.require_finite([one for item in items for one in item.plain], "scoring")
+        found = agreement.compare(items, trial.precision).as_json()
         result.append(found)
     _say(f"{trial.subject.name} on {trial.key}", found)
     return found
+
+
+def compared(
+    groups: Sequence[Group], fast: Scorer, plain: Any, limit: int, size: int
+) -> list[agreement.Sampled]:
+    """Score a sample with both scorers, and part of it with the plain one once more.
+
+    Args:
+        groups: All items; those of a group are read behind the prefix that all of it shares.
+        fast: The fast scorer.
+        plain: lm-eval's scorer.
+        limit: Longest request in tokens.
+        size: Requests side by side.
+    """
+    chosen = agreement.sample([[_tokens(item) for item in group.items] for group in groups])
+    sampled = [
+        (item, answers)
+        for group, places in zip(groups, chosen, strict=True)
+        for item, answers in zip(
+            [group.items[place] for place in places],
+            _fast_answers(group, places, fast, limit, size),
+            strict=True,
+        )
+    ]
+    theirs = _plain_answers([item for item, _ in sampled], plain, None)
+    step = max(1, -(-len(sampled) // agreement.SAMPLE))
+    alone = iter(_plain_answers([item for item, _ in sampled[::step]], plain, 1))
+    return [
+        agreement.Sampled(
+            [len(one.continuation) for one in item], ours, plainly,
+            next(alone) if number % step == 0 else None,
+        )
+        for number, ((item, ours), plainly) in enumerate(zip(sampled, theirs, strict=True))
+    ]  # fmt: skip
+
+
+def _tokens(item: Sequence[Request]) -> int:
+    return max(len(one.context) + len(one.continuation) for one in item)
+
+
+def _fast_answers(
+    group: Group, places: Sequence[int], fast: Scorer, limit: int, size: int
+) -> list[list[Answer]]:
+    """Score some items of a group as the whole of it would be scored."""
+    starts = list(accumulate((len(item) for item in group.items), initial=0))
+    wanted = [range(starts[place], starts[place + 1]) for place in places]
+    only = {request for item in wanted for request in item}
+    answers: dict[int, Answer] = {}
+    for batch in plan(group.requests, limit, size, only):
+        answers |= fast.score(batch)
+    return [[answers[request] for request in item] for item in wanted]
+
+
+def _plain_answers(
+    items: Sequence[Sequence[Request]], plain: Any, size: int | None
+) -> list[list[Answer]]:
+    answers = iter(harness.plain_scores(plain, [one for item in items for one in item], size))
+    return [[next(answers) for _ in item] for item in items]
 
 
 def _say(what: str, found: dict[str, Any]) -> None:
@@ -149,18 +209,8 @@ def _say(what: str, found: dict[str, Any]) -> None:
     level = logging.INFO if found["used"] == "fast" else logging.WARNING
     logger.log(
         level,
-        "%s: %s scorer; on %d items of a sample the scorers differ by %.1e at most (%.0e allowed), "
-        "%d choices changed",
+        "%s: %s scorer; on %d items of a sample the scorers differ by %.1e a token at most (%.1e "
+        "allowed), %d choices changed",
         *(what, found["used"], found["items"]),
         *(found["largest"], found["tolerance"], found["changed"]),
     )
-
-
-def _sample(groups: Sequence[Group]) -> list[Group]:
-    """Pick items over the whole benchmark, still by group."""
-    chosen = agreement.sample([len(group.items) for group in groups])
-    return [
-        Group(group.name, [group.items[place] for place in places])
-        for group, places in zip(groups, chosen, strict=True)
-        if places
-    ]

@@ -8,17 +8,23 @@ every position. Here three levels share work:
    already scores the first token of every choice;
 3. choices of several tokens go on from their item's key-value cache.
 
-Tokens are those of lm-evaluation-harness; `evaluation.agreement` compares with it in every run.
+Rows of unequal length stand side by side aligned at their right end, and nothing stands between a
+row's tokens: where a context is shorter than its neighbours, the end of the common prefix is read
+again in place of padding, and the cached prefix moves to the right. Sliding-window attention counts
+columns, so padding in between would push tokens out of the window.
+
+Tokens and the softmax are those of lm-evaluation-harness; `likelihood.agreement` compares with it
+in every run.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.models import caches
 
 MIN_PREFIX = 8
 """Shortest common prefix, in tokens, that is worth a forward pass of its own."""
@@ -77,13 +83,19 @@ def truncate(request: Request, limit: int) -> Request:
     return Request(request.context[-kept:], request.continuation)
 
 
-def plan(requests: Sequence[Request], limit: int, batch_size: int) -> list[Batch]:
+def plan(
+    requests: Sequence[Request],
+    limit: int,
+    batch_size: int,
+    only: Collection[int] | None = None,
+) -> list[Batch]:
     """Arrange the requests of one task in batches.
 
     Args:
         requests: Requests of items that may share a prefix.
         limit: Longest request in tokens.
         batch_size: Rows side by side.
+        only: Places of the requests to score, behind the prefix of all; None: all of them.
 
     Returns:
         Batches, the longest items first, so that memory trouble shows early. The plan depends on
@@ -94,13 +106,18 @@ def plan(requests: Sequence[Request], limit: int, batch_size: int) -> list[Batch
     for place, request in enumerate(requests):
         kept = truncate(request, limit)
         item = items.setdefault(kept.context, Item(kept.context))
-        item.continuations.append((kept.continuation, place))
+        if only is None or place in only:
+            item.continuations.append((kept.continuation, place))
         if kept.context != request.context:
             cut.add(kept.context)
     whole = [item for context, item in items.items() if context not in cut]
     rest = [item for context, item in items.items() if context in cut]
     prefix = common_prefix([item.context for item in whole])
-    return _batches(prefix, whole, batch_size) + _batches((), rest, batch_size)
+    return [
+        batch
+        for shared, group in ((prefix, whole), ((), rest))
+        for batch in _batches(shared, [one for one in group if one.continuations], batch_size)
+    ]
 
 
 def common_prefix(contexts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
@@ -127,6 +144,22 @@ def _batches(prefix: tuple[int, ...], items: Sequence[Item], size: int) -> list[
     return [*batches, Batch(prefix, tuple(current))] if current else batches
 
 
+class Rows(NamedTuple):
+    """Contexts side by side, behind what they share.
+
+    Attributes:
+        ids: Tokens to read, padded on the left, (rows, columns).
+        mask: 1 where a row has something to see, (rows, cached columns + columns).
+        positions: Positions of the tokens to read, (rows, columns).
+        lengths: Tokens of every row with all that stands before it, (rows,).
+    """
+
+    ids: Any
+    mask: Any
+    positions: Any
+    lengths: Any
+
+
 class Scorer:
     """Scores batches with a causal LM.
 
@@ -136,8 +169,10 @@ class Scorer:
     """
 
     def __init__(self, model: Any, soft_prompt: Any = None) -> None:
-        self._model, self._soft = model, soft_prompt
+        self._model = model
         self._virtual = soft_prompt.get_seq_length() if soft_prompt is not None else 0
+        self._soft = caches.repeated(soft_prompt, self._virtual, [0]) if self._virtual else None
+        self._window = caches.window(model.config)
         self._prefix: tuple[int, ...] | None = None
         self._cache: Any = None
 
@@ -145,38 +180,70 @@ class Scorer:
         """Score one batch; returns answers by place of the request."""
         import torch
 
+        answers: dict[int, Answer] = {}
         with torch.inference_mode():
-            before = self._virtual + len(batch.prefix)
-            contexts = [item.context[len(batch.prefix) :] for item in batch.items]
-            branching = any(item.rows for item in batch.items)
-            cache = self._start(batch.prefix, len(contexts)) if before or branching else None
-            logits = self._read_contexts(contexts, before, cache)
-            answers = self._first_tokens(batch.items, logits)
-            if branching:
-                self._later_tokens(batch.items, contexts, before, cache, answers)
+            for items in self._side_by_side(batch):
+                answers |= self._score(batch.prefix, items)
         return answers
 
-    def _start(self, prefix: tuple[int, ...], rows: int) -> Any:
-        """Return a cache that holds the prefix for so many rows."""
+    def _side_by_side(self, batch: Batch) -> list[list[Item]]:
+        """Return what can be read at once: all, but for padding that has no place.
+
+        Behind a soft prompt there may be no token to read again in place of padding. That matters
+        where a window ends within the rows; then only contexts of one length stand side by side.
+        """
+        items = list(batch.items)
+        lengths = [len(item.context) for item in items]
+        tail = max(len(tokens) for item in items for tokens, _ in item.continuations)
+        padded = max(lengths) - min(lengths) > len(batch.prefix)
+        ends = self._window is not None and self._virtual + max(lengths) + tail > self._window
+        if not (self._virtual and padded and ends):
+            return [items]
+        return [[one for one in items if len(one.context) == size] for size in sorted(set(lengths))]
+
+    def _score(self, prefix: tuple[int, ...], items: Sequence[Item]) -> dict[int, Answer]:
+        branching = any(item.rows for item in items)
+        longest = max(len(item.context) for item in items)
+        again = [min(longest - len(item.context), len(prefix)) for item in items]
+        rows = self._rows(prefix, items, again)
+        cache = self._start(prefix, again) if prefix or self._virtual or branching else None
+        logprobs = self._forward(rows.ids, rows.mask, rows.positions, cache, keep=1)[:, -1]
+        answers = _first_tokens(items, logprobs)
+        if branching:
+            self._later_tokens(items, rows, cache, answers)
+        return answers
+
+    def _rows(self, prefix: tuple[int, ...], items: Sequence[Item], again: Sequence[int]) -> Rows:
+        """Arrange what is left of the contexts, with so many tokens of the prefix once more."""
         import torch
-        from transformers import DynamicCache
+
+        device, before = self._model.device, self._virtual + len(prefix)
+        kept = [item.context[len(prefix) - more :] for item, more in zip(items, again, strict=True)]
+        width = max(len(text) for text in kept)
+        ids = torch.tensor([(0,) * (width - len(text)) + text for text in kept], device=device)
+        seen = torch.arange(width, device=device) >= width - _column([len(t) for t in kept], device)
+        cached = torch.arange(before, device=device) >= _column(again, device)
+        lengths = torch.tensor([self._virtual + len(one.context) for one in items], device=device)
+        places = lengths[:, None] - width + torch.arange(width, device=device)
+        mask = torch.cat([cached, seen], dim=1).long()
+        return Rows(ids, mask, places.clamp(min=0), lengths)
+
+    def _start(self, prefix: tuple[int, ...], again: Sequence[int]) -> Any:
+        """Return a cache that holds the prefix for each row, without what the row reads again."""
+        import torch
 
         if self._prefix != prefix:
             self._prefix = prefix
-            self._cache = copy.deepcopy(self._soft)
+            self._cache = caches.repeated(self._soft, self._virtual, [0])
             if prefix:
-                if self._cache is None:
-                    self._cache = DynamicCache(config=self._model.config)
                 ids = torch.tensor([prefix], device=self._model.device)
                 self._forward(ids, None, None, self._cache, keep=1)
-        if self._cache is None:
-            return DynamicCache(config=self._model.config)
-        cache = copy.deepcopy(self._cache)
-        cache.batch_repeat_interleave(rows)
-        return cache
+        return caches.repeated(self._cache, self._virtual + len(prefix), again)
 
     def _forward(self, ids: Any, mask: Any, positions: Any, cache: Any, keep: int) -> Any:
-        """Run the model; returns float32 logits of the last `keep` positions (0: of all)."""
+        """Return float32 log-probabilities of what follows the last `keep` places (0: all)."""
+        import torch
+
         output = self._model(
             input_ids=ids,
             attention_mask=mask,
@@ -185,39 +252,12 @@ class Scorer:
             use_cache=cache is not None,
             logits_to_keep=keep,
         )
-        return output.logits.float()
-
-    def _read_contexts(self, contexts: list[tuple[int, ...]], before: int, cache: Any) -> Any:
-        """Read the contexts, aligned at their right end; returns logits of the next token."""
-        import torch
-
-        ids, mask = _aligned(contexts, self._model.device)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0) + before
-        seen = torch.cat([mask.new_ones((len(contexts), before)), mask], dim=1)
-        return self._forward(ids, seen, positions, cache, keep=1)[:, -1]
-
-    def _first_tokens(self, items: Sequence[Item], logits: Any) -> dict[int, Answer]:
-        """Score the first token of every continuation."""
-        import torch
-
-        rows = [row for row, item in enumerate(items) for _ in item.continuations]
-        tokens = [tokens[0] for item in items for tokens, _ in item.continuations]
-        index = torch.tensor([rows, tokens], device=logits.device)
-        values = logits[index[0], index[1]] - logits.logsumexp(-1)[index[0]]
-        greedy = logits.argmax(-1)[index[0]] == index[1]
-        places = [place for item in items for _, place in item.continuations]
-        scored = zip(places, values.tolist(), greedy.tolist(), strict=True)
-        return {place: Answer(value, right) for place, value, right in scored}
+        return torch.log_softmax(output.logits, dim=-1, dtype=torch.float32)
 
     def _later_tokens(
-        self,
-        items: Sequence[Item],
-        contexts: list[tuple[int, ...]],
-        before: int,
-        cache: Any,
-        answers: dict[int, Answer],
+        self, items: Sequence[Item], rows: Rows, cache: Any, answers: dict[int, Answer]
     ) -> None:
-        """Score the tokens after the first, going on from the caches of the contexts."""
+        """Add the tokens after the first, going on from the caches of the contexts."""
         import torch
 
         branches = [
@@ -227,41 +267,41 @@ class Scorer:
             if len(tokens) > 1
         ]
         device = self._model.device
-        rows = torch.tensor([row for row, _, _ in branches], device=device)
-        cache.batch_select_indices(rows)
+        chosen = torch.tensor([row for row, _, _ in branches], device=device)
+        cache.batch_select_indices(chosen)
         width = max(len(tokens) for _, tokens, _ in branches) - 1
-        lengths = torch.tensor([len(one) for one in contexts], device=device)[rows]
-        columns = int(max(len(one) for one in contexts))
         steps = torch.arange(width, device=device)
-        context = torch.arange(columns, device=device)[None] >= (columns - lengths)[:, None]
-        always = context.new_ones((len(branches), 1))
-        mask = torch.cat(
-            [always.expand(-1, before), context, always.expand(-1, width)], dim=1
-        ).long()
-        positions = before + lengths[:, None] + steps[None]
+        mask = torch.nn.functional.pad(rows.mask[chosen], (0, width), value=1)
         ids = torch.zeros((len(branches), width), dtype=torch.long, device=device)
         wanted = torch.zeros_like(ids)
         for row, (_, tokens, _) in enumerate(branches):
             ids[row, : len(tokens) - 1] = torch.tensor(tokens[:-1], device=device)
             wanted[row, : len(tokens) - 1] = torch.tensor(tokens[1:], device=device)
-        logits = self._forward(ids, mask, positions, cache, keep=0)
-        values = logits.gather(-1, wanted[..., None])[..., 0] - logits.logsumexp(-1)
-        counted = (
-            steps[None] < torch.tensor([len(t) - 1 for _, t, _ in branches], device=device)[:, None]
-        )
+        logprobs = self._forward(ids, mask, rows.lengths[chosen, None] + steps, cache, keep=0)
+        values = logprobs.gather(-1, wanted[..., None])[..., 0]
+        counted = steps < _column([len(tokens) - 1 for _, tokens, _ in branches], device)
         sums = (values * counted).sum(-1).tolist()
-        greedy = ((logits.argmax(-1) == wanted) | ~counted).all(-1).tolist()
+        greedy = ((logprobs.argmax(-1) == wanted) | ~counted).all(-1).tolist()
         for (_, _, place), value, right in zip(branches, sums, greedy, strict=True):
             first = answers[place]
             answers[place] = Answer(first.logprob + value, first.greedy and right)
 
 
-def _aligned(texts: list[tuple[int, ...]], device: Any) -> tuple[Any, Any]:
-    """Return ids and mask of texts padded on the left."""
+def _column(values: Sequence[int], device: Any) -> Any:
     import torch
 
-    width = max(len(text) for text in texts)
-    ids = torch.tensor([(0,) * (width - len(text)) + text for text in texts], device=device)
-    known = torch.tensor([len(text) for text in texts], device=device)
-    mask = (torch.arange(width, device=device)[None] >= (width - known)[:, None]).long()
-    return ids, mask
+    return torch.tensor(values, device=device)[:, None]
+
+
+def _first_tokens(items: Sequence[Item], logprobs: Any) -> dict[int, Answer]:
+    """Score the first token of every continuation; `logprobs` is (items, vocabulary)."""
+    import torch
+
+    rows = [row for row, item in enumerate(items) for _ in item.continuations]
+    tokens = [tokens[0] for item in items for tokens, _ in item.continuations]
+    index = torch.tensor([rows, tokens], device=logprobs.device)
+    values = logprobs[index[0], index[1]].tolist()
+    greedy = (logprobs.argmax(-1)[index[0]] == index[1]).tolist()
+    places = [place for item in items for _, place in item.continuations]
+    scored = zip(places, values, greedy, strict=True)
+    return {place: Answer(value, right) for place, value, right in scored}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.models import caches
 
 
 class Forward:
@@ -93,16 +94,14 @@ class Forward:
 
     def _new_cache(self) -> Any:
         from transformers import DynamicCache
-        from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-        cache = DynamicCache(config=self._model.config)
-        for layer in cache.layers:
-            if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer):
-                raise StageError(
-                    f"{self._model.config.model_type} models keep a {type(layer).__name__}, which "
-                    "the transformers engine cannot batch; use engine=vllm or engine=completions"
-                )
-        return cache
+        config = self._model.config
+        if other := caches.other_state(config):
+            raise StageError(
+                f"{config.model_type} models keep a {other}, which the transformers engine cannot "
+                "batch; use engine=vllm or engine=completions"
+            )
+        return DynamicCache(config=config)
 
     @property
     def _prefix(self) -> Any:

@@ -166,18 +166,19 @@ def scorers(results: Results) -> Table | None:
             Cell(f"[[scorers/{key}/fast|count]] of [[scorers/{key}/models|count]]"),
             Cell(f"[[scorers/{key}/items|count]]"),
             Cell(f"[[scorers/{key}/largest|scientific]]"),
+            Cell(f"[[scorers/{key}/tolerance|scientific]]"),
             Cell(f"[[scorers/{key}/changed|count]]"),
         )
         for key in found
     )
     if not rows:
         return None
-    limit = f"[[scorers/{next(iter(found))}/tolerance|scientific]]"
     return Table(
         "scorers",
-        ("Benchmark", "Models scored fast", "Items compared", "Largest difference", "Changed"),
+        ("Benchmark", "Models scored fast", "Items compared", "Difference", "Allowed", "Changed"),
         rows,
         "Both scorers answered a sample of every model's items. The fast one is used where no "
-        f"log-probability differs by {limit} or more and no choice changes, else "
-        "lm-evaluation-harness's own.",
+        "choice changes and log-probabilities differ by no more than a small multiple of what "
+        "those of lm-evaluation-harness differ with its own batch size, else that one. Difference "
+        "and what is allowed: nats a token, of the model nearest to its limit.",
     )

@@ -1,9 +1,12 @@
 """The parts of scoring that need no model: plans, agreement."""
 
+from itertools import pairwise
+
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
+from synthetic_instruction_tuner.evaluation.likelihood.agreement import Sampled
 from synthetic_instruction_tuner.evaluation.likelihood.scoring import (
     Answer,
     Request,
@@ -66,16 +69,28 @@ def test_cut_requests_do_not_share_the_prefix() -> None:
     assert {batch.prefix for batch in batches} == {(), PREFIX}
 
 
+def test_a_sample_is_read_behind_the_prefix_of_the_whole_task() -> None:
+    requests = [request((*PREFIX, n), c) for n in range(5) for c in (7, 8)]
+    requests += [request((*PREFIX, 0, 1, 2), 7), request((*PREFIX, 0, 1, 3), 7)]
+    (batch,) = plan(requests, 50, 8, only={10, 11})  # alone they would share two tokens more
+    assert batch.prefix == PREFIX
+    assert sorted(place for item in batch.items for _, place in item.continuations) == [10, 11]
+
+
 def answers(*values: float) -> list[Answer]:
     return [Answer(value, False) for value in values]
+
+
+def sampled(ours: list[float], *again: float, tokens: tuple[int, int] = (1, 1)) -> Sampled:
+    return Sampled(tokens, answers(*ours), answers(-1.0, -2.0), answers(*again) or None)
 
 
 @pytest.mark.parametrize(
     ("ours", "used", "changed"),
     [
         ([-1.0, -2.0], "fast", 0),
-        ([-1.00009, -2.0], "fast", 0),
-        ([-1.0002, -2.0], "plain", 0),
+        ([-1.000007, -2.0], "fast", 0),
+        ([-1.00001, -2.0], "plain", 0),
         ([-2.1, -2.0], "plain", 1),
         ([float("nan"), -2.0], "plain", 1),
     ],
@@ -83,28 +98,53 @@ def answers(*values: float) -> list[Answer]:
 def test_the_fast_scorer_is_used_only_if_it_agrees(
     ours: list[float], used: str, changed: int
 ) -> None:
-    found = agreement.compare([answers(*ours)], [answers(-1.0, -2.0)], "float32")
+    found = agreement.compare([sampled(ours)], "float32")
     assert (found.used, found.changed) == (used, changed)
     assert found.requests == 2
 
 
+@pytest.mark.parametrize("precision", agreement.STEP)
+def test_a_difference_counts_by_the_token_and_beside_the_plain_scorers_own(precision: str) -> None:
+    step = agreement.STEP[precision]
+
+    def used(difference: float, scatter: float, tokens: int) -> str:
+        item = sampled([-1.0 - difference, -2.0], -1.0 - scatter, -2.0, tokens=(tokens, 1))
+        return agreement.compare([item], precision).used
+
+    assert used(3.9 * step, 0.0, 1) == "fast"
+    assert used(4.1 * step, 0.0, 1) == "plain"
+    assert used(4.1 * step, 0.0, 2) == "fast"  # two tokens, each half of it
+    assert used(7.9 * step, 2 * step, 1) == "fast"  # plain scoring itself moves by half as much
+    assert used(8.1 * step, 2 * step, 1) == "plain"
+
+
 def test_a_changed_argmax_or_greedy_flag_counts_however_close() -> None:
-    close = agreement.compare([answers(-1.0, -0.99999)], [answers(-0.99999, -1.0)], "float32")
+    plain, other = answers(-0.999999, -1.0), answers(-1.0, -0.999999)
+    close = agreement.compare([Sampled((1, 1), other, plain)], "float32")
     assert (close.used, close.changed) == ("plain", 1)
-    flag = agreement.compare([[Answer(-1.0, True)]], [[Answer(-1.0, False)]], "float32")
-    assert flag.used == "plain"
+    # lm-eval's own choice depends on its batch size: there is none to keep to.
+    tie = agreement.compare([Sampled((1, 1), other, plain, other)], "float32")
+    assert (tie.used, tie.changed) == ("fast", 0)
+    flag = Sampled((1,), [Answer(-1.0, True)], [Answer(-1.0, False)])
+    assert agreement.compare([flag], "float32").used == "plain"
 
 
-def test_the_sample_is_spread_over_all_items() -> None:
-    assert agreement.sample([3]) == [[0, 1, 2]]
-    assert agreement.sample([1600])[0][::2] == list(range(0, 1600, 200))
-    assert sum(map(len, agreement.sample([1] * 57))) == agreement.SAMPLE
-    assert agreement.sample([0, 2]) == [[], [0, 1]]
+def test_without_a_sample_nothing_agrees() -> None:
+    assert agreement.compare([], "float32").used == "plain"
 
 
-def test_the_sample_shows_what_items_of_one_task_share() -> None:
-    chosen = agreement.sample([100] * 57)  # MMLU: more subjects than sampled items
-    assert {len(places) for places in chosen} == {0, 2}
-    contexts = [(*PREFIX, place) for places in chosen[:1] for place in places]
-    (batch,) = plan([request(one, 1) for one in contexts], 50, 16)
-    assert batch.prefix == PREFIX
+def test_the_sample_holds_the_longest_and_the_shortest_item_of_every_group() -> None:
+    lengths = [[5, 9, 7, 4, 6], [3], [], [8, 8, 2]]
+    assert agreement.sample(lengths, 0) == [[1, 3], [0], [], [0, 2]]
+    assert agreement.sample(lengths, 100) == [[0, 1, 2, 3, 4], [0], [], [0, 1, 2]]
+    subjects = [[10 + (7 * n + group) % 50 for n in range(100)] for group in range(57)]  # MMLU
+    assert all(
+        {subjects[group][place] for place in places} >= {max(subjects[group]), min(subjects[group])}
+        for group, places in enumerate(agreement.sample(subjects))
+    )
+
+
+def test_a_single_group_is_sampled_all_over() -> None:
+    (places,) = agreement.sample([[1, *range(3, 1600), 2, 1, 1600]])
+    assert len(places) == agreement.SAMPLE
+    assert max(b - a for a, b in pairwise(places)) <= 1600 // 13

@@ -1,0 +1,59 @@
+"""The fast scorer on every architecture: each answer as if its item were scored alone."""
+
+import pytest
+from support import architectures
+
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Request, Scorer, plan
+from synthetic_instruction_tuner.training.students import Student
+
+PREFIX = tuple(range(20, 34))
+CONTEXTS = (
+    *((*PREFIX, *range(40, 40 + length)) for length in (1, 3, 20)),  # further than the prefix
+    *((*PREFIX, *range(60, 60 + length)) for length in (2, 31)),
+)
+CONTINUATIONS = ((9,), (9, 9), (100, 3, 100, 5, 6))
+REQUESTS = [Request(one, rest) for one in CONTEXTS for rest in CONTINUATIONS]
+LIMIT = 48  # the longest contexts lose their first tokens, and with them the shared prefix
+ADAPTERS = ("none", "prompt_tuning", "prefix_tuning")
+
+
+def student_of(name: str, adapter: str) -> Student:
+    """Build a student with a random adapter; a soft prompt has more tokens than a window."""
+    import torch
+    from peft import PrefixTuningConfig, PromptTuningConfig, get_peft_model
+
+    model = architectures.make(name)
+    student = Student(model, None, model)
+    if adapter != "none":
+        kind = PromptTuningConfig if adapter == "prompt_tuning" else PrefixTuningConfig
+        student.virtual_tokens = architectures.WINDOW + 3
+        settings = kind(task_type="CAUSAL_LM", num_virtual_tokens=student.virtual_tokens)
+        torch.manual_seed(1)
+        student.wrapped = get_peft_model(model, settings).eval()
+    return student
+
+
+def alone(student: Student, request: Request) -> float:
+    """Score a request with one plain forward pass of its own."""
+    import torch
+
+    context = request.context[-(LIMIT + 1 - len(request.continuation)) :]
+    ids = torch.tensor([context + request.continuation])
+    with torch.inference_mode():
+        logits = student.wrapped(input_ids=ids).logits[0, -len(request.continuation) - 1 : -1]
+    wanted = torch.tensor(request.continuation)[:, None]
+    return float(logits.double().log_softmax(-1).gather(1, wanted).sum())
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+@pytest.mark.parametrize("name", architectures.CONFIGS)
+def test_every_answer_is_that_of_the_item_alone(name: str, adapter: str) -> None:
+    student = student_of(name, adapter)
+    scorer = Scorer(student.model, student.soft_prompt())
+    expected = [alone(student, one) for one in REQUESTS]
+    for size in (5, 64):
+        answers = {}
+        for batch in plan(REQUESTS, LIMIT, size):
+            answers |= scorer.score(batch)
+        found = [answers[place].logprob for place in range(len(REQUESTS))]
+        assert found == pytest.approx(expected, abs=2e-4), size
