@@ -28,8 +28,9 @@ from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
 from synthetic_instruction_tuner.evaluation.likelihood.agreement import Sampled
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, plan
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group, compared
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Scorer, plan
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.models import loading
 from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.study.subject import benchmark_key

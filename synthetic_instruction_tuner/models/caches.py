@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache, PreTrainedConfig
 
 
-def other_state(config: Any) -> str | None:
+def other_state(config: PreTrainedConfig) -> str | None:
     """Name what a model keeps besides keys and values (recurrent layers), or return None.
 
     Such states cannot be cut or moved: rows of unequal length cannot stand side by side.
@@ -19,7 +22,7 @@ def other_state(config: Any) -> str | None:
     return next((kind.__name__ for kind in kinds if kind not in known), None)
 
 
-def window(config: Any) -> int | None:
+def window(config: PreTrainedConfig) -> int | None:
     """Return the tokens that a model's narrowest layer sees; None: all layers see everything."""
     from transformers import DynamicCache
 
@@ -27,7 +30,7 @@ def window(config: Any) -> int | None:
     return min((layer.sliding_window for layer in layers if layer.is_sliding), default=None)
 
 
-def repeated(cache: Any, columns: int, shifts: Sequence[int]) -> Any:
+def repeated(cache: DynamicCache | None, columns: int, shifts: Sequence[int]) -> DynamicCache:
     """Return a cache with one row for each shift, moved to the right by so many columns.
 
     What leaves on the right is gone; what comes in on the left has no meaning and is to be masked.

@@ -3,7 +3,8 @@
 import pytest
 from support import architectures
 
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Request, Scorer, plan
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Request, plan
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.training.students import Student
 
 PREFIX = tuple(range(20, 34))

@@ -14,7 +14,8 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import generation, run
 from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Request, Scorer, plan
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Request, plan
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.study.graph import Study

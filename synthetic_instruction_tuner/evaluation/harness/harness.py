@@ -22,7 +22,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems, definitions, items_file
 from synthetic_instruction_tuner.evaluation.harness import ifeval
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Request
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, Request
 from synthetic_instruction_tuner.storage.files import digest
 
 FEWSHOT_SEED = 1234

@@ -13,8 +13,8 @@ from typing import Any
 from synthetic_instruction_tuner.evaluation import constants
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, Request
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer, Request
 from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
 from synthetic_instruction_tuner.evaluation.subsets import choose, rank
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial

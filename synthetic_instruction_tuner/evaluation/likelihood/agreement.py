@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer
 
 SAMPLE = 16
 """Items scored twice at least, besides the longest and the shortest of every group."""

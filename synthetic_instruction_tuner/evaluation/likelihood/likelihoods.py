@@ -9,13 +9,8 @@ from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import (
-    Answer,
-    Batch,
-    Request,
-    Scorer,
-    plan,
-)
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, Batch, Request, plan
+from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.models import caches
 from synthetic_instruction_tuner.storage.journal import Journal

@@ -7,7 +7,7 @@ import pytest
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
 from synthetic_instruction_tuner.evaluation.likelihood.agreement import Sampled
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import (
+from synthetic_instruction_tuner.evaluation.likelihood.batching import (
     Answer,
     Request,
     common_prefix,
