@@ -68,7 +68,6 @@ def load_base(job: Job, device: str) -> Any:
     if job.arm.trains_base:
         student = student.model_copy(update={"dtype": "float32"})
     model, _ = loading.load_causal(student, device)
-    model.config.use_cache = False
     _keep_gradients(model)
     return model
 
@@ -114,6 +113,15 @@ def _continue(start: Path, base: Any) -> Any:
     return model
 
 
+def restore_config(model: Any, student: ModelConfig) -> None:
+    """Take out of a model's configuration what its trainer wrote there, before it is shipped."""
+    known = loading.load_config(student).get_text_config()
+    config = model.config.get_text_config()
+    for name in ("use_cache", "output_router_logits", "router_aux_loss_coef"):
+        if hasattr(known, name):
+            setattr(config, name, getattr(known, name))
+
+
 def build_trainer(
     job: Job, model: Any, tokenizer: Any, row: Row, objective: Objective, device: str
 ) -> Any:
@@ -134,6 +142,8 @@ def build_trainer(
         "gradient_checkpointing": bool(job.training.gradient_checkpointing),
         "remove_unused_columns": False,
         "max_length": None,
+        # Experts are not balanced anew: that term is in no loss that is reported or compared.
+        "router_aux_loss_coef": 0.0,
         **precision(job.training.student, device).arguments,
     }
     from transformers import PrinterCallback

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from synthetic_instruction_tuner.config import TrainingConfig
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
 from synthetic_instruction_tuner.methods import MethodConfig
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+"""What configurations call the number of experts."""
 
 
 def check_arms(training: TrainingConfig) -> None:
@@ -21,6 +24,7 @@ def check_arms(training: TrainingConfig) -> None:
         check(arm, training, arms[arm.start_from] if arm.start_from else None)
     if arms:
         precision(training.student, resolve_device())
+        _check_experts(training)
 
 
 def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | None) -> None:
@@ -61,6 +65,36 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
             f"{getattr(start, 'method', '')!r}, whose file is not enough to go on training from; "
             "start from a LoRA-like, prompt_tuning or full arm, or leave start_from out"
         )
+
+
+def _check_experts(training: TrainingConfig) -> None:
+    """Put the adapters on a mixture of experts without weights: PEFT refuses some there.
+
+    Experts are parameters of one block, not layers, and adapters on parameters know neither dropout
+    nor DoRA. A model that cannot be looked up is told elsewhere.
+    """
+    import torch
+
+    from synthetic_instruction_tuner.models.memory import footprint, shapes
+
+    student = training.student
+    try:
+        shape = shapes.shape_of(student).get_text_config()
+    except MissingModelError:
+        return
+    if not any(getattr(shape, name, None) for name in EXPERTS) or student.trust_remote_code:
+        return
+    for arm in training.arms:
+        base = footprint.meta_model(student, torch.float32)
+        try:
+            footprint.adapt(arm, base)
+        except ValueError as error:
+            dropout = getattr(arm, "dropout", 0.0)
+            advice = "set its dropout to 0" if dropout else "use another method"
+            raise ConfigurationError(
+                f"arm {arm.name!r}: method {getattr(arm, 'method', '')!r} does not go with the "
+                f"experts of {student.name!r}: {error} {advice.capitalize()}"
+            ) from error
 
 
 def _check_processes(arm: MethodConfig, training: TrainingConfig) -> None:

@@ -51,11 +51,8 @@ def save(
 ) -> None:
     """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
     folder = job.folder / RESULT
-    model.eval()
-    options = {} if job.arm.trains_base else {"save_embedding_layers": False}
     shipping.mark_ends(chat, model)
-    model.save_pretrained(folder, **options)
-    _order_names(folder / "adapter_config.json")
+    ship(model, job)
     shipping.save(chat, model, folder)
     run = _run(job, loop, state, model, conditions)
     (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
@@ -64,10 +61,20 @@ def save(
     write_json(job.folder / RUN, asdict(run))
 
 
+def ship(model: Any, job: Job) -> None:
+    """Write the adapter, or the whole model with the settings that its base has."""
+    folder = job.folder / RESULT
+    model.eval()
+    if job.arm.trains_base:
+        build.restore_config(model, job.training.student)
+        model.save_pretrained(folder)
+        return
+    model.save_pretrained(folder, save_embedding_layers=False)
+    _order_names(folder / "adapter_config.json")
+
+
 def _order_names(path: Path) -> None:
     """Sort the module names that PEFT keeps in sets: their order differs between processes."""
-    if not path.is_file():  # full training ships a model of its own
-        return
     settings = json.loads(path.read_text(encoding="utf-8"))
     for name, value in settings.items():
         if isinstance(value, list) and all(isinstance(one, str) for one in value):

@@ -19,19 +19,12 @@ ADAPTERS = ("none", "prompt_tuning", "prefix_tuning")
 
 
 def student_of(name: str, adapter: str) -> Student:
-    """Build a student with a random adapter; a soft prompt has more tokens than a window."""
-    import torch
-    from peft import PrefixTuningConfig, PromptTuningConfig, get_peft_model
-
-    model = architectures.make(name)
-    student = Student(model, None, model)
-    if adapter != "none":
-        kind = PromptTuningConfig if adapter == "prompt_tuning" else PrefixTuningConfig
-        student.virtual_tokens = architectures.WINDOW + 3
-        settings = kind(task_type="CAUSAL_LM", num_virtual_tokens=student.virtual_tokens)
-        torch.manual_seed(1)
-        student.wrapped = get_peft_model(model, settings).eval()
-    return student
+    """Build a student with a random adapter."""
+    wrapped = architectures.adapted(name, adapter)
+    if adapter == "none":
+        return Student(wrapped, None, wrapped)
+    virtual = wrapped.active_peft_config.num_virtual_tokens
+    return Student(wrapped.get_base_model(), None, wrapped, virtual)
 
 
 def alone(student: Student, request: Request) -> float:

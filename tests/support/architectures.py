@@ -2,17 +2,18 @@
 
 from typing import Any
 
-VOCABULARY = 160
+VOCABULARY = 264
+"""Those of the byte tokenizer, and some."""
 WINDOW = 12
 """Tokens that sliding layers see: far fewer than the texts of the tests have."""
 SIZES = {
     "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
-    "max_position_embeddings": 256, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-    "tie_word_embeddings": True,
+    "max_position_embeddings": 256, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 4,
+    "tie_word_embeddings": True, "attention_dropout": 0.2,
 }  # fmt: skip
 HALF_SLIDING = {"sliding_window": WINDOW, "layer_types": ["sliding_attention", "full_attention"]}
-EXPERTS = {"num_experts_per_tok": 2, "router_aux_loss_coef": 0.0}
+EXPERTS = {"num_experts_per_tok": 2, "router_aux_loss_coef": 0.5}
 ALL_HEADS = {"num_key_value_heads": None}
 GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_inner": 48}
 
@@ -56,3 +57,22 @@ def make(name: str) -> Any:
             if parameter.dim() > 1:
                 parameter.normal_(0, 0.3)
     return model.eval()
+
+
+def adapted(name: str, adapter: str) -> Any:
+    """Build a model with a random adapter; virtual tokens are more than a window.
+
+    Args:
+        name: Architecture.
+        adapter: "none", "prompt_tuning" or "prefix_tuning".
+    """
+    import torch
+    from peft import PrefixTuningConfig, PromptTuningConfig, get_peft_model
+
+    model = make(name)
+    if adapter == "none":
+        return model
+    kind = {"prompt_tuning": PromptTuningConfig, "prefix_tuning": PrefixTuningConfig}[adapter]
+    torch.manual_seed(1)
+    settings = kind(task_type="CAUSAL_LM", num_virtual_tokens=WINDOW + 3)
+    return get_peft_model(model, settings).eval()

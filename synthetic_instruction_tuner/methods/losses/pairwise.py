@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.methods.losses import dropout
 from synthetic_instruction_tuner.methods.losses import rows as losses_rows
 from synthetic_instruction_tuner.methods.losses.objective import Metrics, Reference, logged
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
@@ -45,7 +46,8 @@ class Preference:
     def build(self, model: Any, tokenizer: Any, row: Row, arguments: dict[str, Any]) -> Any:
         """Return a `trl.DPOTrainer` that takes rows in tokens and references from the rows.
 
-        TRL puts a copy of the adapter beside it as the reference. A copy taken while a run resumes
+        A log-ratio to a reference without dropout would hold the noise of both otherwise. TRL puts
+        a copy of the adapter beside it as the reference. A copy taken while a run resumes
         would be the half-trained policy, so it is removed; the stored values are the reference.
         """
         from datasets import Dataset
@@ -61,6 +63,7 @@ class Preference:
             train_dataset=Dataset.from_list(losses_rows.collate_pairs([row])),
             processing_class=tokenizer,
         )
+        dropout.switch_off(model)
         if "ref" in getattr(model, "peft_config", {}):
             model.delete_adapter("ref")
         trainer.ref_model = None

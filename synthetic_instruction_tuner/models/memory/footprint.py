@@ -13,6 +13,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.methods import MethodConfig
+from synthetic_instruction_tuner.methods.losses import dropout
 from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.models.memory.shapes import shape_of
 
@@ -119,9 +120,9 @@ def of(
     base = meta_model(model, dtype)
     shape = base.config.get_text_config()
     weights, largest = base_bytes(base, model.quantization, dtype.itemsize)
-    adapted = _adapted(adapter or arm, base)
+    adapted = adapt(adapter or arm, base)
     if arm.data == "preference":
-        _without_dropout(adapted)
+        dropout.switch_off(adapted)
     trained = measure.trained_parameters(adapted)
     total = measure.total_parameters(adapted)
     width = getattr(torch, compute).itemsize
@@ -202,7 +203,12 @@ def base_bytes(model: Any, quantization: str, width: int) -> tuple[int, int]:
     return int(total), max((one.numel() for one in linear.values()), default=0)
 
 
-def _adapted(arm: MethodConfig, base: Any) -> Any:
+def adapt(arm: MethodConfig, base: Any) -> Any:
+    """Put a method's adapter on a model of the meta device.
+
+    Raises:
+        ValueError: If PEFT has no such adapter for the model.
+    """
     import torch
     from peft import get_peft_model
 
@@ -248,15 +254,6 @@ def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
     del output
     own = {one.untyped_storage()._cdata for one in (*adapted.parameters(), *adapted.buffers())}
     return sum(size for key, size in kept.items() if key not in own)
-
-
-def _without_dropout(adapted: Any) -> None:
-    """Switch dropout off, as TRL's preference trainers do."""
-    import torch
-
-    for module in adapted.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0
 
 
 def _dropout(values: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
