@@ -24,9 +24,9 @@ class Versions(NamedTuple):
     imports: int = 2
     filtering: int = 3
     preference: int = 2
-    training: int = 2
+    training: int = 3
     items: int = 1
-    evaluation: int = 3
+    evaluation: int = 4
     votes: int = 1
     analysis: int = 6
     reporting: int = 6

@@ -39,6 +39,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
+def config_of(name: str) -> Any:
+    """Return the configuration of an architecture at small size."""
+    from transformers import AutoConfig
+
+    sizes = {key: value for key, value in (SIZES | CONFIGS[name]).items() if value is not None}
+    return AutoConfig.for_model(name, **sizes)
+
+
 def make(name: str) -> Any:
     """Build a model of an architecture with random weights, in evaluation mode.
 
@@ -46,12 +54,10 @@ def make(name: str) -> Any:
     is masked by mistake, shows in the logits.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    sizes = {key: value for key, value in (SIZES | CONFIGS[name]).items() if value is not None}
-    config = AutoConfig.for_model(name, **sizes)
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config)
+    model = AutoModelForCausalLM.from_config(config_of(name))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:

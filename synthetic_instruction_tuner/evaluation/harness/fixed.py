@@ -8,7 +8,7 @@ from typing import Any
 from synthetic_instruction_tuner.evaluation import constants
 from synthetic_instruction_tuner.evaluation.harness import judging
 from synthetic_instruction_tuner.evaluation.harness.harness import LoadedTask, Question
-from synthetic_instruction_tuner.evaluation.likelihood.scoring import Answer
+from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer
 
 UNLIKELY = -1000.0
 """Log-likelihood of the choices that a constant does not take; its own has 0."""
