@@ -57,6 +57,29 @@ def test_a_machine_with_too_little_main_memory_is_said() -> None:
     assert {row.advice for row in rows} == {"needs a machine with more memory than T4's"}
 
 
+def test_gpus_are_in_order_of_memory_so_that_the_smallest_that_fits_comes_first() -> None:
+    memory = [gpu.memory for gpu in GPUS.values()]
+    assert memory == sorted(memory)
+
+
+def test_hours_are_a_range_from_the_best_to_a_slow_run() -> None:
+    """8,030 M weights in 4 bits: written out and read again a step, 0.13 s a step at least."""
+    rows = plan(presets.load("colab-t4"), GPUS["T4"])
+    assert all(0 < row.seconds <= row.slow_seconds for row in rows)
+    teacher, sft = (next(one for one in rows if one.subject == name) for name in ("teacher", "sft"))
+    longest = 512 + 1024
+    steps = 0.4 * longest * 15  # 1,500 draws, 100 or 32 side by side
+    assert teacher.slow_seconds > steps * 4 * 8.03e9 / (320e9 * 0.5)
+    assert sft.slow_seconds == pytest.approx(sft.seconds * 0.34 / 0.09)
+
+
+def test_what_nearly_fills_the_memory_is_recomputed() -> None:
+    """14.0 of 15 GiB would fit by the plan's own word, and not by a percent more."""
+    row = row_of("colab-t4", "T4", "prompt_tuning")
+    assert row.advice == "micro-batch 4, activations recomputed"
+    assert row.gpu_bytes < 0.85 * GPUS["T4"].usable
+
+
 def row_of(preset: str, gpu: str, subject: str, *assignments: str) -> Row:
     rows = plan(presets.load(preset, list(assignments)), GPUS[gpu])
     return next(one for one in rows if one.subject == subject)

@@ -75,8 +75,8 @@ def test_a_layer_is_recomputed_when_the_output_layer_is_done() -> None:
 @pytest.mark.parametrize(
     ("usable", "expected"),
     [
-        (5000, (4, False, 5000, True)),
-        (4999, (4, True, 1800, True)),
+        (5883, (4, False, 5000, True)),  # 85 % of it are 5000.5
+        (5882, (4, True, 1800, True)),
         (1500, (2, True, 1400, True)),
         (1100, (1, True, 1200, False)),
     ],

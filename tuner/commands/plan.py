@@ -25,13 +25,18 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Total:
-    """A whole study on one GPU; units and money are None where no price is known."""
+    """A whole study on one GPU, at best and as a slow run.
+
+    Attributes:
+        units: Colab compute units of both; None where no price is known.
+        money: US dollars of both.
+    """
 
     gpu: str
     fits: bool
-    hours: float
-    units: float | None
-    money: float | None
+    hours: tuple[float, float]
+    units: tuple[float, float] | None
+    money: tuple[float, float] | None
 
 
 def plan_study(
@@ -63,16 +68,22 @@ def plan_study(
     console.print(_totals(totals))
     console.print(
         "\nMemory is computed from the models' code (docs/benchmarks.md compares it with "
-        f"measurements). Hours are estimates, without: {', '.join(left_out)}."
+        f"measurements). Hours are estimates, at best and as a slow run would take them "
+        f"(docs/benchmarks.md), without: {', '.join(left_out)}."
     )
 
 
 def _total(config: StudyConfig, gpu: Gpu, rows: list[Row]) -> Total:
-    hours = sum(row.seconds for row in rows) / 3600
+    best = sum(row.seconds for row in rows) / 3600
+    slow = sum(row.slow_seconds for row in rows) / 3600
+    fits = all(row.fits for row in rows)
     rate = config.costs.compute_units_per_hour.get(gpu.name)
-    units = None if rate is None else hours * rate
-    money = None if units is None else units * config.costs.money_per_unit
-    return Total(gpu.name, all(row.fits for row in rows), hours, units, money)
+    if rate is None:
+        return Total(gpu.name, fits, (best, slow), None, None)
+    price = rate * config.costs.money_per_unit
+    return Total(
+        gpu.name, fits, (best, slow), (best * rate, slow * rate), (best * price, slow * price)
+    )
 
 
 def _stages(gpu: str, rows: list[Row]) -> Table:
@@ -89,14 +100,20 @@ def _stages(gpu: str, rows: list[Row]) -> Table:
             f"{row.trained:,}" if row.trained else "",
             f"{row.gpu_bytes / GIB:.1f}",
             f"{row.host_bytes / GIB:.1f}",
-            f"{row.seconds / 3600:.2f}",
+            span(row.seconds / 3600, row.slow_seconds / 3600),
             "yes" if row.fits else "[red]no[/]",
         )
     return table
 
 
+def span(best: float, slow: float) -> str:
+    """Write a range with two digits that say something: "0.45 to 2.5", "12 to 46"."""
+    low, high = (f"{one:.2g}" if one < 10 else f"{one:.0f}" for one in (best, slow))
+    return low if low == high else f"{low} to {high}"
+
+
 def _note(row: Row) -> str:
-    share = f"{row.trained / row.parameters:.4%} trained" if row.trained else ""
+    share = f"{100 * row.trained / row.parameters:.2g} % trained" if row.trained else ""
     return "; ".join(one for one in (share, row.advice) if one)
 
 
@@ -106,9 +123,9 @@ def _totals(totals: list[Total]) -> Table:
         table.add_row(
             one.gpu,
             "yes" if one.fits else "[red]no[/]",
-            f"{one.hours:.1f}",
-            "no price known" if one.units is None else f"{one.units:.0f}",
-            "" if one.money is None else f"{one.money:.2f}",
+            span(*one.hours),
+            "no price known" if one.units is None else span(*one.units),
+            "" if one.money is None else span(*one.money),
         )
     return table
 

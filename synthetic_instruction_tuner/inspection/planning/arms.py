@@ -8,7 +8,6 @@ from synthetic_instruction_tuner.config import ModelConfig, StudyConfig
 from synthetic_instruction_tuner.inspection.planning.gpus import (
     ANSWER_SHARE,
     CONTEXT_BYTES,
-    UTILISATION,
     Gpu,
 )
 from synthetic_instruction_tuner.inspection.planning.row import (
@@ -44,7 +43,7 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     if not chosen.fits:
         advice = _what_fits(config, arm, gpu)
     operations = cost.total * _operations_a_weight(config, arm, chosen)
-    seconds = len(config.seeds) * operations / (gpu.operations * UTILISATION)
+    seconds = len(config.seeds) * operations / (gpu.operations * gpu.pace.utilisation)
     written = len(config.seeds) * FILES * cost.trained + (2 * cost.total if first else 0)
     parts = {"weights": cost.weights, "trained": cost.states, "context": CONTEXT_BYTES}
     parts["activations and logits"] = chosen.bytes - cost.weights - cost.states

@@ -6,7 +6,6 @@ from synthetic_instruction_tuner.config import ModelConfig, SamplingConfig, Stud
 from synthetic_instruction_tuner.inspection.planning.gpus import (
     ANSWER_SHARE,
     CONTEXT_BYTES,
-    UTILISATION,
     Gpu,
 )
 from synthetic_instruction_tuner.inspection.planning.row import (
@@ -105,10 +104,10 @@ def _rewards(config: StudyConfig, gpu: Gpu) -> Row:
     fits, advice = verdict(made, options, gpu)
     answers = sum(ANSWER_SHARE * one.sampling.max_new_tokens for one in settings.responders)
     tokens = config.filtering.target * (answers + QUESTION_TOKENS * len(settings.responders))
-    rate = gpu.single if width == 4 else gpu.operations
+    rate = (gpu.single if width == 4 else gpu.operations) * gpu.pace.utilisation
     return Row(
         "preference", "reward model", sum(made.values()), host_bytes(base.parameters),
-        tokens * 2 * base.working / (rate * UTILISATION), 2 * base.parameters, fits, advice,
+        tokens * 2 * base.working / rate, 2 * base.parameters, fits, advice,
         base.parameters, 0, made,
     )  # fmt: skip
 

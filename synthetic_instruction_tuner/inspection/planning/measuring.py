@@ -8,7 +8,6 @@ from synthetic_instruction_tuner.evaluation.prompts import DEFAULT_ITEMS
 from synthetic_instruction_tuner.inspection.planning.gpus import (
     ANSWER_SHARE,
     CONTEXT_BYTES,
-    UTILISATION,
     Gpu,
 )
 from synthetic_instruction_tuner.inspection.planning.row import (
@@ -81,7 +80,7 @@ def _scores(config: StudyConfig, gpu: Gpu) -> Row:
         (f"evaluation.batch_size={size}", needs(size)) for size in halves(settings.batch_size)
     ]
     tokens = sum(_items(one, SCORED) * _tokens(one) for one in settings.benchmarks)
-    seconds = tokens * 2 * base.parameters / (gpu.operations * UTILISATION)
+    seconds = tokens * 2 * base.parameters / (gpu.operations * gpu.pace.utilisation)
     return _row(config, "scores", base, made, seconds, verdict(made, options, gpu))
 
 

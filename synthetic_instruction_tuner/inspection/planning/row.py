@@ -12,7 +12,6 @@ from synthetic_instruction_tuner.inspection.planning.gpus import (
     BANDWIDTH_SHARE,
     CONTEXT_BYTES,
     HOST_BYTES,
-    STEP_OVERHEAD,
     Gpu,
 )
 from synthetic_instruction_tuner.models.memory import footprint
@@ -25,13 +24,14 @@ class Row:
     Attributes:
         gpu_bytes: Peak on the GPU, context included.
         host_bytes: Peak on the host.
-        seconds: Estimated time.
+        seconds: Estimated time at best (`gpus.BEST`).
         disk_bytes: What it downloads and writes.
         fits: Whether GPU and host have the memory.
         advice: Which setting makes it fit, or how it was made to fit.
         parameters: Parameters of the model, adapter included.
         trained: Parameters that are trained.
         parts: What `gpu_bytes` is made of, in bytes.
+        slow_seconds: Estimated time of a slow run (`gpus.SLOW`).
     """
 
     stage: str
@@ -45,6 +45,7 @@ class Row:
     parameters: int
     trained: int = 0
     parts: Mapping[str, int] = field(default_factory=dict)
+    slow_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,14 @@ class Base:
         shape: Its transformers configuration, of the text model.
         parameters: Parameters, tied ones once.
         working: Parameters without the table of token embeddings, which costs no arithmetic.
+        packed: Whether the weights are held in 4 bits.
     """
 
     weights: int
     shape: Any
     parameters: int
     working: int
+    packed: bool
 
     def cache(self, tokens: int) -> int:
         """Return the bytes of keys and values of so many tokens, in 16 bits."""
@@ -81,11 +84,13 @@ class Base:
     def decoding_step(self, rows: int, columns: int, gpu: Gpu) -> float:
         """Return the seconds of one token a row: everything in memory is read once.
 
-        A step of several rows reads 4-bit weights as they are, too (the fused kernel of
-        bitsandbytes/backends/cuda/ops.py, since 0.50).
+        At best a step of several rows reads 4-bit weights as they are, too (the fused kernel of
+        bitsandbytes/backends/cuda/ops.py, since 0.50); else they are written out in 16 bits and
+        read again.
         """
-        read = self.weights + self.cache(rows * columns) / 2
-        return max(STEP_OVERHEAD, read / (gpu.bandwidth * BANDWIDTH_SHARE))
+        unpacked = 2 * 2 * self.parameters if self.packed and gpu.pace.unpacks and rows > 1 else 0
+        moved = self.weights + unpacked + self.cache(rows * columns) / 2
+        return max(gpu.pace.step, moved / (gpu.bandwidth * BANDWIDTH_SHARE))
 
 
 def base_of(model: ModelConfig, gpu: Gpu, scores: bool = False) -> Base:
@@ -112,7 +117,8 @@ def _cached(model: ModelConfig, compute: str, scores: bool) -> Base:
     embedded = base.get_input_embeddings().weight
     tied = getattr(base.get_output_embeddings(), "weight", None) is embedded
     working = parameters - (0 if tied else embedded.numel())
-    return Base(weights, base.config.get_text_config(), parameters, working)
+    packed = model.quantization == "nf4"
+    return Base(weights, base.config.get_text_config(), parameters, working, packed)
 
 
 def compute_type(model: ModelConfig, gpu: Gpu) -> str:

@@ -9,6 +9,8 @@ from synthetic_instruction_tuner.models.memory.footprint import Footprint
 
 FRAGMENTATION = 0.05
 """Share of the memory left for the allocator's fragmentation."""
+COMFORTABLE = 0.85
+"""Share of the usable memory above which activations are recomputed where they can be."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ def choose(
 ) -> Choice:
     """Choose micro-batch and recomputation: the whole batch at once, recomputed only if it must be.
 
+    What is not recomputed may fill `COMFORTABLE` of the memory: a plan that is right to a few
+    percent must not be what stands between an arm and running out of memory.
+
     Args:
         cost: Footprint of the arm.
         arm: The arm; a preference pair is two sequences.
@@ -51,6 +56,7 @@ def choose(
     while True:
         for way in ways:
             need = cost.step(size * width, length, way, size < arm.batch_size)
-            if need <= usable or (size == 1 and way is ways[-1]):
+            limit = usable if way is ways[-1] else COMFORTABLE * usable
+            if need <= limit or (size == 1 and way is ways[-1]):
                 return Choice(size, way, need, need <= usable)
         size = max(1, size // 2)

@@ -44,7 +44,7 @@ def test_a_narrow_terminal_cuts_no_number_and_no_advice() -> None:
     text = shown("--gpu", "T4")
     assert "…" not in text
     assert "12,156,928" in text
-    assert "0.3785% trained" in text
+    assert "0.38 % trained" in text
     assert f"training, dpo: {LONG}" in " ".join(text.split())
 
 
