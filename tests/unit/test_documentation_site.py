@@ -41,3 +41,15 @@ def test_every_page_of_the_site_is_there(site):
     assert [one for one in pages if one not in made and not (ROOT / "docs" / one).exists()] == []
     known = {path.name for path in (ROOT / "docs").glob("*.md")}
     assert known - set(pages) == set()
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_every_test_that_a_page_names_is_there(page):
+    """A promise whose test has moved away is a promise without a test."""
+    text = re.sub(r'title="[^"]+"', "", page.read_text("utf-8"))  # of examples
+    named = re.findall(r"(?:tests/)?((?:[a-z_]+/)*test_[a-z0-9_]+\.py)", text)
+    known = {
+        path.relative_to(ROOT / "tests").as_posix() for path in ROOT.glob("tests/**/test_*.py")
+    }
+    names = {path.rpartition("/")[2] for path in known}
+    assert [one for one in named if one not in (known if "/" in one else names)] == []
