@@ -188,7 +188,7 @@ class Chat(Rendering):
         prompt = self.prompt_text([QUESTION])
         whole = self.rendered([QUESTION, {"role": "assistant", "content": SENTINEL}])
         header = whole.removeprefix(prompt).split(SENTINEL)[0]
-        if whole.startswith(prompt) and header.strip():
+        if whole.startswith(prompt) and header.strip() and not self._opening:
             raise ConfigurationError(
                 f"its chat template starts an answer with {header!r} (channels): answers cannot be "
                 "told from reasoning; use a model whose template has no channels"
