@@ -14,6 +14,7 @@ from typing import Any
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import BenchmarkResult, ItemScore, read_lines
+from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
 from synthetic_instruction_tuner.training.students import adapter_digest
@@ -22,6 +23,11 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-6
 """Largest difference between a reported mean and the mean of its items (float summation order)."""
+
+FIELDS = ("prompt_hash", "target_hash", "cluster")
+"""What must be equal of an item in two results."""
+PROMPT_TERMS = ("templated", "base_prompt", "examples", "stops")
+"""Conditions that say in which form models were asked."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +97,20 @@ def _load(
             subject.name,
         )
         return None
+    return read_measured(manifest, subject.name, benchmark_key(benchmark))
+
+
+def read_measured(manifest: Manifest, subject: str, benchmark: str) -> Measured:
+    """Read a result with its items.
+
+    Raises:
+        StageError: If it contradicts itself, or is that of another model or benchmark.
+    """
     result = read_result(manifest.path("result.json"))
     if "items.jsonl" not in manifest.files:
         return Measured(result, ())
     measured = Measured(result, tuple(read_lines(manifest.path("items.jsonl"), ItemScore)))
-    _validate(manifest.folder, measured, subject.name, benchmark_key(benchmark))
+    _validate(manifest.folder, measured, subject, benchmark)
     return measured
 
 
@@ -162,9 +177,15 @@ def require_equal_terms(benchmark: str, measured: Mapping[str, Measured]) -> Non
             )
 
 
-def find_difference(left: Measured, right: Measured) -> str | None:
-    """Say what keeps two results from being compared item by item, or None."""
-    unequal = _unequal_settings(_terms(left.result), _terms(right.result))
+def find_difference(left: Measured, right: Measured, prompts: bool = True) -> str | None:
+    """Say what keeps two results from being compared item by item, or None.
+
+    Args:
+        left: A result.
+        right: Another one.
+        prompts: Whether the prompts must be equal, too.
+    """
+    unequal = _unequal_settings(_terms(left.result, prompts), _terms(right.result, prompts))
     if unequal:
         return unequal
     others = {item.id: item for item in right.items}
@@ -174,14 +195,15 @@ def find_difference(left: Measured, right: Measured) -> str | None:
         return f"the items differ ({len(left.items)} and {len(others)}; first: {example})"
     for item in left.items:
         other = others[item.id]
-        for field in ("prompt_hash", "target_hash", "cluster"):
+        for field in FIELDS if prompts else FIELDS[1:]:
             if getattr(item, field) != getattr(other, field):
                 return f"{field} of item {item.id} differs"
     return None
 
 
-def _terms(result: BenchmarkResult) -> dict[str, Any]:
-    return {"metric": result.metric, "chance": result.chance, **result.conditions}
+def _terms(result: BenchmarkResult, prompts: bool) -> dict[str, Any]:
+    terms = {"metric": result.metric, "chance": result.chance, **result.conditions}
+    return {name: value for name, value in terms.items() if prompts or name not in PROMPT_TERMS}
 
 
 def _unequal_settings(left: Mapping[str, Any], right: Mapping[str, Any]) -> str | None:

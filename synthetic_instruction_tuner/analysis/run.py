@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import __version__
-from synthetic_instruction_tuner.analysis import gates, seeds, votes
+from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, votes
 from synthetic_instruction_tuner.analysis.aggregate import macro_means
 from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
 from synthetic_instruction_tuner.analysis.cells import NOT_MEASURED, Sampled, Terms, sample, score
@@ -24,7 +24,7 @@ from synthetic_instruction_tuner.analysis.provenance import (
     renewed,
 )
 from synthetic_instruction_tuner.analysis.recommendations import recommend
-from synthetic_instruction_tuner.analysis.results import Results, load_results
+from synthetic_instruction_tuner.analysis.results import Results
 from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
 from synthetic_instruction_tuner.analysis.scorers import describe_scorers
 from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
@@ -43,6 +43,11 @@ from synthetic_instruction_tuner.study.subject import BASE
 
 SCHEMA = 1
 COMPARISON = "comparison.json"
+PARTS = (
+    *("gates", "efficiency", "recommendations", "scores", "comparisons"),
+    *("base_prompts", "base_in_template"),
+)
+"""Parts of the store that have a file of their own, too."""
 
 
 def compare(study: Study) -> Manifest:
@@ -62,15 +67,16 @@ def compare(study: Study) -> Manifest:
     store = build_store(study)
     with study.store.writing(study.comparison) as folder:
         write_json(folder / COMPARISON, store)
-        for part in ("gates", "efficiency", "recommendations", "scores", "comparisons"):
+        for part in PARTS:
             write_json(folder / f"{part}.json", store[part])
         write_table(folder / "comparison.csv", store)
+        base_prompts.write_table(folder / "base_prompts.csv", store["base_prompts"])
     return study.store.commit(study.comparison, {"made_from": inputs}, time.monotonic() - started)
 
 
 def build_store(study: Study) -> dict[str, Any]:
     """Compute the results store: nested mappings whose every leaf a report may cite by path."""
-    results, runs = load_results(study), load_runs(study)
+    (results, prompts), runs = base_prompts.load_fair_results(study), load_runs(study)
     primary = primary_benchmarks(study)
     settings = study.config.evaluation
     terms = Terms(settings.alpha, settings.equivalence_margin, study.config.seed)
@@ -82,6 +88,7 @@ def build_store(study: Study) -> dict[str, Any]:
     scores = _scores(subjects, benchmarks, sampled, terms.alpha)
     chances = {key: one["chance"] for key, one in benchmarks.items()}
     aggregate, draws = macro_means(sampled, chances, names, terms.alpha)
+    described = base_prompts.describe_prompts(prompts, terms)
     costs = efficiency(subjects, runs, results, study.config.costs)
     pairs, declared = all_pairs(study), declared_pairs(study)
     store: dict[str, Any] = {
@@ -99,6 +106,11 @@ def build_store(study: Study) -> dict[str, Any]:
         "preference": describe_preference(study),
         "training": {name: describe_run(run) for name, run in runs.items()},
         "scores": scores,
+        "base_prompts": described,
+        "base_in_template": {
+            "scores": base_prompts.template_scores(prompts, scores, described),
+            "mean": base_prompts.template_mean(results, prompts, sampled, chances, terms),
+        },
         "comparisons": compare_all(sampled, pairs, declared, primary, terms),
         "declared": [pair.key for pair in declared],
         "aggregate": aggregate,

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.analysis.base_prompts import counted, load_fair_results
 from synthetic_instruction_tuner.analysis.human import (
     KEY,
     Choice,
@@ -23,7 +24,7 @@ from synthetic_instruction_tuner.analysis.human import (
     read_votes,
     win_rates,
 )
-from synthetic_instruction_tuner.analysis.results import Measured, load_results
+from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.records import read_lines, write_lines
@@ -88,7 +89,7 @@ def _answers(
     study: Study, benchmark: str | None, names: Sequence[str]
 ) -> tuple[str, dict[str, Measured]]:
     """Find a benchmark whose answers the models wrote themselves."""
-    for key, measured in load_results(study).items():
+    for key, measured in load_fair_results(study)[0].items():
         if benchmark not in (None, key):
             continue
         found = {name: measured[name] for name in names if name in measured}
@@ -110,7 +111,9 @@ def contents(study: Study, key: str, names: Iterable[str]) -> dict[str, str | No
     known = {one.name: one for one in study.subjects}
     for name in found:
         if benchmark is not None and name in known:
-            manifest = study.store.find(study.result(known[name], benchmark))
+            one = known[name]
+            written = study.result(one, benchmark) if one.arm else counted(study, benchmark)
+            manifest = study.store.find(written)
             found[name] = manifest.files.get("items.jsonl") if manifest else None
     return found
 
