@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthetic_instruction_tuner.analysis import votes
+from synthetic_instruction_tuner.analysis.base_prompts import SAME
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.storage.files import digest
@@ -96,10 +97,21 @@ def find_warnings(
     ]
     if missing:
         found.append({"kind": "missing", "cells": missing})
+    found += _prompt_warnings(store["base_prompts"])
     untrained = [name for name, run in runs.items() if run is None]
     if untrained:
         found.append({"kind": "untrained", "arms": untrained})
     return found
+
+
+def _prompt_warnings(prompts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List benchmarks where the base has one prompt, or not all of them, or is favoured."""
+    kinds = {
+        "one prompt": [key for key, one in prompts.items() if one["left_out"]],
+        "prompts missing": [key for key, one in prompts.items() if one["missing"]],
+        "prompt chosen on items": [key for key, one in prompts.items() if one["chosen_on"] == SAME],
+    }
+    return [{"kind": kind, "benchmarks": keys} for kind, keys in kinds.items() if keys]
 
 
 def _floors(store: Mapping[str, Any]) -> list[str]:

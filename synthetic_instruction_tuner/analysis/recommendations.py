@@ -15,6 +15,7 @@ from synthetic_instruction_tuner.analysis.verdicts import (
     contrast,
     is_complete,
     is_useful,
+    named_base,
     verdicts,
 )
 from synthetic_instruction_tuner.study.subject import BASE
@@ -171,7 +172,7 @@ def _gain(store: Store, winner: str, best: str, key: str) -> str:
     label = store["benchmarks"][key]["label"]
     text = (
         f"{label}: [[scores/{winner}/{key}/score|percent]] against "
-        f"[[scores/{BASE}/{key}/score|percent]] of the base"
+        f"[[scores/{BASE}/{key}/score|percent]] of {named_base(store, key)}"
     )
     if winner != best:
         text += (
@@ -188,7 +189,8 @@ def _no_gain(store: Store, best: str, key: str) -> str:
         return f"{label}: too hard for every model here, the base and all arms."
     who = "the base itself" if best == BASE else _label(store, best)
     return (
-        f"{label}: no arm is shown to be better than the base by enough; the highest score is "
+        f"{label}: no arm is shown to be better than {named_base(store, key)} by enough; the "
+        f"highest score is "
         f"[[scores/{best}/{key}/score|percent]] ({who})."
     )
 
@@ -210,12 +212,18 @@ def _balance(store: Store, arms: Sequence[str], draws: Mapping[str, Any]) -> dic
         and percentile_interval(draws[arm] - draws[BASE], alpha)[0] > 0
     ]
     if not near:
-        reason = "No arm's mean over all benchmarks is shown to be above that of the base."
-        return _case(name, label, BALANCE_RULE, NONE, reason=reason)
+        behind = [
+            arm for arm in known if percentile_interval(draws[arm] - draws[BASE], alpha)[1] < 0
+        ]
+        reason = (
+            f"No arm's mean over all benchmarks is shown to be above that of {named_base(store)}"
+        )
+        reason += f"; {_names(store, behind)} is shown to be below it." if behind else "."
+        return _case(name, label, BALANCE_RULE, NONE, reason=reason, behind=behind)
     winner = _fastest(store, near, best)
     reason = (
         f"Mean over all benchmarks [[aggregate/models/{winner}/score|percent]] "
-        f"([[aggregate/models/{BASE}/score|percent]] for the base), "
+        f"([[aggregate/models/{BASE}/score|percent]] for {named_base(store)}), "
         f"trained in [[efficiency/{winner}/chain_seconds|seconds]]."
     )
     reason += _cheaper_open(store, [arm for arm in known if arm not in near], winner, draws)
@@ -238,7 +246,7 @@ def _cheaper_open(store: Store, arms: Sequence[str], winner: str, draws: Mapping
     ]
     if not close:
         return ""
-    names = " and ".join(_label(store, arm) for arm in close)
+    names = _names(store, close)
     return (
         f" {names} trains faster and is not shown to be behind, but a loss of more than "
         "[[terms/margin|points]] cannot be ruled out."
@@ -267,6 +275,10 @@ def _harmless(store: Store, arms: Sequence[str]) -> dict[str, Any]:
     )
     winner = fine[0] if len(fine) == 1 else None
     return _case(name, label, HARMLESS_RULE, CHOSEN, winner=winner, others=fine, reason=reason)
+
+
+def _names(store: Store, arms: Sequence[str]) -> str:
+    return " and ".join(_label(store, arm) for arm in arms)
 
 
 def _label(store: Store, name: str) -> str:

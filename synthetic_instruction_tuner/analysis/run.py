@@ -89,6 +89,7 @@ def build_store(study: Study) -> dict[str, Any]:
     chances = {key: one["chance"] for key, one in benchmarks.items()}
     aggregate, draws = macro_means(sampled, chances, names, terms.alpha)
     described = base_prompts.describe_prompts(prompts, terms)
+    averaged = {key: sampled[key] for key in aggregate["benchmarks"]}
     costs = efficiency(subjects, runs, results, study.config.costs)
     pairs, declared = all_pairs(study), declared_pairs(study)
     store: dict[str, Any] = {
@@ -109,7 +110,7 @@ def build_store(study: Study) -> dict[str, Any]:
         "base_prompts": described,
         "base_in_template": {
             "scores": base_prompts.template_scores(prompts, scores, described),
-            "mean": base_prompts.template_mean(results, prompts, sampled, chances, terms),
+            "mean": base_prompts.template_mean(results, prompts, averaged, chances, terms),
         },
         "comparisons": compare_all(sampled, pairs, declared, primary, terms),
         "declared": [pair.key for pair in declared],

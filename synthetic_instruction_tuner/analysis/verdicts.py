@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synthetic_instruction_tuner.config.base_prompts import TEMPLATE
 from synthetic_instruction_tuner.study.subject import BASE
 
 Store = Mapping[str, Any]
@@ -50,3 +51,20 @@ def is_useful(store: Store, arm: str) -> bool:
     """Whether an arm is better than the base somewhere in the primary family, and worse nowhere."""
     found = verdicts(store, arm, primary_only=True)
     return is_complete(store, arm, True) and "better" in found and "worse" not in found
+
+
+def named_base(store: Store, benchmark: str | None = None) -> str:
+    """Name the base with the prompt in which it counts, where that is not the template.
+
+    Args:
+        store: The results store.
+        benchmark: Where it counts; None: all benchmarks together.
+    """
+    prompts = store["base_prompts"]
+    if benchmark is None:
+        plain = any(one["chosen"] not in (None, TEMPLATE) for one in prompts.values())
+        return "the base in its best prompt" if plain else "the base"
+    chosen = prompts[benchmark]["chosen"] if benchmark in prompts else None
+    if chosen in (None, TEMPLATE):
+        return "the base"
+    return f"the base, asked as {prompts[benchmark]['forms'][chosen]['label']}"

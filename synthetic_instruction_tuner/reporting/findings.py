@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synthetic_instruction_tuner.analysis.verdicts import named_base
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.study.subject import BASE
 
@@ -17,8 +18,13 @@ def headline(results: Results) -> str:
     found = recommendation(results, "balance")
     if found["state"] == "chosen":
         return f"{results.label(found['winner'])} is the best choice overall for its cost"
+    base = named_base(results.data)
     if found["state"] == "none":
-        return "No arm is shown to be better than the base overall"
+        behind = [results.label(arm) for arm in found.get("behind", ())]
+        if behind and len(behind) == len(results.arms):
+            return f"{base[:1].upper()}{base[1:]} is better than every arm overall"
+        worse = f", and {' and '.join(behind)} is worse" if behind else ""
+        return f"No arm is shown to be better than {base} overall{worse}"
     return "Not everything is measured yet, so there is no overall result"
 
 
@@ -48,14 +54,17 @@ def answers(results: Results) -> str:
     best = max(known, key=lambda arm: (results.get(f"scores/{arm}/{key}/score"), arm))
     cell = results.difference(best, BASE, key)
     verdict = cell["verdict"] if cell else "inconclusive"
+    base = named_base(results.data, key)
     scores = (
         f"[[scores/{best}/{key}/score|percent]] (interval {_interval(f'scores/{best}/{key}')}) "
-        f"against [[scores/{BASE}/{key}/score|percent]] of the base"
+        f"against [[scores/{BASE}/{key}/score|percent]] of {base}"
     )
     if verdict == "better":
         return f"{label}: {results.label(best)} reaches the highest score, {scores}."
+    if verdict == "worse":
+        return f"{label}: every arm is behind; the highest, {results.label(best)}, has {scores}."
     return (
-        f"{label}: no arm is shown to be better than the base. The highest score is "
+        f"{label}: no arm is shown to be better than {base}. The highest score is "
         f"{results.label(best)}'s {scores}; the verdict is {verdict}."
     )
 
@@ -173,6 +182,13 @@ LIMITATIONS = {
     "not about the methods: another seed may move a score by more than its interval.",
     "unequal": "The arms were not trained under equal conditions ({field}: {values}). Times and "
     "memory of these arms must not be ranked against each other.",
+    "one prompt": "The student brings a chat template, so the base is asked in no other prompt on "
+    "{benchmarks}. If no text ever taught it that template, name plain prompts in "
+    "evaluation.base_prompts.",
+    "prompts missing": "Not in every prompt was the base measured on {benchmarks}: it may be "
+    "better than it is shown.",
+    "prompt chosen on items": "On {benchmarks} no items are left to choose the base's prompt on; "
+    "it is the best one on the measured items, which favours the base.",
     "floor": "Too hard for every model here: {benchmarks}. Where nobody scores, equal scores are "
     "no evidence that the methods are alike.",
     "missing": "Some results are missing: {cells}. They read “not measured” everywhere.",
@@ -213,7 +229,7 @@ def _warning(results: Results, warning: Mapping[str, Any]) -> str:
             for one in warning["cells"]
         )
         return text.format(cells="; ".join(cells))
-    if kind == "floor":
+    if "benchmarks" in warning:
         return text.format(benchmarks=", ".join(map(results.benchmark, warning["benchmarks"])))
     if kind == "untrained":
         return text.format(arms=", ".join(results.label(arm) for arm in warning["arms"]))

@@ -16,7 +16,12 @@ from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.charts.figures.funnel import rule_label
 from synthetic_instruction_tuner.reporting.glossary import GLOSSARY, SECTIONS
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.reporting.tables import tables, tables_data, tables_skills
+from synthetic_instruction_tuner.reporting.tables import (
+    tables,
+    tables_base,
+    tables_data,
+    tables_skills,
+)
 from synthetic_instruction_tuner.reporting.tables.tables import Table
 
 
@@ -99,7 +104,8 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "methods": tables_data.methods(results),
         "preference": tables_data.preference(results),
         "training": tables_data.training(results),
-        "scores": tables.scores(results),
+        "scores": tables_base.scores(results),
+        "base_prompts": tables_base.prompts(results),
         "benchmarks": tables_data.benchmarks(results),
         "character": tables_data.character(results),
         "primary": tables.comparisons(results, "primary"),

@@ -113,6 +113,13 @@ def test_written_answers_take_a_step_a_token_of_a_batch() -> None:
     assert row.seconds == pytest.approx(5 * steps * 0.03)
 
 
+def test_the_base_in_its_prompts_is_planned_too() -> None:
+    """Instructions in two further prompts, tasks in one; 100 items of each in every prompt."""
+    row = row_of("colab-t4", "T4", "base in 3 prompts")
+    answers = 2 * 240 + 3 * 100 + 2 * (250 + 2 * 100)
+    assert row.seconds == pytest.approx(answers * 0.4 * 512 / 32 * 0.03)
+
+
 def test_what_is_left_out_of_the_hours_is_named() -> None:
     benchmark = "evaluation.benchmarks=[{name: mmlu}, {name: agent}, {name: gsm8k}]"
     config = presets.load("colab-t4", [benchmark])

@@ -23,7 +23,7 @@ from synthetic_instruction_tuner.records import (
 )
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest, digest, write_json
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
+from synthetic_instruction_tuner.study.subject import Reading, Subject, benchmark_key
 from synthetic_instruction_tuner.training.students import adapter_digest
 
 PLANTED = "<script>alert('planted')</script> [[scores/base/verifiable/score|percent]] </pre>"
@@ -41,6 +41,12 @@ ABILITY: Mapping[str, Mapping[str, float]] = {
     }.items()
 }
 """Share of items each test model answers rightly."""
+
+PLAIN: Mapping[str, Mapping[str, float]] = {
+    "qa": {"verifiable": 0.06, "instructions": 0.05, "agent": 0.0},
+    "qa_4": {"verifiable": 0.05, "instructions": 0.06, "agent": 0.0},
+}
+"""Share of items that the test base answers rightly in plain prompts."""
 
 CHANCE = {"mmlu": 0.25, "arc_easy": 0.25, "truthfulqa_mc2": 0.4}
 METRIC = {
@@ -108,13 +114,19 @@ def settings(items: int = 200, **changes: Any) -> StudyConfig:
     return StudyConfig.model_validate(values | changes)
 
 
-def build(root: Path, config: StudyConfig | None = None, skip: Sequence[str] = ()) -> Study:
+def build(
+    root: Path,
+    config: StudyConfig | None = None,
+    skip: Sequence[str] = (),
+    plain: Mapping[str, Mapping[str, float]] | None = None,
+) -> Study:
     """Write all result files of the test study below `root`.
 
     Args:
         root: The workspace.
         config: Settings; `settings()` if not given.
-        skip: Names of artifacts that are left out ("sft", "dpo/verifiable", "filtered", ...).
+        skip: Names of artifacts that are left out ("sft", "dpo/verifiable", "filtered", "base/qa").
+        plain: What the base is able to in plain prompts, by prompt and benchmark; else `PLAIN`.
     """
     study = Study(config or settings(), root)
     if "filtered" not in skip:
@@ -128,6 +140,9 @@ def build(root: Path, config: StudyConfig | None = None, skip: Sequence[str] = (
         for benchmark in study.config.evaluation.benchmarks:
             if f"{subject.name}/{benchmark_key(benchmark)}" not in skip:
                 write_result(study, subject, benchmark)
+    for reading in study.readings:
+        if f"base/{reading.prompt}" not in skip:
+            write_reading(study, reading, (plain or PLAIN).get(reading.prompt, ABILITY["base"]))
     return study
 
 
@@ -278,6 +293,23 @@ def _point(arm: str, step: int, preference: bool) -> dict[str, float]:
     return point
 
 
+def write_reading(study: Study, reading: Reading, ability: Mapping[str, float]) -> None:
+    """Commit the base on one benchmark, asked in one form, on 50 or on all items."""
+    name = reading.benchmark.name
+    count = 50 if reading.selecting else reading.benchmark.items
+    first = 1000 if reading.selecting else 0
+    items = score_items("base", name, count, ability[name], first, prompt=reading.prompt)
+    result = BenchmarkResult(
+        "base", benchmark_key(reading.benchmark), METRIC[name], True, CHANCE.get(name), count,
+        {METRIC[name]: sum(one.scores[METRIC[name]] for one in items) / count},
+        {"precision": "float32", "batch_size": 16, "template": "generation",
+         "base_prompt": reading.prompt},
+        {"seconds": 2.0},
+    )  # fmt: skip
+    artifact = study.reading(reading)
+    write(study, artifact, {"adapter": None}, 2.5, result=result.__dict__, items=items)
+
+
 def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any) -> None:
     """Commit one model's result on one benchmark."""
     key = benchmark_key(benchmark)
@@ -312,14 +344,16 @@ def measured_with(study: Study, subject: Subject) -> dict[str, str | None]:
     return {"adapter": adapter_digest(study, subject) if trained else None}
 
 
-def score_items(subject: str, name: str, count: int) -> list[ItemScore]:
+def score_items(
+    subject: str, name: str, count: int, able: float | None = None, first: int = 0, prompt: str = ""
+) -> list[ItemScore]:
     """Score items: a model has an item right if the item is easier than the model is able."""
     arm = subject.split("-seed")[0]
     items = []
-    for n in range(count):
+    for n in range(first, first + count):
         shared, own = unit(name, n), unit(name, n, subject)
         ease = 0.8 * shared + 0.2 * own
-        ability = ABILITY[arm][name]
+        ability = ABILITY[arm][name] if able is None else able
         score = float(ease < 0.1 + 0.8 * ability) if ability > 0.1 else float(shared < ability)
         if name == "truthfulqa_mc2":
             score = min(1.0, max(0.0, ability + 0.5 * (shared - 0.5) + 0.1 * (own - 0.5)))
@@ -328,7 +362,7 @@ def score_items(subject: str, name: str, count: int) -> list[ItemScore]:
             ItemScore(
                 id=digest([name, n]),
                 cluster=f"group-{n % CLUSTERS[name]}" if name in CLUSTERS else f"item-{n}",
-                prompt_hash=digest(["prompt", name, n]),
+                prompt_hash=digest(["prompt", name, n, *([prompt] if prompt else [])]),
                 target_hash=digest(["target", name, n]),
                 scores={METRIC[name]: score} | _more_scores(name, score, n),
                 detail={

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.evaluation.kinds import speed
 from synthetic_instruction_tuner.evaluation.prompts import DEFAULT_ITEMS
@@ -18,6 +20,8 @@ from synthetic_instruction_tuner.inspection.planning.row import (
     host_bytes,
     verdict,
 )
+from synthetic_instruction_tuner.study.design import Design
+from synthetic_instruction_tuner.study.subject import Reading
 
 SCORED = {
     "mmlu": (14042, 110),
@@ -45,10 +49,13 @@ TIMED = "speed"
 
 
 def plan_evaluation(config: StudyConfig, gpu: Gpu) -> list[Row]:
-    """Plan evaluating the base; every arm takes the same, an adapter more."""
+    """Plan evaluating the base, every arm taking the same, an adapter more; then its prompts."""
     names = {one.name for one in config.evaluation.benchmarks}
     rows = [_scores(config, gpu)] if names & set(SCORED) else []
-    return [*rows, _answers(config, gpu)] if names & {*WRITTEN, TIMED} else rows
+    if names & {*WRITTEN, TIMED}:
+        rows.append(_answers(config, gpu))
+    readings = [one for one in Design(config).readings if one.benchmark.name in WRITTEN]
+    return [*rows, _base_prompts(config, readings, gpu)] if readings else rows
 
 
 def unplanned(config: StudyConfig) -> list[str]:
@@ -81,11 +88,43 @@ def _scores(config: StudyConfig, gpu: Gpu) -> Row:
     ]
     tokens = sum(_items(one, SCORED) * _tokens(one) for one in settings.benchmarks)
     seconds = tokens * 2 * base.parameters / (gpu.operations * gpu.pace.utilisation)
-    return _row(config, "scores", base, made, seconds, verdict(made, options, gpu))
+    subjects = _subjects(config)
+    found = verdict(made, options, gpu)
+    return _row(f"{subjects} models: scores", base, made, subjects * seconds, found)
 
 
 def _answers(config: StudyConfig, gpu: Gpu) -> Row:
     """Plan written answers, and the timing of writing."""
+    asked = [one for one in config.evaluation.benchmarks if one.name in WRITTEN]
+    timed = sum(
+        speed.WARM_UPS + speed.rounds(one)
+        for one in config.evaluation.benchmarks
+        if one.name == TIMED
+    )
+    timing = timed * len(speed.BATCHES) * speed.NEW_TOKENS
+    subjects = _subjects(config)
+    answers = sum(_items(one, WRITTEN) * WRITTEN[one.name][1] for one in asked)
+    steps = _steps(config, answers) + timing
+    return _written(config, f"{subjects} models: answers", subjects * steps, gpu)
+
+
+def _base_prompts(config: StudyConfig, readings: Sequence[Reading], gpu: Gpu) -> Row:
+    """Plan asking the base in its further prompts, and on the items that choose among them."""
+    answers = 0
+    for benchmark, _, selecting in readings:
+        items = _items(benchmark, WRITTEN)
+        items = min(items, config.evaluation.prompt_items) if selecting else items
+        answers += items * WRITTEN[benchmark.name][1]
+    prompts = len(config.evaluation.prompts)
+    return _written(config, f"base in {prompts} prompts", _steps(config, answers), gpu)
+
+
+def _steps(config: StudyConfig, answers: int) -> float:
+    settings = config.evaluation
+    return answers * ANSWER_SHARE * settings.max_new_tokens / settings.answer_batch_size
+
+
+def _written(config: StudyConfig, subject: str, steps: float, gpu: Gpu) -> Row:
     settings, base = config.evaluation, base_of(config.training.student, gpu)
     batch, longest = settings.answer_batch_size, settings.max_length
     made = base.decoding(batch, longest)
@@ -93,32 +132,20 @@ def _answers(config: StudyConfig, gpu: Gpu) -> Row:
         (f"evaluation.answer_batch_size={size}", base.decoding(size, longest))
         for size in halves(batch)
     ]
-    answers = sum(
-        _items(one, WRITTEN) * WRITTEN[one.name][1]
-        for one in settings.benchmarks
-        if one.name in WRITTEN
-    )
-    steps = answers * ANSWER_SHARE * settings.max_new_tokens / batch
-    timed = sum(
-        speed.WARM_UPS + speed.rounds(one) for one in settings.benchmarks if one.name == TIMED
-    )
-    steps += timed * len(speed.BATCHES) * speed.NEW_TOKENS
     seconds = steps * base.decoding_step(batch, settings.max_new_tokens, gpu)
-    return _row(config, "answers", base, made, seconds, verdict(made, options, gpu))
+    return _row(subject, base, made, seconds, verdict(made, options, gpu))
+
+
+def _subjects(config: StudyConfig) -> int:
+    return 1 + len(config.training.arms) * len(config.seeds)
 
 
 def _row(
-    config: StudyConfig,
-    what: str,
-    base: Base,
-    made: dict[str, int],
-    seconds: float,
-    found: tuple[bool, str],
+    subject: str, base: Base, made: dict[str, int], seconds: float, found: tuple[bool, str]
 ) -> Row:
-    subjects = 1 + len(config.training.arms) * len(config.seeds)
     return Row(
-        "evaluation", f"{subjects} models: {what}", sum(made.values()),
-        host_bytes(base.parameters), subjects * seconds, 0, *found, base.parameters, 0, made,
+        "evaluation", subject, sum(made.values()), host_bytes(base.parameters), seconds, 0,
+        *found, base.parameters, 0, made,
     )  # fmt: skip
 
 

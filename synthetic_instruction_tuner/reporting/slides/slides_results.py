@@ -8,7 +8,7 @@ from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.slides.canvas import Deck
 from synthetic_instruction_tuner.reporting.slides.layout import Box, Entry
 from synthetic_instruction_tuner.reporting.store import Results
-from synthetic_instruction_tuner.reporting.tables import tables, tables_skills
+from synthetic_instruction_tuner.reporting.tables import tables_base, tables_skills
 from synthetic_instruction_tuner.reporting.tables.tables import Table
 
 CAPTION = Box(0.7, 6.2, 11.95, 0.62)
@@ -52,7 +52,7 @@ def entries(
 
 def benchmarks(deck: Deck, results: Results, charts: Mapping[str, Chart]) -> None:
     """Fill the slide with all scores."""
-    table = tables.scores(results)
+    table = tables_base.scores(results)
     _by_model(deck, results, table, entries(results, table, small=False))
     deck.text(CAPTION, [results.text(SCORES_NOTE)], (12, 11, 10), "5B6675")
 

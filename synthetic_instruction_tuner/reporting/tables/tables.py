@@ -87,7 +87,7 @@ def scores(results: Results, models: Sequence[str] | None = None) -> Table:
         else Cell("not measured", state="missing")
         for model in models
     ]
-    rows.append((Cell("Mean, scaled", "guessing is nought"), *mean))
+    rows.append((Cell("Mean, scaled", "guessing is zero"), *mean))
     return Table(
         "scores",
         ("Benchmark", *(results.label(model) for model in models)),
