@@ -7,6 +7,14 @@ import pytest
 from filelock import FileLock
 from support import forking
 
+LONGEST = {
+    f"test_{name}": place
+    for place, name in enumerate(
+        ("prefect_outage", "chaos_short", "study_whole", "prefect_fan_out", "prefect_operations")
+    )
+}
+"""The files that take minutes."""
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than idle cores: 30 times slower
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
@@ -24,8 +32,8 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the file that waits for minutes, so that nothing waits for it in the end."""
-    items.sort(key=lambda item: item.path.name != "test_prefect_outage.py")
+    """Begin with the longest files, so that nothing waits for them in the end."""
+    items.sort(key=lambda item: LONGEST.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What stages without a model write, against golden digests.
+"""What stages without a model write, against golden digests; others: test_study_whole.py.
 
 A failure says which of `VERSIONS` to raise: artifacts of that stage in workspaces that exist are
 then made anew. Bytes must not change unnoticed, or finished studies mix old and new.
