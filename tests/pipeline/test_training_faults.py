@@ -87,7 +87,7 @@ def test_out_of_memory_in_dpo_goes_on_from_the_checkpoint_with_smaller_passes(
 def test_out_of_memory_while_scoring_scores_fewer_rows_at_once(
     student: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, sizes = scoring._log_probabilities, []
+    plain, sizes = scoring.log_probabilities, []
 
     def small_memory(model, batch):
         sizes.append(len(batch["input_ids"]) // 2)
@@ -95,7 +95,7 @@ def test_out_of_memory_while_scoring_scores_fewer_rows_at_once(
             raise MemoryError
         return plain(model, batch)
 
-    monkeypatch.setattr(scoring, "_log_probabilities", small_memory)
+    monkeypatch.setattr(scoring, "log_probabilities", small_memory)
     run = Run(job_of(student, tmp_path))
     run()
     assert run.told("notice", "text") == [
