@@ -8,13 +8,13 @@ from typing import Annotated, Optional
 import typer
 from pydantic import ValidationError
 
-from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.config.presets import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.workspace import (
     default_root,
-    read_study_file,
+    read_config,
     require_drive,
 )
 
@@ -28,6 +28,14 @@ WorkspaceFolder = Annotated[
 Assignments = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--set", "-s", metavar="SECTION.FIELD=VALUE", help="Change a setting."),
+]
+TrustedCode = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--trust-remote-code",
+        metavar="NAME@REVISION",
+        help="Run the code that this model repository ships; a workspace cannot ask for it.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 
@@ -47,23 +55,26 @@ def _resolved(root: Path) -> Path:
     return found
 
 
-def existing(workspace: Path | None) -> Study:
+def existing(workspace: Path | None, trusted: list[str] | None = None) -> Study:
     """Bind to a workspace that holds a study; without a name, to the only one in ./workspace.
+
+    Args:
+        workspace: Its folder.
+        trusted: Models whose code may run, as "name@revision"; what the workspace says is no leave.
 
     Raises:
         ConfigurationError: If there is none, or several and none was named.
     """
     root = _resolved(workspace or _only_workspace())
-    known = read_study_file(root)
-    if known is None:
-        raise ConfigurationError(f"workspace {root} holds no study; `tuner run` makes one")
     try:
-        config = StudyConfig.model_validate(known["config"])
+        config = read_config(root, trusted or ())
     except ValueError as error:
         detail = explain(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(
             f"the settings in {root}/study.json are not of this version: {detail}"
         ) from error
+    if config is None:
+        raise ConfigurationError(f"workspace {root} holds no study; `tuner run` makes one")
     return Study(config, root)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage import claims, plain
 from synthetic_instruction_tuner.storage.artifacts import Artifact
 from synthetic_instruction_tuner.storage.files import slug
 from synthetic_instruction_tuner.study.graph import Study
@@ -26,47 +25,65 @@ class Leftover:
         path: Where it lies.
         size: Bytes.
         why: Why it is there.
+        removable: Whether `remove` takes it away; a link stays, as what it leads to is not ours.
     """
 
     path: Path
     size: int
     why: str
+    removable: bool = True
 
 
 def find_leftovers(study: Study) -> list[Leftover]:
     """List what could go: superseded and damaged artifacts, unfinished work of other settings."""
-    found = [
-        (path, why)
-        for folder, why in REASONS.items()
-        if (study.root / folder).is_dir()
-        for path in sorted((study.root / folder).iterdir())
-    ]
+    found = [(path, why) for name, why in REASONS.items() for path in _within(study.root / name)]
     found += [(path, "begun with earlier settings") for path in _abandoned(study)]
     found += [(path, "half written by a killed process") for path in _half_written(study)]
-    return [Leftover(path, _size(path), why) for path, why in found]
+    return [_leftover(path, why) for path, why in found]
 
 
-def remove(leftovers: list[Leftover]) -> None:
-    """Delete them. The caller holds the workspace's lease."""
+def remove(study: Study, leftovers: list[Leftover]) -> None:
+    """Delete what can be; the caller holds the workspace's lease.
+
+    Raises:
+        WorkspaceError: If a folder has become a link since it was listed.
+    """
     for one in leftovers:
-        shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
+        if one.removable:
+            plain.remove(study.root, one.path)
+
+
+def _within(folder: Path) -> list[Path]:
+    """List what a folder of the workspace holds; of a link only itself."""
+    if folder.is_symlink():
+        return [folder]
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _leftover(path: Path, why: str) -> Leftover:
+    if path.is_symlink():
+        return Leftover(path, 0, f"{plain.describe(path)}: not followed, it stays", False)
+    return Leftover(path, _size(path), why)
 
 
 def _abandoned(study: Study) -> list[Path]:
     """Unfinished work that no run of these settings would go on with."""
-    home = study.root / ".unfinished"
-    if not home.is_dir():
-        return []
     needed = tuple(_staging_name(one) for one in study.artifacts())
     chunks = ("draws-", "responses-")  # their spans depend on how far the study is
-    return sorted(one for one in home.iterdir() if not one.name.startswith((*needed, *chunks)))
+    found = _within(study.root / ".unfinished")
+    return [one for one in found if not one.name.startswith((*needed, *chunks))]
 
 
 def _half_written(study: Study) -> list[Path]:
     """Files, leases and claims that a killed process had begun; not what a live one is writing."""
-    begun = [*study.root.glob(f"{LEASE_FILE}.*"), *(study.root / CLAIMS).glob("*.json.*")]
+    held = study.root / CLAIMS
+    begun = [one for one in _within(held) if ".json." in one.name]
+    begun += study.root.glob(f"{LEASE_FILE}.*")
     left = [one for one in begun if claims.is_left_behind(one)]
-    return sorted({*study.root.glob(".*.tmp"), *left})
+    linked = [held] if held.is_symlink() else []
+    places = {study.root, *((study.root / one.folder).parent for one in study.artifacts())}
+    torn = [path for place in places for path in place.glob(".*.tmp")]
+    return sorted({*torn, *left, *linked})
 
 
 def _staging_name(artifact: Artifact) -> str:
@@ -74,5 +91,5 @@ def _staging_name(artifact: Artifact) -> str:
 
 
 def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(one.stat().st_size for one in files if one.is_file())
+    files = plain.entries(path) if path.is_dir() else [path]
+    return sum(one.lstat().st_size for one in files)

@@ -274,6 +274,12 @@ def explain(model: ModelConfig, error: BaseException) -> str:
     for one in chain:
         if told := disk.explain(one, Path(constants.HF_HUB_CACHE)):
             return f"{name} cannot be loaded: {told}"
+    if "trust_remote_code" in str(error):
+        return (
+            f"{name} ships Python code, which is not run: only a study file that you name (with "
+            "trust_remote_code and a pinned revision) or --trust-remote-code NAME@REVISION lets "
+            "it, never a workspace"
+        )
     if "safetensors" in str(error):
         return f"{name} has no safetensors weights; pickled weights are never opened ({error})"
     if isinstance(error, (OSError, ValueError)):

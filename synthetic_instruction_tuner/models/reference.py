@@ -38,6 +38,15 @@ def _sandbox_folder(role: str) -> Path:
     return sandbox.model_path(role)
 
 
+def in_workspace(model: ModelConfig, folder: Path) -> ModelConfig:
+    """Return how a trained copy of a model is loaded; code that lies beside its weights is not run.
+
+    Whoever may write to a workspace could have put it there.
+    """
+    here = {"name": str(folder), "revision": "main", "trust_remote_code": False}
+    return model.model_copy(update=here)
+
+
 def content(model: ModelConfig) -> dict[str, Any]:
     """Return what determines a model's output, for identities.
 

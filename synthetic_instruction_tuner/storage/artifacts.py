@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage import claims, plain
 from synthetic_instruction_tuner.storage.files import (
     TEMPORARY,
     digest,
     list_files,
+    move,
     move_unique,
     sha256_of,
     slug,
@@ -37,6 +38,7 @@ from synthetic_instruction_tuner.storage.manifests import (
     find_damage,
     read_manifest,
     sealed,
+    strays,
 )
 
 logger = logging.getLogger(__name__)
@@ -104,13 +106,22 @@ class ArtifactStore:
 
         It survives a kill, so long steps keep their checkpoints in it and go on from them. Only
         the holder of the artifact's claim may work in it.
+
+        Raises:
+            WorkspaceError: If it is or holds a link: what is written there would go elsewhere.
         """
         path = self._staging_path(artifact)
         path.mkdir(parents=True, exist_ok=True)
+        plain.refuse_links_below(path)
         return path
 
     def _staging_path(self, artifact: Artifact) -> Path:
-        return self.root / ".unfinished" / f"{slug(artifact.name)}-{artifact.identity[:12]}"
+        name = f"{slug(artifact.name)}-{artifact.identity[:12]}"
+        return self._own_folder(".unfinished") / name
+
+    def _own_folder(self, name: str) -> Path:
+        plain.refuse_link(self.root / name)
+        return self.root / name
 
     def _own_path(self, artifact: Artifact) -> Path:
         path = self._staging_path(artifact)
@@ -131,17 +142,20 @@ class ArtifactStore:
         """Return the manifest if the artifact is there whole and unaltered, else None.
 
         Content of another identity stays where it is until it is replaced. Damaged content of
-        this identity is set aside, with a line in the log.
+        this identity is set aside, and so are files that its manifest does not list, with a line
+        in the log.
         """
         folder = self.folder(artifact)
         self._finish_commit(artifact, folder)
         manifest = read_manifest(folder)
         if manifest is None:
-            if (folder / MANIFEST).exists():
+            if os.path.lexists(folder / MANIFEST):
                 self.set_aside(folder, "its manifest cannot be read")
             return None
         if manifest.identity != artifact.identity:
             return None
+        for stray in strays(manifest):
+            self.set_aside(stray, "its artifact does not list it", "the rest is whole")
         damage = find_damage(manifest)
         if damage is not None:
             self.set_aside(folder, damage)
@@ -177,6 +191,7 @@ class ArtifactStore:
         """
         folder, own = self.folder(artifact), self._own_path(artifact)
         staging = own if own.is_dir() else self.staging(artifact)
+        plain.refuse_links_below(staging)
         for torn in staging.rglob(f"*{TEMPORARY}"):  # of a writer that was killed
             torn.unlink()
         found = {path.relative_to(staging).as_posix(): path for path in list_files(staging)}
@@ -209,7 +224,7 @@ class ArtifactStore:
             if folder.exists():
                 self._supersede(folder)
             try:
-                os.replace(staging, folder)
+                move(staging, folder)
             except OSError:
                 if not self._is_whole(folder, artifact):  # nobody was faster: a real fault
                     raise
@@ -224,12 +239,13 @@ class ArtifactStore:
         """Move what another configuration left out of the way; it is kept until `tuner clean`."""
         manifest = read_manifest(folder)
         label = manifest.identity[:12] if manifest else "unknown"
-        move_unique(folder, self.root / ".superseded" / f"{slug(self._relative(folder))}-{label}")
+        name = f"{slug(self._relative(folder))}-{label}"
+        move_unique(folder, self._own_folder(".superseded") / name)
 
-    def set_aside(self, path: Path, why: str) -> Path:
+    def set_aside(self, path: Path, why: str, then: str = "it will be made again") -> Path:
         """Move damaged content to `.set-aside`, never delete it; say so in the log."""
-        target = move_unique(path, self.root / ".set-aside" / slug(self._relative(path)))
-        logger.warning("%s was set aside as %s: %s; it will be made again", path, target, why)
+        target = move_unique(path, self._own_folder(".set-aside") / slug(self._relative(path)))
+        logger.warning("%s was set aside as %s: %s; %s", path, target, why, then)
         return target
 
     def _relative(self, path: Path) -> str:
@@ -245,6 +261,7 @@ class ArtifactStore:
         staging, own = self._staging_path(artifact), self._own_path(artifact)
         others = staging.parent.glob(f"{staging.name}.*")
         for path in [staging, own, *filter(claims.is_left_behind, others)]:
+            plain.refuse_link(path)
             shutil.rmtree(path, ignore_errors=True)
         own.mkdir(parents=True)
         yield own

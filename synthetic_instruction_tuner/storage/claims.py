@@ -66,7 +66,7 @@ def is_left_behind(path: Path) -> bool:
     where, _, pid = path.name.rpartition(".")[2].partition("-")
     if where == digest(machine())[:8] and pid.isdigit():
         return not alive(int(pid))
-    return time.time() - path.stat().st_mtime > LEFT_SECONDS
+    return time.time() - path.lstat().st_mtime > LEFT_SECONDS
 
 
 def describe(holder: Claim) -> str:

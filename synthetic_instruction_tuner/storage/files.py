@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.storage import disk, plain
 
 TEMPORARY = ".tmp"
 """Ending of a file that is being written."""
@@ -54,7 +56,8 @@ def changed_file(folder: Path, files: Mapping[str, str]) -> str | None:
         if "\0" in name:
             return f"{name!r} is no file name"
         path = folder / name
-        if not path.resolve().is_relative_to(inside):
+        leads_out = ".." in Path(name).parts or not path.resolve().is_relative_to(inside)
+        if leads_out or path.is_symlink():
             return f"{name} points outside its folder"
         if not path.is_file():
             return f"{name} is missing"
@@ -113,10 +116,39 @@ def move_unique(path: Path, target: Path) -> Path:
     """Move a file or folder to a name that is still free: target, target-2, target-3, ..."""
     target.parent.mkdir(parents=True, exist_ok=True)
     free, count = target, 2
-    while free.exists():
+    while os.path.lexists(free):
         free, count = target.with_name(f"{target.name}-{count}"), count + 1
-    os.replace(path, free)
+    move(path, free)
     return free
+
+
+def move(path: Path, target: Path) -> None:
+    """Rename a file or folder; to another disk it is copied beside the target, then renamed.
+
+    A kill leaves the target as it was or whole, and the source until then.
+    """
+    try:
+        os.replace(path, target)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    near = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}")
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, near, symlinks=True)
+            for file in plain.entries(near):
+                if not file.is_symlink():
+                    sync(file)
+        else:
+            shutil.copy2(path, near, follow_symlinks=False)
+        os.replace(near, target)
+    finally:
+        if near.is_dir():
+            shutil.rmtree(near, ignore_errors=True)
+        else:
+            near.unlink(missing_ok=True)
+    plain.remove(path.parent, path)
 
 
 def slug(name: str) -> str:

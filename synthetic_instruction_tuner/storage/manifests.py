@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage.files import canonical_json, changed_file, digest
+from synthetic_instruction_tuner.storage import plain
+from synthetic_instruction_tuner.storage.files import (
+    canonical_json,
+    changed_file,
+    digest,
+    sha256_of,
+)
 
 MANIFEST = "manifest.json"
 SCHEMA = 2
@@ -53,7 +60,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         WorkspaceError: If a later version wrote it: its work is not to be set aside as damaged.
     """
     try:
-        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = plain.read(folder / MANIFEST)
+    except (WorkspaceError, FileNotFoundError, NotADirectoryError):  # a link or pipe: none of ours
+        return None
+    try:
+        raw = json.loads(content)
         if not _is_whole(raw):
             return None
         if raw["schema"] > SCHEMA:
@@ -71,9 +82,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             created=raw["created"],
             folder=folder,
         )
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, NotADirectoryError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -93,5 +102,39 @@ def _is_whole(raw: dict[str, Any]) -> bool:
 
 
 def find_damage(manifest: Manifest) -> str | None:
-    """Compare files with the manifest; return what is wrong first, or None."""
-    return changed_file(manifest.folder, manifest.files)
+    """Compare the folder with the manifest; return what is wrong first, or None.
+
+    Files that the manifest does not list are damage, too: nobody knows what they are.
+    """
+    changed = changed_file(manifest.folder, manifest.files)
+    if changed is not None:
+        return changed
+    return next((f"{one.name} is not in its manifest" for one in strays(manifest)), None)
+
+
+def strays(manifest: Manifest) -> list[Path]:
+    """List what lies in the folder and is not in the manifest: files, links, pipes."""
+    known = {MANIFEST, *manifest.files}
+    found = plain.entries(manifest.folder)
+    return [one for one in found if one.relative_to(manifest.folder).as_posix() not in known]
+
+
+def copy_listed(manifest: Manifest, names: Iterable[str], target: Path, below: str = "") -> None:
+    """Copy files of the manifest, and what is in no manifest never.
+
+    Args:
+        manifest: What the files belong to.
+        names: Which of them.
+        target: Folder to copy to; made if need be.
+        below: Folder of the artifact that becomes the target.
+
+    Raises:
+        StageError: If one is not what the manifest says.
+    """
+    for name in names:
+        copy = target / PurePosixPath(name).relative_to(below)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with plain.open_file(manifest.path(name)) as source, copy.open("xb") as file:
+            shutil.copyfileobj(source, file)
+        if sha256_of(copy) != manifest.files[name]:
+            raise StageError(f"{manifest.name}: {name} changed while it was copied; run it again")

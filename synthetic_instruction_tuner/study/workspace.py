@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,37 @@ def read_study_file(root: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict) or not {"name", "config"} <= content.keys():
         raise WorkspaceError(f"{path} does not name a study; move it away to go on")
     return content
+
+
+def read_config(root: Path, trusted: Collection[str] = ()) -> StudyConfig | None:
+    """Read a workspace's settings; code of model repositories is off, whatever they say.
+
+    A workspace is often a shared folder, so nothing in it may say what code runs.
+
+    Args:
+        root: The workspace.
+        trusted: Models whose code the caller lets run, as "name@revision".
+
+    Raises:
+        WorkspaceError: If the study file cannot be read.
+        ValueError: If its settings are not of this version.
+    """
+    known = read_study_file(root)
+    if known is None:
+        return None
+    return StudyConfig.model_validate(_without_code(known["config"], frozenset(trusted)))
+
+
+def _without_code(value: object, trusted: frozenset[str]) -> object:
+    if isinstance(value, list):
+        return [_without_code(one, trusted) for one in value]
+    if not isinstance(value, dict):
+        return value
+    settings = {name: _without_code(one, trusted) for name, one in value.items()}
+    if "trust_remote_code" in settings:
+        is_trusted = f"{settings.get('name')}@{settings.get('revision')}" in trusted
+        settings["trust_remote_code"] = settings["trust_remote_code"] is True and is_trusted
+    return settings
 
 
 def _refuse_foreign_folder(root: Path) -> None:

@@ -11,7 +11,7 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.methods.losses.objective import Objective
 from synthetic_instruction_tuner.methods.losses.rows import Row
-from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models import loading, reference
 from synthetic_instruction_tuner.models.engines.protocol import stream_seed
 from synthetic_instruction_tuner.training.job import Job
 
@@ -64,7 +64,7 @@ def load_base(job: Job, device: str) -> Any:
     """
     student = job.training.student
     if job.start is not None and not (job.start / "adapter_config.json").is_file():
-        student = student.model_copy(update={"name": str(job.start), "revision": "main"})
+        student = reference.in_workspace(student, job.start)
     if job.arm.trains_base:
         student = student.model_copy(update={"dtype": "float32"})
     model, _ = loading.load_causal(student, device)

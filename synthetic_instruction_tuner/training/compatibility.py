@@ -48,6 +48,11 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
         raise ConfigurationError(
             f"arm {arm.name!r}: method {method!r} needs training.gradient_checkpointing=false"
         )
+    if arm.trains_base and student.trust_remote_code:
+        raise ConfigurationError(
+            f"arm {arm.name!r}: method {method!r} ships a whole model, whose code would be read "
+            "from the workspace, which never runs; with trust_remote_code train an adapter"
+        )
     _check_processes(arm, training)
     if (
         start is not None

@@ -13,9 +13,11 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models import loading, shipping
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training import card
+from synthetic_instruction_tuner.training.result import RESULT
 from synthetic_instruction_tuner.training.students import chat_of, weights
 
 Format = Literal["adapter", "merged", "gguf"]
@@ -51,7 +53,7 @@ def export(study: Study, subject: Subject, target: Path, kind: Format = "merged"
     ):
         made = Path(name) / "made"
         if kind == "adapter":
-            shutil.copytree(manifest.folder / "final", made)
+            copy_listed(manifest, _shipped(manifest), made, RESULT)
         else:
             _merge(study, subject, manifest, made)
         if converter is not None:
@@ -59,6 +61,10 @@ def export(study: Study, subject: Subject, target: Path, kind: Format = "merged"
             _convert(converter, merged, made)
         made.rename(target)
     return target
+
+
+def _shipped(manifest: Manifest) -> list[str]:
+    return [name for name in manifest.files if name.startswith(f"{RESULT}/")]
 
 
 def find_converter() -> Path:
@@ -79,7 +85,7 @@ def find_converter() -> Path:
 
 def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> None:
     """Add the adapter to unquantised weights and save the sum with the arm's tokenizer."""
-    arm, adapter = subject.arm, manifest.folder / "final"
+    arm, adapter = subject.arm, manifest.folder / RESULT
     assert arm is not None
     if not arm.merges and not arm.trains_base:
         raise ConfigurationError(

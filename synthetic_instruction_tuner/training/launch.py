@@ -6,6 +6,7 @@ memory is given back whole.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 from synthetic_instruction_tuner import errors
 from synthetic_instruction_tuner.errors import StageError, TunerError
+from synthetic_instruction_tuner.storage.files import write_bytes
 from synthetic_instruction_tuner.training.job import Job
 
 logger = logging.getLogger(__name__)
@@ -28,12 +30,13 @@ GRACE_SECONDS = 60.0
 """How long a process may take for its last checkpoint before it is killed."""
 
 
-def command(job_file: Path, processes: int) -> list[str]:
+def command(job_file: Path, content: bytes, processes: int) -> list[str]:
     """Return the command line of a training process, or of `accelerate launch` for several.
 
-    What accelerate would otherwise ask its own settings file for is said here.
+    The process is told what the job file, which lies in the workspace, holds: it names the model
+    whose code may run. What accelerate would otherwise ask its own settings file for is said here.
     """
-    worker = ["-m", WORKER, str(job_file)]
+    worker = ["-m", WORKER, str(job_file), hashlib.sha256(content).hexdigest()]
     if processes == 1:
         return [sys.executable, *worker]
     options = {
@@ -71,11 +74,12 @@ def _session(job: Job) -> Generator[dict[str, Any], None, dict[str, Any] | None]
     """Run the process or processes once; return the failure if they have to be started again."""
     job.work.mkdir(parents=True, exist_ok=True)
     job_file = job.work / "job.json"
-    job_file.write_text(job.model_dump_json(indent=2), encoding="utf-8")
+    content = job.model_dump_json(indent=2).encode()
+    write_bytes(job_file, content)
     log = job.work / "worker.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(
-            command(job_file, job.training.processes),
+            command(job_file, content, job.training.processes),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -137,7 +137,7 @@ def weights(study: Study, subject: Subject) -> Weights:
     while one is not None and one.arm is not None:
         folder = _shipped(study.store.require(study.trained(one)))
         if (folder / "config.json").is_file() and not (folder / ADAPTER_CONFIG).is_file():
-            base = study.student.model_copy(update={"name": str(folder), "revision": "main"})
+            base = reference.in_workspace(study.student, folder)
             return Weights(base, adapter)
         adapter = adapter or folder
         one = study.starts_from(one)

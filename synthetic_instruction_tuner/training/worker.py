@@ -1,7 +1,7 @@
 """The training process: one arm from its job file to its adapter; speaks in JSON lines.
 
-    python -m synthetic_instruction_tuner.training.worker JOB.json
-    accelerate launch --num_processes N -m synthetic_instruction_tuner.training.worker JOB.json
+    python -m synthetic_instruction_tuner.training.worker JOB.json SHA256
+    accelerate launch --num_processes N -m ...training.worker JOB.json SHA256
 
 Events go to standard output, everything libraries print to standard error. When standard input
 ends (the parent died) or SIGTERM arrives, the process writes a checkpoint and leaves.
@@ -9,6 +9,7 @@ ends (the parent died) or SIGTERM arrives, the process writes a checkpoint and l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import TunerError
+from synthetic_instruction_tuner.errors import StageError, TunerError
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.job import Job
@@ -111,8 +112,20 @@ def quiet_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def main(path: str) -> int:
-    """Train the arm of a job file and return the exit status."""
+def read_job(path: Path, expected: str) -> Job:
+    """Read a job file that is as the parent wrote it.
+
+    Raises:
+        StageError: If it was changed.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise StageError(f"{path} was changed after it was written; nothing in it is done")
+    return Job.model_validate_json(content)
+
+
+def main(path: str, expected: str) -> int:
+    """Train the arm of a job file with the expected sha256 and return the exit status."""
     if parallel.is_launched():
         parallel.end_with_parent()
     emit, stop = Events(os.environ.get("RANK", "0") == "0"), StopRequest()
@@ -124,7 +137,7 @@ def main(path: str) -> int:
 
     try:
         with disk.named(Path(path).parent):
-            train(Job.model_validate_json(Path(path).read_text(encoding="utf-8")), emit, stop)
+            train(read_job(Path(path), expected), emit, stop)
     except Interrupted:
         emit("interrupted")
         return INTERRUPTED
@@ -154,4 +167,4 @@ def describe(error: BaseException, is_out_of_memory: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -279,7 +279,7 @@ class Machines:
             hooks.install()
             from synthetic_instruction_tuner.training import worker
 
-            status = worker.main(wish["command"][-1])
+            status = worker.main(*wish["command"][-2:])
             os._exit(status)
         self.board.put(WORKER, process)
         for stream in streams:

@@ -102,7 +102,7 @@ def test_a_data_set_is_sent_as_one_commit_to_a_private_repository(study, hub):
         if one["key"] == "file"
     }
     folder = study.store.folder(study.filtered)
-    assert set(sent) == {"README.md", "train.json", "manifest.json"}
+    assert set(sent) == {"README.md", "train.json"}
     assert all(sent[name] == (folder / name).read_bytes() for name in sent)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from synthetic_instruction_tuner.training.chat import answer
 from tuner.display import printable
-from tuner.options import WorkspaceFolder, existing
+from tuner.options import TrustedCode, WorkspaceFolder, existing
 
 
 def chat(
@@ -21,9 +21,10 @@ def chat(
     ] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0: the likeliest answer.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
+    trusted: TrustedCode = None,
 ) -> None:
     """Talk to one or more models of a study; an empty line ends the conversation."""
-    study = existing(workspace)
+    study = existing(workspace, trusted)
     subjects = [study.subject(name) for name in models]
     console = Console(highlight=False)
     turns: dict[str, list[dict[str, str]]] = {one.name: [] for one in subjects}

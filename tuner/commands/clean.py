@@ -29,10 +29,15 @@ def clean(
     with workspace.lease(study.root):
         found = cleaning.find_leftovers(study)
         if yes:
-            cleaning.remove(found)
+            cleaning.remove(study, found)
     if as_json:
         rows = [
-            {"path": str(one.path), "bytes": one.size, "why": one.why, "removed": yes}
+            {
+                "path": str(one.path),
+                "bytes": one.size,
+                "why": one.why,
+                "removed": yes and one.removable,
+            }
             for one in found
         ]
         typer.echo(json.dumps({"leftovers": rows}))
@@ -40,8 +45,12 @@ def clean(
     for one in found:
         where = one.path.relative_to(study.root).as_posix()
         typer.echo(f"{one.size / MEBIBYTE:9.1f} MiB  {where}  ({one.why})")
-    total = f"{sum(one.size for one in found) / MEBIBYTE:.1f} MiB in {len(found)}"
+    total = f"{sum(one.size for one in found) / MEBIBYTE:.1f} MiB in {_count(found)}"
     typer.echo(f"removed: {total}" if yes else f"could go: {total} (remove with --yes)")
+
+
+def _count(found: list[cleaning.Leftover]) -> int:
+    return sum(one.removable for one in found)
 
 
 def add_to(app: typer.Typer) -> None:

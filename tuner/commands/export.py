@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 import typer
 
 from synthetic_instruction_tuner.training.export import Format, export
-from tuner.options import WorkspaceFolder, existing
+from tuner.options import TrustedCode, WorkspaceFolder, existing
 
 FormatName = Enum("FormatName", {one: one for one in get_args(Format)}, type=str)  # type: ignore[misc]
 
@@ -22,9 +22,10 @@ def export_arm(
         typer.Option("--format", help="adapter as it is, merged weights, or gguf for llama.cpp."),
     ] = FormatName["merged"],
     workspace: WorkspaceFolder = None,
+    trusted: TrustedCode = None,
 ) -> None:
     """Write a trained arm as adapter, merged model, or GGUF file."""
-    study = existing(workspace)
+    study = existing(workspace, trusted)
     typer.echo(export(study, study.subject(arm), target, kind.value))
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from synthetic_instruction_tuner.filtering.what_if import Variant, what_if
 from synthetic_instruction_tuner.progress import Silent
-from tuner.options import AsJson, WorkspaceFolder, existing
+from tuner.options import AsJson, TrustedCode, WorkspaceFolder, existing
 
 
 def filter_rows(
@@ -25,9 +25,10 @@ def filter_rows(
     ],
     workspace: WorkspaceFolder = None,
     as_json: AsJson = False,
+    trusted: TrustedCode = None,
 ) -> None:
     """Show what other thresholds would have kept of the draws that are there; nothing is drawn."""
-    variants = what_if(existing(workspace), what_ifs, Silent())
+    variants = what_if(existing(workspace, trusted), what_ifs, Silent())
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in variants]))
         return

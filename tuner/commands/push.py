@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ import typer
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.storage import formats
 from synthetic_instruction_tuner.storage.artifacts import Artifact
+from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
 from tuner.options import WorkspaceFolder, existing
 
@@ -31,8 +34,11 @@ def push(
     """Publish a data set with its card; private unless --public; needs a Hugging Face token."""
     study = existing(workspace)
     _refuse_provisional(study, data_set)
-    folder = study.store.require(_artifact(study, data_set)).folder
-    typer.echo(formats.push_to_hub(folder, repository, private=not public))
+    manifest = study.store.require(_artifact(study, data_set))
+    with TemporaryDirectory() as place:  # whatever else lies in the workspace stays there
+        folder = Path(place) / manifest.folder.name
+        copy_listed(manifest, manifest.files, folder)
+        typer.echo(formats.push_to_hub(folder, repository, private=not public))
 
 
 def _refuse_provisional(study: Study, data_set: DataSet) -> None:

@@ -35,7 +35,7 @@ def test_superseded_and_damaged_go_current_work_stays(tmp_path):
         (".unfinished", 11, "begun with earlier settings"),
         (tmp_path.name, 13, "half written by a killed process"),
     ]
-    cleaning.remove(found)
+    cleaning.remove(study, found)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
     assert cleaning.find_leftovers(study) == []
