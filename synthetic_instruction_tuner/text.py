@@ -7,6 +7,12 @@ import unicodedata
 
 SENTENCE_MARKS = ".,;:!?\"'()[]{}“”‘’«»…*`_"
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_QUOTES = {'"': '"', "“": "”", "`": "`"}
+_OPENING = re.compile('["“`]')
+_MARKS = 30
+"""Combining marks in a row that normalisation sees: UAX #15's stream-safe text, which no language
+exceeds. Sorting a longer run takes the square of its length."""
+_MAYBE_MARKS = re.compile(rf"[^\x00-\u02ff]{{{_MARKS + 1},}}")
 
 
 def count_words(text: str) -> int:
@@ -24,7 +30,41 @@ def plain(text: str) -> str:
 
     Punctuation stays, because "3 + 4" and "3 - 4" are different questions.
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return " ".join(normalized(text).casefold().split())
+
+
+def normalized(text: str) -> str:
+    """Return the NFKC form, without the combining marks beyond `_MARKS` in a row."""
+    return unicodedata.normalize("NFKC", _MAYBE_MARKS.sub(_drop_marks, text))
+
+
+def _drop_marks(found: re.Match[str]) -> str:
+    kept, run = [], 0
+    for char in found.group():
+        decomposed = unicodedata.normalize("NFKD", char)
+        run = run + 1 if unicodedata.combining(decomposed[0]) else 0
+        if run <= _MARKS:
+            kept.append(char)
+    return "".join(kept)
+
+
+def without_quotations(text: str) -> str:
+    """Put a space in the place of what stands in quotation marks or backquotes within a line."""
+    return "\n".join(map(_without_quotations, text.split("\n")))
+
+
+def _without_quotations(line: str) -> str:
+    """One pass: a kind of mark that is not closed once is not closed further on either."""
+    kept, start, at, unclosed = [], 0, 0, ""
+    while found := _OPENING.search(line, at):
+        at, mark = found.end(), found.group()
+        end = -1 if mark in unclosed else line.find(_QUOTES[mark], at)
+        if end < 0:
+            unclosed += mark
+        else:
+            kept += [line[start : found.start()], " "]
+            start = at = end + 1
+    return "".join((*kept, line[start:]))
 
 
 def comparison_words(text: str) -> set[str]:
@@ -38,5 +78,5 @@ def comparison_words(text: str) -> set[str]:
 
 def squeezed(text: str) -> str:
     """Reduce a text to its letters and digits: edits of case, marks and spaces change nothing."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normalized(text).casefold()
     return "".join(char for char in folded if char.isalnum())

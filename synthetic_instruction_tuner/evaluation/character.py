@@ -11,12 +11,17 @@ import statistics
 from collections.abc import Sequence
 
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
-MARKER = re.compile(r"^\s*\d+[.)](?=\s)", re.MULTILINE)
+MARKER = re.compile(r"^[^\S\n]*\d+[.)](?=\s)", re.MULTILINE)
 ABBREVIATIONS = "".join(
     rf"(?<!\b{re.escape(one)})" for one in ("Mr", "Mrs", "Ms", "Dr", "St", "vs", "e.g", "i.e")
 )
-SENTENCE_END = re.compile(ABBREVIATIONS + r"""[.!?]+[*_`]*(?:["'”’)\]]+(?!\s+[a-z]))?(?=\s|$)|\n""")
-"""A quotation that ends within a sentence does not end it: 'He said "Go!" and left.'"""
+SENTENCE_END = re.compile(
+    ABBREVIATIONS + r"""(?<![.!?][.!?])[.!?]+[*_`]*(?:["'”’)\]]+(?!\s+[a-z]))?(?=\s|$)|\n"""
+)
+"""A quotation that ends within a sentence does not end it: 'He said "Go!" and left.'
+
+A run of marks is read from its first one, or from its second one where the first belongs to an
+abbreviation; from every one, the time would grow with the square of its length."""
 REFUSALS = (
     "i'm sorry, but", "i am sorry, but", "i cannot help", "i can't help", "i cannot assist",
     "i can't assist", "i'm unable to", "i am unable to", "as an ai", "i cannot provide",

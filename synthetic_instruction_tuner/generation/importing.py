@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 SHOWN = 3
 """Bad rows named in the log; all of them are written down."""
+LONGEST_ROW = 1_000_000
+"""Characters of an imported row: what rules take a second for. Drawn rows have token limits."""
 DOMAIN = "general"
 IMPORTED = "imported"
 
@@ -101,6 +103,9 @@ def _import_row(identity: str, index: int, row: Any) -> Sample | Rejection:
         if isinstance(row, Unreadable):
             raise BadRow("json", row.problem, "one JSON object a line")
         system, messages = read_row(row)
+        characters = len(system) + sum(len(one["content"]) for one in messages)
+        if characters > LONGEST_ROW:
+            raise BadRow("size", f"{characters} characters", f"at most {LONGEST_ROW} characters")
     except BadRow as problem:
         raw = row.text if isinstance(row, Unreadable) else _plain(row)
         return Rejection(

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLES = "samples.jsonl"
 REJECTED = "rejected.jsonl"
-_SPAN = re.compile(r"(\d{7,})-(\d{7,})")
+_SPAN = re.compile(r"(\d{7,18})-(\d{7,18})")
 
 
 def missing_spans(study: Study, upto: int) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 
 FIXED_DATE = date(2024, 7, 26)
 """What templates print as today: Llama 3.1's own default, so that a render is equal every day."""
-_CLOCK = re.compile(r"""strftime_now\(\s*(['"])(.+?)\1\s*\)""")
+_CLOCK = re.compile(r"""strftime_now\(\s*(['"])([^'"\n]{1,99})\1\s*\)""")
 _SWITCHES = ("enable_thinking", "thinking")
 """Variables by which templates are told to leave reasoning out (Qwen 3, SmolLM3, Gemma 4, GLM 4.5
 and Nemotron 3 read the first, Granite 3 and DeepSeek 3.1 the second)."""

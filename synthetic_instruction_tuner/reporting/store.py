@@ -17,7 +17,7 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.reporting.format import FORMS, write
 from synthetic_instruction_tuner.study.subject import BASE
 
-REFERENCE = re.compile(r"\[\[([^|\]]+)\|([a-z0-9_]+)\]\]")
+REFERENCE = re.compile(r"\[\[([^|\[\]]+)\|([a-z0-9_]+)\]\]")
 
 
 class Results:

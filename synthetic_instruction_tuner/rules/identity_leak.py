@@ -6,6 +6,7 @@ import re
 
 from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.rules import RuleConfig, Violation
+from synthetic_instruction_tuner.text import without_quotations
 
 ORDER = 80
 
@@ -30,7 +31,6 @@ IDENTITY = re.compile(
     r"|\bcutting knowledge date\b",
     re.IGNORECASE,
 )
-QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|`[^`\n]*`")
 
 
 class Config(RuleConfig):
@@ -40,7 +40,7 @@ class Config(RuleConfig):
 def check(sample: Sample, config: Config) -> Violation | None:
     """Turn a row away if a turn speaks of its writer as a model; quoted sentences do not count."""
     for turn in (*sample.user_turns, *sample.assistant_turns):
-        found = IDENTITY.search(QUOTED.sub(" ", turn.replace("’", "'")))
+        found = IDENTITY.search(without_quotations(turn.replace("’", "'")))
         if found:
             return Violation(found.group().strip(), "no identity of a model")
     return None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.rules import RuleConfig, Violation
+from synthetic_instruction_tuner.text import without_quotations
 
 ORDER = 70
 
@@ -39,8 +40,8 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 """The first person declines. "I cannot" counts before a verb of helping, not in a story."""
-QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|^[^\S\n]*>.*$|`[^`\n]*`", re.MULTILINE)
-LETTER = re.compile(r"\s*(?:Subject:|(?:Dear|(?:Hi|Hello|Hey)(?= [A-Z]))[^\n]{0,60},\s*\n)")
+BLOCK_QUOTE = re.compile(r"^[^\S\n]*>.*$", re.MULTILINE)
+LETTER = re.compile(r"\A\s*(?:Subject:|(?:Dear|(?:Hi|Hello|Hey)(?= [A-Z]))[^\n]{0,60},\s*\n)")
 """Who opens with a subject or a salutation writes for somebody else."""
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -63,5 +64,5 @@ def check(sample: Sample, config: Config) -> Violation | None:
 
 def opening(text: str, sentences: int) -> str:
     """Return the first sentences without what is quoted, with straight apostrophes."""
-    unquoted = QUOTED.sub(" ", text.replace("’", "'")).strip()
+    unquoted = without_quotations(BLOCK_QUOTE.sub(" ", text.replace("’", "'"))).strip()
     return " ".join(SENTENCE_END.split(unquoted)[:sentences])

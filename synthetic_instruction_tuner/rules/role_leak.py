@@ -17,7 +17,7 @@ TOKEN = re.compile(
 """Control tokens written out."""
 HEADER = re.compile(
     r"^#{2,3} *(?:Instruction|Response|Input|Human|Assistant|User):? *$"
-    r"|^(?:user|assistant|system|model|human) *:? *$",
+    r"|^(?:user|assistant|system|model|human) *(?:: *)?$",
     re.MULTILINE,
 )
 """Headers of instruction formats, and a line that is a role alone (what is left of a header when

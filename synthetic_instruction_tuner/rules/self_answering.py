@@ -7,6 +7,8 @@ Llama-3.1-8B-Instruct, 66 % began with "## Step".
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 
 from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.rules import RuleConfig, Violation
@@ -20,27 +22,28 @@ HEADING = re.compile(r"^\s*#{1,4}\s*Step\b", re.I)
 VERDICT = re.compile(
     r"(?<!why )(?<!whether )(?<!if )(?<!what )"
     r"\bthe (?:final|correct|best|right) (?:answer|option|choice) is\b(?! (?:unknown|not))"
-    r"|\\boxed\s*\{(?!\s*\}|\s*\.\.\.|[^}]*\b(?:answer|result|solution)\b)",
+    r"|\\boxed\s*\{(?!\s*\}|\s*\.\.\.|[^}]{0,500}\b(?:answer|result|solution)\b)",
     re.I,
 )
 """The sentence that ends a worked solution; an empty box only says where the answer shall go."""
 ANSWER_LINE = re.compile(
-    r"\n[^\S\n]*(?:#{1,4}\s*|\*\*)?(?:Answer|Solution|Explanation|Response|Output)\s*(?:\*\*)?\s*:"
-    r"\s*(?:\*\*)?\s*\S",
+    r"\n[^\S\n]*(?:#{1,4}\s*|\*\*)?(?:Answer|Solution|Explanation|Response|Output)\s*(?:\*\*\s*)?:"
+    r"\s*(?:\*\*\s*)?\S",
     re.I,
 )
 """A later line that is marked as answer and goes on."""
-EXAMPLE = re.compile(
-    r"^[^\w\n]*(?:Examples?|Sample|For example)\b[^\n]*\n?[^\n]*Input\b[^\n]*:"
-    r".{0,500}?^[^\w\n]*(?:Sample )?Output\b[^\n]*(?:\n[^\w\n]*Explanation\b[^\n]*:)?",
-    re.I | re.M | re.S,
-)
-"""An example of input and output, as programming tasks bring them: no answer."""
+EXAMPLE = re.compile(r"\A[^\w\n]*(?:Examples?|Sample|For example)\b", re.I)
+INPUT = re.compile(r"Input\b", re.I)
+OUTPUT = re.compile(r"\A[^\w\n]*(?:Sample )?Output\b", re.I)
+EXPLANATION = re.compile(r"\A[^\w\n]*Explanation\b[^\n]*:", re.I)
+"""The lines that an example of input and output is made of; see `without_examples`."""
+LONGEST_INPUT = 500
+"""Characters between the colon behind "Input" and the line of the output."""
 OPENER = re.compile(
     r"^\s*(?:sure|certainly|of course|absolutely)\s*[,!]\s*(?:here|i|let|the)\b"
     r"|^\s*(?:i'd|i would|i'm|i am) (?:be )?happy to (?:help|assist|provide)"
     r"(?: you\b| with\b|[.!,])"
-    r"|^\s*here (?:is|are) (?:a|an|some|the|your) [^\n]{0,80}:\s*\n(?!.*\?)",
+    r"|^\s*here (?:is|are) (?:a|an|some|the|your) [^\n]{0,80}:[^\S\n]*\n(?!.*\?)",
     re.I | re.S,
 )
 """How assistants, not users, begin; a user who shows something asks about it."""
@@ -55,9 +58,48 @@ class Config(RuleConfig):
 def check(sample: Sample, config: Config) -> Violation | None:
     """Turn a row away if an instruction contains its answer."""
     for turn in sample.user_turns:
-        text = EXAMPLE.sub(" ", turn)
+        text = without_examples(turn)
         for pattern in PATTERNS:
             found = pattern.search(text)
             if found:
                 return Violation(found.group().strip()[:60], "an instruction without its answer")
+    return None
+
+
+def without_examples(text: str) -> str:
+    """Put a space in the place of examples of input and output, which are no answer.
+
+    Programming tasks bring them: a line that opens with "Example" or "Sample", "Input ...:" on it
+    or on the next, a line that opens with "Output" soon after, and the line of its explanation.
+    """
+    lines = text.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    outputs = [at for at, line in enumerate(lines) if OUTPUT.match(line)]
+    kept, done, number = [], 0, 0
+    while number < len(lines):
+        last = _last_line(lines, starts, outputs, number)
+        if last is None:
+            number += 1
+            continue
+        explained = EXPLANATION.match(lines[last + 1]) if last + 1 < len(lines) else None
+        kept += [text[done : starts[number]], " "]
+        done = starts[last + 1] + explained.end() if explained else starts[last + 1] - 1
+        number = last + 1
+    return "".join((*kept, text[done:]))
+
+
+def _last_line(lines: list[str], starts: list[int], outputs: list[int], number: int) -> int | None:
+    """Return the line with the output of the example that begins on a line, None if none does."""
+    opening = EXAMPLE.match(lines[number])
+    if opening is None:
+        return None
+    for line, begin in ((number + 1, 0), (number, opening.end())):
+        named = INPUT.search(lines[line], begin) if line < len(lines) else None
+        colon = lines[line].rfind(":", named.end()) if named else -1
+        if colon < 0:
+            continue
+        place = bisect_right(outputs, line)
+        reach = starts[line] + colon + 1 + LONGEST_INPUT
+        if place < len(outputs) and starts[outputs[place]] <= reach:
+            return outputs[place]
     return None

@@ -13,8 +13,8 @@ from typing import Final
 
 Slots = Mapping[str, str]
 
-_CHOICE: Final = re.compile(r"<([^<>]*\|[^<>]*)>")
-_PART: Final = re.compile(r"<[^<>]*\|[^<>]*>|\{(\w+)\}")
+_CHOICE: Final = re.compile(r"<([^<>|]*\|[^<>]*)>")
+_PART: Final = re.compile(r"<[^<>|]*\|[^<>]*>|\{(\w+)\}")
 
 # A slot's leading letters name its kind, so that a family rarely has to spell out a pattern.
 _SLOT_KINDS: Final = (

@@ -68,7 +68,8 @@ def same_text(given: Any, right: str) -> bool:
 
 def _split(text: str) -> list[str]:
     bare = text.strip().strip("[](){}")
-    return [part for part in re.split(r"\s*(?:[,;]|\band\b)\s*", bare) if part]
+    parts = (part.strip() for part in re.split(r"[,;]|\band\b", bare))
+    return [part for part in parts if part]
 
 
 def _same_number(given: Any, right: float) -> bool:

@@ -131,7 +131,7 @@ def table_columns(text: str, count: int) -> bool:
     """A Markdown table of so many columns: header, rule, one row at least."""
     found = lines(text)
     rows = [line.strip("|").split("|") for line in found]
-    rule = len(rows) > 2 and all(re.fullmatch(r"\s*:?-+:?\s*", cell) for cell in rows[1])
+    rule = len(rows) > 2 and all(re.fullmatch(r":?-+:?", cell.strip()) for cell in rows[1])
     return rule and all(
         line.startswith("|") and len(row) == count for line, row in zip(found, rows, strict=True)
     )
@@ -160,13 +160,19 @@ def placeholders(text: str, count: int) -> bool:
 
 def two_answers(text: str) -> bool:
     """Two different answers with a line of six asterisks between them."""
-    parts = [part.strip() for part in re.split(r"^\s*\*{6}\s*$", text.strip(), flags=re.MULTILINE)]
-    return len(parts) == 2 and all(parts) and parts[0] != parts[1]
+    found = text.split("\n")
+    marks = [at for at, line in enumerate(found) if line.strip() == "******"]
+    if len(marks) != 1:
+        return False
+    first, second = "\n".join(found[: marks[0]]).strip(), "\n".join(found[marks[0] + 1 :]).strip()
+    return first != second and bool(first and second)
 
 
 def in_quotes(text: str) -> bool:
     """The whole answer in one pair of double quotes."""
-    return re.fullmatch(r'"[^"]*[^"\s][^"]*"', text.strip()) is not None
+    whole = text.strip()
+    inner = whole[1:-1]
+    return whole == f'"{inner}"' and bool(inner.strip()) and '"' not in inner
 
 
 def postscript(text: str) -> bool:
