@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.generation.run import draw_chunk, missing_spans, read_samples
 from synthetic_instruction_tuner.models.engines import Request, close_engine
 from synthetic_instruction_tuner.models.engines.completions import CompletionsEngine
+from synthetic_instruction_tuner.models.engines.probing import ALWAYS, TRIED_TEMPERATURE
 from synthetic_instruction_tuner.models.engines.protocol import later_seed
 from synthetic_instruction_tuner.models.engines.rate_limit import RateLimit
 from synthetic_instruction_tuner.progress import Silent
@@ -25,6 +26,15 @@ SAMPLING = SamplingConfig(max_new_tokens=9, temperature=0.5, top_p=0.8)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return save_responder(tmp_path_factory.mktemp("served"))
+
+
+def well_behaved(query):
+    """Answer what the engine tries out before it draws; None for anything else."""
+    if query.get("temperature") == TRIED_TEMPERATURE:
+        return said(token_ids=[50 + query["seed"] % 50] * query["max_tokens"], finish="length")
+    if ALWAYS in query.get("logit_bias", {}).values():
+        return said("")
+    return None
 
 
 class Server:
@@ -39,9 +49,11 @@ class Server:
 
             def do_POST(self):
                 query = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                server.queries.append(query)
-                server.headers.append(dict(self.headers))
-                answer = server.rule(query, len(server.queries))
+                answer = well_behaved(query)
+                if answer is None:
+                    server.queries.append(query)
+                    server.headers.append(dict(self.headers))
+                    answer = server.rule(query, len(server.queries))
                 if answer is None:  # the process dies: the connection breaks in the middle
                     self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
                     self.close_connection = True
@@ -90,8 +102,12 @@ def engine_for(folder, server, waits=None, **settings):
     config = CompletionsConfig(
         url=server.url, **({"requests_per_minute": 1e6, "parallel": 4, "retries": 2} | settings)
     )
-    waits = [] if waits is None else waits
-    return CompletionsEngine(ModelConfig(name=str(folder)), config, sleep=waits.append)
+
+    async def sleep(seconds):
+        if waits is not None:
+            waits.append(seconds)
+
+    return CompletionsEngine(ModelConfig(name=str(folder)), config, sleep=sleep)
 
 
 def ask(engine, *requests):
@@ -109,9 +125,10 @@ def test_token_ids_seed_and_sampling_are_sent(folder, serve):
 
 
 def test_token_ids_of_the_server_are_taken_as_they_are(folder, serve):
-    server = serve(lambda *_: said("xx", "length", token_ids=[50, 51, 52]))
+    ids = [*range(50, 59)]
+    server = serve(lambda *_: said("xx", "length", token_ids=ids))
     (completion,) = ask(engine_for(folder, server))
-    assert (completion.tokens, completion.finish) == ((50, 51, 52), "length")
+    assert (completion.tokens, completion.finish) == (tuple(ids), "length")
 
 
 def test_what_a_server_writes_behind_a_stop_token_is_cut_off(folder, serve):
@@ -304,13 +321,11 @@ def test_what_comes_in_after_a_failure_is_kept(folder, serve):
 
 
 def test_requests_are_spaced_evenly():
-    waits, now = [], [100.0]
-    limit = RateLimit(120, waits.append, lambda: now[0])
-    for _ in range(3):
-        limit.wait()
+    now = [100.0]
+    limit = RateLimit(120, lambda: now[0])
+    waits = [limit.take_place() for _ in range(3)]
     now[0] = 200.0
-    limit.wait()
-    assert waits == [0.5, 1.0]
+    assert [*waits, limit.take_place()] == [0.0, 0.5, 1.0, 0.0]
 
 
 def test_a_server_that_dies_half_way_loses_no_chunk(folder, serve, tmp_path):

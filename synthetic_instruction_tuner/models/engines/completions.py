@@ -2,34 +2,32 @@
 
 vLLM, llama.cpp and most others take token ids as the prompt. A server that takes text only gets
 the same prompt decoded, and is refused if it reads more tokens than it was sent: it would add a
-second begin token or a template of its own.
+second begin token or a template of its own. What it heeds is tried out first (see `probing`).
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any
 
 from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig
-from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models import loading
+from synthetic_instruction_tuner.models.engines.background import in_background
+from synthetic_instruction_tuner.models.engines.connection import Answer, Connection
+from synthetic_instruction_tuner.models.engines.probing import Read, Render, examine, find_render
 from synthetic_instruction_tuner.models.engines.protocol import (
     Completion,
     Finished,
     Request,
     later_seed,
 )
-from synthetic_instruction_tuner.models.engines.rate_limit import RateLimit
 from synthetic_instruction_tuner.progress import Progress, Silent
 
-if TYPE_CHECKING:
-    import httpx
-
-_TRY_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504}
-_LONGEST_WAIT = 60.0
 _FINISHES = {"stop": "stop", "eos_token": "stop", "length": "length"}
 _NEVER = -100  # logit bias that the API defines as a ban
 
@@ -53,19 +51,15 @@ class CompletionsEngine:
         self,
         model: ModelConfig,
         server: CompletionsConfig,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        import httpx
-
         self.tokenizer = loading.load_tokenizer(model)
         self.end_ids = loading.load_end_ids(model)
-        self._model, self._server, self._sleep = model.name, server, sleep
-        self._rate = RateLimit(server.requests_per_minute, sleep, clock)
-        self._key = _read_key(server.api_key_variable)
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        self._client = httpx.Client(timeout=server.timeout_seconds, headers=headers)
-        self._render: Callable[[Sequence[int]], Any] | None = None
+        self._model, self._settings = model.name, server
+        self._server = Connection(model.name, server, sleep, clock)
+        self._vocabulary = len(self.tokenizer)
+        self._render: Render | None = None
 
     def generate(
         self,
@@ -81,102 +75,46 @@ class CompletionsEngine:
         """
         if not requests:
             return []
-        if self._render is None:
-            self._render = self._find_render(requests[0].prompt)
         done: dict[int, Completion] = {}
         started, tokens = time.monotonic(), 0
-        with ThreadPoolExecutor(self._server.parallel) as pool:
-            waiting = {pool.submit(self._complete, one): at for at, one in enumerate(requests)}
-            try:
-                for future in as_completed(waiting):
-                    completion = done[waiting[future]] = future.result()
-                    if finished is not None:
-                        finished(waiting[future], completion)
-                    tokens += len(completion.tokens)
-                    rate = tokens / max(time.monotonic() - started, 1e-9)
-                    (progress or Silent()).update(len(done), len(requests), f"{rate:.0f} tokens/s")
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                _hand_over(waiting, done, finished)
-                raise
+        work = in_background(partial(self._draw_all, requests))
+        with closing(work):  # whatever interrupts the caller ends the requests under way, too
+            for place, completion in work:
+                done[place] = completion
+                if finished is not None:
+                    finished(place, completion)
+                tokens += len(completion.tokens)
+                rate = tokens / max(time.monotonic() - started, 1e-9)
+                (progress or Silent()).update(len(done), len(requests), f"{rate:.0f} tokens/s")
         return [done[at] for at in range(len(requests))]
 
-    def _complete(self, request: Request) -> Completion:
-        """Draw one completion; a ban on first tokens takes a request of its own for that token."""
-        limit = request.sampling.max_new_tokens
-        if not request.banned_first:
-            return self._draw(request, request.prompt, limit, {})
-        bias = {str(token): _NEVER for token in request.banned_first}
-        begun = self._draw(request, request.prompt, 1, {"logit_bias": bias})
-        if begun.finish == "stop" or limit == 1:
-            return begun
-        later = {"seed": later_seed(request) % 2**31}
-        rest = self._draw(request, request.prompt + begun.tokens, limit - 1, later)
-        return Completion(begun.tokens + rest.tokens, rest.finish)
+    async def _draw_all(
+        self, requests: Sequence[Request], put: Callable[[tuple[int, Completion]], None]
+    ) -> None:
+        """Draw all; after a failure those under way end, so that they need not be drawn again."""
+        free, failures = asyncio.Semaphore(self._settings.parallel), list[Exception]()
 
-    def _draw(
-        self, request: Request, prompt: tuple[int, ...], limit: int, more: dict[str, Any]
-    ) -> Completion:
-        assert self._render is not None
-        answer = self._ask(
-            {
-                "model": self._model,
-                "prompt": self._render(prompt),
-                "max_tokens": limit,
-                "temperature": request.sampling.temperature,
-                "top_p": request.sampling.top_p,
-                "seed": request.seed % 2**31,
-                "stop_token_ids": list(request.stop),
-                "skip_special_tokens": False,
-                "return_token_ids": True,
-                **more,
-            }
-        )
-        return self._read(answer, prompt, request.stop)
+        async def one(place: int) -> None:
+            async with free:
+                if failures:
+                    return
+                try:
+                    put((place, await self._complete(requests[place])))
+                except Exception as error:
+                    failures.append(error)
 
-    def _read(
-        self, answer: dict[str, Any], prompt: Sequence[int], stop: tuple[int, ...]
-    ) -> Completion:
-        """Turn a server's answer into a completion."""
-        excess = self._excess(answer, prompt)
-        try:
-            choice = answer["choices"][0]
-            text, finish = choice["text"], _FINISHES[choice["finish_reason"]]
-            tokens = choice.get("token_ids")
-            if tokens is None:
-                tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-            tokens = [int(one) for one in tokens]
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise self._unknown(answer, error) from error
-        if excess > 0:
-            raise StageError(
-                f"{self._server.url} read {excess} tokens more than it was sent: it adds a begin "
-                "token or a template to prompts; turn that off, or use another engine"
-            )
-        end = next((at for at, one in enumerate(tokens) if one in stop), None)
-        if end is not None:  # not every server heeds all the tokens that end a turn
-            return Completion(tuple(tokens[: end + 1]), "stop")
-        if finish == "stop" and stop:
-            tokens.append(stop[0])  # the end that servers leave out of what they return
-        return Completion(tuple(tokens), "stop" if finish == "stop" else "length")
+        async with self._server.opened():
+            if self._render is None:
+                self._render = await self._find_out(requests[0])
+            await asyncio.gather(*map(one, range(len(requests))))
+        if failures:
+            raise failures[0]
 
-    def _excess(self, answer: dict[str, Any], prompt: Sequence[int]) -> int:
-        """Count the tokens a server read beyond the prompt; 0 if it does not say."""
-        try:
-            read = (answer.get("usage") or {}).get("prompt_tokens")
-            return 0 if read is None else max(0, int(read) - len(prompt))
-        except (TypeError, ValueError, AttributeError) as error:
-            raise self._unknown(answer, error) from error
-
-    def _unknown(self, answer: dict[str, Any], error: Exception) -> StageError:
-        said = self._shown(str(answer))
-        return StageError(f"{self._server.url} answered in an unknown form ({error!r}): {said}")
-
-    def _find_render(self, prompt: Sequence[int]) -> Callable[[Sequence[int]], Any]:
-        """Find the form of prompt that this server takes: ids, text, or text without begin token.
+    async def _find_out(self, request: Request) -> Render:
+        """Find the form of prompt that this server takes, and try out what it heeds.
 
         Raises:
-            StageError: If it takes none as it is.
+            StageError: If it takes no prompt as it is, or heeds too little.
         """
         begin = self.tokenizer.bos_token or ""
 
@@ -186,102 +124,136 @@ class CompletionsEngine:
         def without_begin(ids: Sequence[int]) -> str:
             return as_text(ids).removeprefix(begin)
 
-        problem = ""
-        for render in (list, as_text, without_begin):
-            query = {"model": self._model, "prompt": render(prompt), "max_tokens": 1}
-            try:
-                excess = self._excess(self._ask(query), prompt)
-            except RefusedError as error:
-                problem = str(error)
-                continue
-            if excess <= 0:
-                return render
-            problem = f"it reads {excess} tokens more than it is sent (begin token or template)"
-        raise StageError(f"{self._server.url} takes no prompt as it is: {problem}")
-
-    def _ask(self, query: dict[str, Any]) -> dict[str, Any]:
-        """Send a request until it is answered.
-
-        Raises:
-            RefusedError: If the server says that the request itself is wrong.
-            StageError: If it still does not answer after all retries.
-        """
-        import httpx
-
-        problem = ""
-        for attempt in range(self._server.retries + 1):
-            self._rate.wait()
-            pause = min(2.0**attempt, _LONGEST_WAIT)
-            try:
-                answer = self._client.post(
-                    f"{self._server.url.rstrip('/')}/completions", json=query
-                )
-                if answer.status_code == 200:
-                    return dict(answer.json())
-                problem = f"status {answer.status_code}: {self._shown(answer.text)}"
-                if answer.status_code not in _TRY_AGAIN:
-                    raise self._refusal(answer.status_code, problem)
-                pause = _retry_after(answer, pause)
-            except (httpx.TransportError, ValueError, TypeError) as error:
-                problem = f"{type(error).__name__}: {error}"
-            if attempt < self._server.retries:
-                self._sleep(pause)
-        raise StageError(
-            f"{self._server.url} failed {self._server.retries + 1} times, at last with {problem}; "
-            "finished chunks are kept: start again when the server answers"
+        forms = (list, as_text, without_begin)
+        query, prompt = {"model": self._model}, request.prompt
+        render = await find_render(
+            self._server, forms, query, prompt, self._excess, self._settings.retries
         )
 
-    def _shown(self, text: str) -> str:
-        """Cut what a server says, without the key, which some repeat."""
-        return (text.replace(self._key, "(the key)") if self._key else text)[:200]
+        async def draw(settings: Answer, limit: int, retries: int | None = None) -> Read:
+            return await self._ask(request, render, prompt, limit, settings, retries)
 
-    def _refusal(self, status: int, problem: str) -> Exception:
-        where = f"{self._server.url} refused the request with {problem}"
-        if status in (401, 403):
-            return ConfigurationError(
-                f"{where}; set its key in the environment variable {self._server.api_key_variable}"
-            )
-        if status == 404:
-            return ConfigurationError(
-                f"{where}; check generation.completions.url and that it serves {self._model!r}"
-            )
-        return RefusedError(where)
+        await examine(self._server, draw, request)
+        return render
 
+    async def _complete(self, request: Request) -> Completion:
+        """Draw one completion; a ban on first tokens takes a request of its own for that token."""
+        limit = request.sampling.max_new_tokens
+        if not request.banned_first:
+            return await self._draw(request, request.prompt, limit, {})
+        bias = {str(token): _NEVER for token in request.banned_first}
+        begun = await self._draw(request, request.prompt, 1, {"logit_bias": bias})
+        if begun.finish == "stop" or limit == 1:
+            return begun
+        later = {"seed": later_seed(request) % 2**31}
+        rest = await self._draw(request, request.prompt + begun.tokens, limit - 1, later)
+        return Completion(begun.tokens + rest.tokens, rest.finish)
 
-def _read_key(variable: str) -> str:
-    """Read the key of a server, without the line end that many files with keys have; "" for none.
+    async def _draw(
+        self, request: Request, prompt: tuple[int, ...], limit: int, more: dict[str, Any]
+    ) -> Completion:
+        assert self._render is not None
+        read = await self._ask(request, self._render, prompt, limit, more)
+        tokens, stop = list(read.tokens), request.stop
+        end = next((at for at, one in enumerate(tokens) if one in stop), None)
+        if end is not None:  # not every server heeds all the tokens that end a turn
+            return Completion(tuple(tokens[: end + 1]), "stop")
+        if read.finish == "stop" and stop:
+            tokens.append(stop[0])  # the end that servers leave out of what they return
+        return Completion(tuple(tokens), "stop" if read.finish == "stop" else "length")
 
-    Raises:
-        ConfigurationError: If no header can hold it: HTTP libraries would repeat it in their error.
-    """
-    key = os.environ.get(variable, "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigurationError(
-            f"the environment variable {variable} holds line breaks or letters that no key has "
-            "(not shown here); set it anew"
+    async def _ask(
+        self,
+        request: Request,
+        render: Render,
+        prompt: tuple[int, ...],
+        limit: int,
+        more: dict[str, Any],
+        retries: int | None = None,
+    ) -> Read:
+        answer = await self._server.ask(
+            {
+                "model": self._model,
+                "prompt": render(prompt),
+                "max_tokens": limit,
+                "temperature": request.sampling.temperature,
+                "top_p": request.sampling.top_p,
+                "seed": request.seed % 2**31,
+                "stop_token_ids": list(request.stop),
+                "skip_special_tokens": False,
+                "return_token_ids": True,
+                **more,
+            },
+            retries,
         )
-    return key
+        return self._read(answer, prompt, limit, request.stop)
+
+    def _read(
+        self, answer: Answer, prompt: Sequence[int], limit: int, stop: tuple[int, ...]
+    ) -> Read:
+        """Read an answer and refuse what no completion of this request can be."""
+        excess = self._excess(answer, prompt)
+        counted = self._counted(answer, "completion_tokens")
+        try:
+            choice = answer["choices"][0]
+            text, finish = choice["text"], _FINISHES[choice["finish_reason"]]
+            given = choice.get("token_ids")
+            tokens = self._tokens(text) if given is None else [_whole(one) for one in given]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self._unknown(answer, error) from None
+        if excess > 0:
+            raise self._server.error(
+                f"read {excess} tokens more than it was sent: it adds a begin "
+                "token or a template to prompts; turn that off, or use another engine"
+            )
+        strange = next((one for one in tokens if not 0 <= one < self._vocabulary), None)
+        if strange is not None:
+            raise self._server.error(
+                f"sent token id {strange}, but the tokenizer of {self._model!r} has "
+                f"{self._vocabulary}: it runs another model"
+            )
+        wrote = len(tokens) if given is not None else counted
+        cut = finish == "length" and not set(stop) & set(tokens)
+        self._check_length(wrote, len(tokens), limit, cut)
+        return Read(tuple(tokens), finish, counted)
+
+    def _check_length(self, wrote: int | None, tokens: int, limit: int, cut: bool) -> None:
+        """Compare what was written with the limit; text alone may be cut into other tokens."""
+        if (wrote or 0) > limit or tokens > 2 * limit + 8:
+            raise self._server.error(
+                f"wrote {max(wrote or 0, tokens)} tokens, but max_tokens={limit} was asked for"
+            )
+        if wrote is not None and cut and wrote < limit - 1:
+            raise self._server.error(
+                f"stopped early, after {wrote} of the {limit} tokens asked for: it has a limit or "
+                "a context of its own; raise that, or lower max_new_tokens"
+            )
+
+    def _tokens(self, text: Any) -> list[int]:
+        if not isinstance(text, str):
+            raise TypeError(f"text is {type(text).__name__}")
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _excess(self, answer: Answer, prompt: Sequence[int]) -> int:
+        """Count the tokens a server read beyond the prompt; 0 if it does not say."""
+        read = self._counted(answer, "prompt_tokens")
+        return 0 if read is None else max(0, read - len(prompt))
+
+    def _counted(self, answer: Answer, name: str) -> int | None:
+        try:
+            value = (answer.get("usage") or {}).get(name)
+            return None if value is None else _whole(value)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise self._unknown(answer, error) from None
+
+    def _unknown(self, answer: Answer, error: Exception) -> StageError:
+        problem, said = self._server.shown(repr(error)), self._server.shown(str(answer))
+        return self._server.error(f"answered in an unknown form ({problem}): {said}")
 
 
-def _hand_over(
-    waiting: Mapping[Future[Completion], int],
-    done: Mapping[int, Completion],
-    finished: Finished | None,
-) -> None:
-    """Pass on what came in after another request had failed: it need not be drawn again."""
-    for future, place in waiting.items():
-        whole = future.done() and not future.cancelled() and future.exception() is None
-        if finished is not None and whole and place not in done:
-            finished(place, future.result())
-
-
-class RefusedError(StageError):
-    """A server says that a request is wrong; trying again would not help."""
-
-
-def _retry_after(answer: httpx.Response, default: float) -> float:
-    """Read how long a server asks to wait; dates and nonsense count as not said."""
-    try:
-        return min(max(float(answer.headers["retry-after"]), 0.0), _LONGEST_WAIT)
-    except (KeyError, ValueError):
-        return default
+def _whole(value: Any) -> int:
+    """Return a count or an id; JSON's 1e999, true and "7" are none."""
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no whole number from 0")
+    return value
