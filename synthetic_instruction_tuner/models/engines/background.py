@@ -6,7 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
@@ -24,7 +24,7 @@ class _Ended(Generic[Item]):
 
 
 def in_background(
-    work: Callable[[Callable[[Item], None]], Coroutine[Any, Any, None]],
+    work: Callable[[Callable[[Item], None]], Coroutine[object, object, None]],
 ) -> Generator[Item, None, None]:
     """Run a coroutine on a thread of its own and yield what it hands over, as it comes.
 
@@ -61,7 +61,7 @@ def in_background(
 def _run(
     loop: asyncio.AbstractEventLoop,
     task: asyncio.Task[None],
-    put: Callable[[_Ended[Any]], None],
+    put: Callable[[_Ended[object]], None],
 ) -> None:
     error: BaseException | None = None
     try:

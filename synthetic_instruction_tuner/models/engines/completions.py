@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Any
 
 from synthetic_instruction_tuner.config import CompletionsConfig, ModelConfig
 from synthetic_instruction_tuner.errors import StageError
@@ -150,7 +149,7 @@ class CompletionsEngine:
         return Completion(begun.tokens + rest.tokens, rest.finish)
 
     async def _draw(
-        self, request: Request, prompt: tuple[int, ...], limit: int, more: dict[str, Any]
+        self, request: Request, prompt: tuple[int, ...], limit: int, more: Answer
     ) -> Completion:
         assert self._render is not None
         read = await self._ask(request, self._render, prompt, limit, more)
@@ -168,7 +167,7 @@ class CompletionsEngine:
         render: Render,
         prompt: tuple[int, ...],
         limit: int,
-        more: dict[str, Any],
+        more: Answer,
         retries: int | None = None,
     ) -> Read:
         answer = await self._server.ask(
@@ -229,7 +228,7 @@ class CompletionsEngine:
                 "a context of its own; raise that, or lower max_new_tokens"
             )
 
-    def _tokens(self, text: Any) -> list[int]:
+    def _tokens(self, text: object) -> list[int]:
         if not isinstance(text, str):
             raise TypeError(f"text is {type(text).__name__}")
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -252,7 +251,7 @@ class CompletionsEngine:
         return self._server.error(f"answered in an unknown form ({problem}): {said}")
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     """Return a count or an id; JSON's 1e999, true and "7" are none."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is no whole number from 0")

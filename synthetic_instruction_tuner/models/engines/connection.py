@@ -24,6 +24,7 @@ _LONGEST_WAIT = 60.0
 _SHOWN = 200
 
 Answer = dict[str, Any]
+"""A JSON object: a request, or what came back."""
 
 
 class RefusedError(StageError):
@@ -84,7 +85,7 @@ class Connection:
             finally:
                 self._client = None
 
-    async def ask(self, query: Mapping[str, Any], retries: int | None = None) -> Answer:
+    async def ask(self, query: Mapping[str, object], retries: int | None = None) -> Answer:
         """Send a request until it is answered.
 
         Args:
@@ -107,7 +108,7 @@ class Connection:
                 await self.pause(attempt, failure)
         raise self.gave_up(failure, retries)
 
-    async def try_once(self, query: Mapping[str, Any]) -> Answer | Failure:
+    async def try_once(self, query: Mapping[str, object]) -> Answer | Failure:
         """Send a request once.
 
         Raises:
@@ -185,7 +186,7 @@ class Connection:
         return text
 
     async def _exchange(
-        self, method: str, path: str, query: Mapping[str, Any] | None
+        self, method: str, path: str, query: Mapping[str, object] | None
     ) -> tuple[int, Mapping[str, str], bytes] | Failure:
         import httpx
 
@@ -206,7 +207,7 @@ class Connection:
             return Failure(self.shown(f"{type(problem).__name__}: {problem}"))
 
     async def _read(
-        self, method: str, path: str, query: Mapping[str, Any] | None
+        self, method: str, path: str, query: Mapping[str, object] | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         assert self._client is not None
         content = bytearray()
@@ -239,7 +240,7 @@ def read_key(variable: str) -> str:
     return key
 
 
-def _refuse_constant(text: str) -> Any:
+def _refuse_constant(text: str) -> object:
     raise OverflowError(f"{text} is not JSON")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines.connection import (
@@ -23,7 +23,7 @@ from synthetic_instruction_tuner.models.engines.protocol import Request
 
 logger = logging.getLogger(__name__)
 
-Render = Callable[[Sequence[int]], Any]
+Render = Callable[[Sequence[int]], object]
 """Turns the token ids of a prompt into what a server takes."""
 TRIED_TOKENS = 24
 """Tokens of a trial; more than the 16 that the API writes where nothing is asked for."""
