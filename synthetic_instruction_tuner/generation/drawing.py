@@ -12,6 +12,7 @@ from synthetic_instruction_tuner.config import GenerationConfig, SamplingConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.identity import Draw, planned_draws
+from synthetic_instruction_tuner.generation.limits import tell_cut
 from synthetic_instruction_tuner.generation.store import (
     SAMPLES,
     chunk_manifests,
@@ -85,9 +86,19 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         "turned_away": _turned_away(study, samples),
     }
     manifest = study.store.commit(artifact, facts, seconds)
+    _tell_cut(samples, settings)
     turns = 2 * settings.turns * len(samples)
     progress.update(turns, turns, cost.forecast(study))
     return manifest
+
+
+def _tell_cut(samples: Sequence[Sample], settings: GenerationConfig) -> None:
+    asked = [one.instruction_finish for one in samples]
+    said = [one.response_finish for one in samples if one.response_finish != SKIPPED]
+    for finishes, what in ((asked, "instruction"), (said, "response")):
+        limit = getattr(settings, what).max_new_tokens
+        setting = f"generation.{what}.max_new_tokens"
+        tell_cut(finishes.count("length"), len(finishes), f"{what}s", setting, limit)
 
 
 def _turned_away(study: Study, samples: Sequence[Sample]) -> dict[str, int]:

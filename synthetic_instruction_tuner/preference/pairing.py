@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from synthetic_instruction_tuner.config import PreferenceConfig
@@ -15,6 +16,8 @@ STAGE = "preference"
 RULES = ("incomplete", "identical", "similar", "tie", "margin", "surplus")
 """Why an instruction yields no pair, in the order in which the reasons are looked for."""
 
+SPLITS = ("train", "validation")
+"""What training on pairs needs pairs in."""
 Scored = tuple[Example, Sequence[Response]]
 
 
@@ -36,6 +39,49 @@ def _shingles(text: str) -> set[tuple[str, str]]:
 def is_complete(response: Response) -> bool:
     """Tell whether the responder ended the text itself and said something."""
     return response.finish == "stop" and bool(response.text.strip())
+
+
+def require_answers(
+    examples: Sequence[Example], responses: Iterable[Response], splits: Sequence[str]
+) -> None:
+    """Make sure, before anything is scored, that there can be a pair in every split.
+
+    Raises:
+        StageError: If no example of a split has two whole answers; says how many answers are cut.
+    """
+    whole: Counter[str] = Counter()
+    cut: Counter[str] = Counter()
+    for one in responses:
+        whole[one.example] += is_complete(one)
+        cut[one.responder] += one.finish == "length"
+    for split in splits:
+        able = sum(whole[one.id] >= 2 for one in examples if one.split == split)
+        if not able:
+            counts = ", ".join(f"{name} {number}" for name, number in sorted(cut.items()))
+            raise StageError(
+                f"no example of the {split} split has two whole answers, so there can be no pair "
+                f"(answers that are cut, by responder: {counts}); raise sampling.max_new_tokens of "
+                "preference.responders, or draw more samples (generation.draws)"
+            )
+
+
+def require_splits(
+    pairs: Sequence[PreferencePair], rejections: Sequence[Rejection], splits: Sequence[str]
+) -> None:
+    """Make sure, before hours of training, that there are pairs in every split.
+
+    Raises:
+        StageError: If a split has none; says why examples gave no pair.
+    """
+    for split in splits:
+        if not any(one.split == split for one in pairs):
+            reasons = Counter(one.rule for one in rejections)
+            shown = ", ".join(f"{name} {number}" for name, number in reasons.most_common())
+            raise StageError(
+                f"none of {len(pairs)} pairs is in the {split} split, which training on pairs "
+                f"needs; examples that gave no pair: {shown or 'none'}. Draw more samples "
+                "(generation.draws), or raise filtering.validation_share"
+            )
 
 
 def reward_of(response: Response) -> float:

@@ -9,7 +9,12 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.reference import SANDBOX
 from synthetic_instruction_tuner.preference.dataset import write_dataset
 from synthetic_instruction_tuner.preference.figures import compare_with_checker, describe
-from synthetic_instruction_tuner.preference.pairing import Scored, pair_up
+from synthetic_instruction_tuner.preference.pairing import (
+    SPLITS,
+    Scored,
+    pair_up,
+    require_splits,
+)
 from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.preference.scoring import REWARDS
 from synthetic_instruction_tuner.records import Response, read_lines
@@ -45,6 +50,8 @@ def build_pairs(study: Study) -> Manifest:
             f"no preference pair is left of {len(scored)} examples: {facts['rejected_by_rule']}; "
             "lower preference.min_margin or use responders that differ more"
         )
+    if study.uses_preference:
+        require_splits(pairs, rejections, SPLITS)
     with study.store.writing(study.pairs) as folder:
         write_dataset(folder, study, pairs, rejections, facts)
         return study.store.commit(study.pairs, facts, time.perf_counter() - started)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.generation.limits import tell_cut
 from synthetic_instruction_tuner.models.engines import (
     Request,
     generate_kept,
@@ -71,6 +72,10 @@ def draw_responses(
         journal = Journal(study.store.staging(artifact) / JOURNAL)
         started -= journal.seconds  # of sessions that were killed
         drawn, template = _draw(study, responder, wanted, progress, journal)
+        limit = responder.sampling.max_new_tokens
+        setting = f"preference.responders.{responder_name}.sampling.max_new_tokens"
+        cut = sum(one.finish == "length" for one in drawn)
+        tell_cut(cut, len(drawn), f"answers of {responder_name}", setting, limit)
         found |= {one.id: one for one in drawn}
         templates.add(template)
     rows = [found[response_id(stream, one)] for one in examples]

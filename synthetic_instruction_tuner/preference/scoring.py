@@ -13,6 +13,8 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.memory_errors import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
+from synthetic_instruction_tuner.preference.pairing import SPLITS, require_answers
+from synthetic_instruction_tuner.preference.responses import kept_examples
 from synthetic_instruction_tuner.preference.reward_formats import Encoded, Prompt
 from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
@@ -57,6 +59,8 @@ def score_rewards(study: Study, progress: Progress) -> Manifest:
     if done is not None:
         return done
     responses = list(_all_responses(study))
+    if study.uses_preference:
+        require_answers(kept_examples(study), responses, SPLITS)
     folder = study.store.staging(study.rewards)
     journal = Journal(folder.with_name(f"{folder.name}.jsonl"))
     settings = study.config.preference
