@@ -96,6 +96,7 @@ def study(sft="better", tuned="better", behind=-0.01):
     return {
         "terms": {"alpha": 0.05, "margin": 0.02},
         "subjects": {name: {"label": name.upper()} for name in ("base", "sft", "tuned")},
+        "base_prompts": {},
         "benchmarks": {
             "truthfulqa_mc2": {
                 "skill": "truthfulness", "label": "TQA", "items": 100, "primary": True,

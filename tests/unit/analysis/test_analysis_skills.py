@@ -102,6 +102,7 @@ def test_no_success_at_all_does_not_claim_certainty_because_items_are_clustered(
 def test_where_nobody_scores_the_reader_is_warned(scores, chance, floor):
     store = {
         "study": {"seeds": [1, 2]},
+        "base_prompts": {},
         "benchmarks": {"agent": {"chance": chance}},
         "scores": {
             f"m{n}": {"agent": {"status": "measured", "score": one}} for n, one in enumerate(scores)
