@@ -189,6 +189,10 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--data", default="sandbox", help="as in evaluation.data_dir")
     parser.add_argument("--dtype", default="float32", help="as in training.student.dtype")
+    parser.add_argument(
+        "--only", nargs="+", default=[benchmark_key(one) for one in BENCHMARKS],
+        help="which of the benchmarks, such as mmlu-5shot",
+    )  # fmt: skip
     parser.add_argument("--items", type=int, default=None, help="items a benchmark")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
@@ -196,7 +200,8 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    benchmarks = [one.model_copy(update={"items": arguments.items}) for one in BENCHMARKS]
+    chosen = [one for one in BENCHMARKS if benchmark_key(one) in arguments.only]
+    benchmarks = [one.model_copy(update={"items": arguments.items}) for one in chosen]
     settings = {"data_dir": arguments.data, "benchmarks": benchmarks}
     config = StudyConfig.model_validate({"evaluation": settings})
     with tempfile.TemporaryDirectory() as random:

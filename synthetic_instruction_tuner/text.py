@@ -6,6 +6,13 @@ import re
 import unicodedata
 
 SENTENCE_MARKS = ".,;:!?\"'()[]{}“”‘’«»…*`_"
+INVISIBLE = "\u00ad\u034f\u061c\u180e\ufeff" + "".join(
+    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)))
+)
+"""Soft hyphens, zero-width spaces and joiners, marks of direction: nobody reads them."""
+_COMPARED = str.maketrans(
+    dict.fromkeys(INVISIBLE) | dict.fromkeys("‘’‛ʼ", "'") | dict.fromkeys("“”„‟", '"')
+)
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _QUOTES = {'"': '"', "“": "”", "`": "`"}
 _OPENING = re.compile('["“`]')
@@ -28,9 +35,10 @@ def alphabetic_words(text: str) -> list[str]:
 def plain(text: str) -> str:
     """Reduce a text to what makes it an exact copy: no case, one space, compatible characters.
 
-    Punctuation stays, because "3 + 4" and "3 - 4" are different questions.
+    What nobody sees goes, and quotation marks and apostrophes have one form. Other punctuation
+    stays, because "3 + 4" and "3 - 4" are different questions.
     """
-    return " ".join(normalized(text).casefold().split())
+    return " ".join(normalized(text).casefold().translate(_COMPARED).split())
 
 
 def normalized(text: str) -> str:

@@ -11,11 +11,17 @@ one long template would be left with a single row of it.)
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
-from synthetic_instruction_tuner.filtering.similarity import Pairs, word_sets
+from synthetic_instruction_tuner.filtering.similarity import Pairs, WordSets, word_sets
 from synthetic_instruction_tuner.text import plain
+
+if TYPE_CHECKING:
+    from synthetic_instruction_tuner.filtering.similarity import Ints
+
+OTHER_NUMBERS = 4
+"""Words that other numbers count as, besides those that differ."""
 
 
 class Duplicate(NamedTuple):
@@ -80,8 +86,24 @@ def near_duplicates(
     pairs = (memory or PairMemory()).similar_pairs(sets, min(link, similarity), unique)
     places = dict(zip(unique.tolist(), range(len(unique)), strict=True))
     groups = [places[position] for position in same]
-    found = surviving(ranking, groups, pairs, similarity)
+    found = surviving(ranking, groups, _by_numbers(pairs, sets, unique), similarity)
     return Grouping(found, linked(groups, pairs))
+
+
+def _by_numbers(pairs: Pairs, sets: WordSets, unique: Ints) -> Pairs:
+    """Make pairs whose numbers differ less alike: "12 + 7" and "12 + 9" are two tasks.
+
+    Of long texts a number is a detail; they go all the same.
+    """
+    import numpy as np
+
+    sizes = np.diff(np.frombuffer(sets.ends, dtype=np.int64), prepend=0)[unique]
+    numbers = np.frombuffer(sets.numbers, dtype=np.int64)[unique]
+    words = sizes[pairs.left] + sizes[pairs.right]
+    shared = pairs.similarity * words / (1 + pairs.similarity)
+    apart = shared / (words - shared + OTHER_NUMBERS)
+    differ = numbers[pairs.left] != numbers[pairs.right]
+    return pairs._replace(similarity=np.where(differ, apart, pairs.similarity))
 
 
 def surviving(

@@ -14,6 +14,7 @@ Xiao et al. (PPJoin, WWW 2008), done as products of sparse matrices. Nothing is 
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 BLOCK_PRODUCTS = 8_000_000
 """Multiplications a block: bounds the memory of a block to about 200 MB."""
+NUMBER = re.compile(r"\W*\d")
+"""How a number begins, with or without a sign or currency."""
 SLACK = 1e-9
 """Rounds bounds to the safe side."""
 
@@ -55,12 +58,14 @@ class WordSets(NamedTuple):
         ends: Where each text ends in `words`.
         vocabulary: How many words there are.
         digests: 16 bytes that name the set of words of each text, in any program.
+        numbers: Which texts hold the same numbers: equal values, equal sets of them.
     """
 
     words: array[int]
     ends: array[int]
     vocabulary: int
     digests: list[bytes]
+    numbers: array[int]
 
 
 def jaccard(left: set[str], right: set[str]) -> float:
@@ -70,14 +75,17 @@ def jaccard(left: set[str], right: set[str]) -> float:
 
 def word_sets(texts: Iterable[str]) -> WordSets:
     """Reduce texts to their sets of words."""
-    numbers: dict[str, int] = {}
-    words, ends, digests = array("i"), array("q"), []
+    known: dict[str, int] = {}
+    kinds: dict[tuple[str, ...], int] = {}
+    words, ends, digests, numbers = array("i"), array("q"), [], array("q")
     for text in texts:
         found = sorted(comparison_words(text))
-        words.extend(numbers.setdefault(word, len(numbers)) for word in found)
+        words.extend(known.setdefault(word, len(known)) for word in found)
+        held = tuple(word for word in found if NUMBER.match(word))
+        numbers.append(kinds.setdefault(held, len(kinds)))
         ends.append(len(words))
         digests.append(hashlib.blake2b(" ".join(found).encode(), digest_size=16).digest())
-    return WordSets(words, ends, len(numbers), digests)
+    return WordSets(words, ends, len(known), digests, numbers)
 
 
 def similar_pairs(texts: Iterable[str], threshold: float) -> Pairs:

@@ -39,15 +39,17 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-def config_of(name: str) -> Any:
+def config_of(name: str, **changes: int) -> Any:
     """Return the configuration of an architecture at small size."""
     from transformers import AutoConfig
 
-    sizes = {key: value for key, value in (SIZES | CONFIGS[name]).items() if value is not None}
+    sizes = {
+        key: value for key, value in (SIZES | CONFIGS[name] | changes).items() if value is not None
+    }
     return AutoConfig.for_model(name, **sizes)
 
 
-def make(name: str) -> Any:
+def make(name: str, **changes: int) -> Any:
     """Build a model of an architecture with random weights, in evaluation mode.
 
     Weights are wide enough for attention to look at single tokens: what falls out of a window, or
@@ -57,7 +59,7 @@ def make(name: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config_of(name))
+    model = AutoModelForCausalLM.from_config(config_of(name, **changes))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:

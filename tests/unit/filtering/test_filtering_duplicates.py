@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from synthetic_instruction_tuner.filtering.duplicates import (
     Duplicate,
     exact_duplicates,
@@ -82,3 +84,20 @@ def test_the_order_of_rows_plays_no_part():
     kept = [comparison_words(text) for text in expected[0]]
     assert all(jaccard(a, b) < 0.7 for a in kept for b in kept if a is not b)
     assert all(value >= 0.7 for _, value in expected[1].values())
+
+
+def test_short_tasks_with_other_numbers_are_other_tasks():
+    one = "Please add 12 + 7 and tell me the result."
+    other = one.replace("7", "9")
+    found = near_duplicates([one, other], [0, 1], 0.8, 0.6)
+    assert found.duplicates == {}
+    assert len(set(found.clusters)) == 1  # too alike to be on both sides of a split
+    words = " ".join(f"w{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(40))
+    long = near_duplicates([f"{one} {words}", f"{other} {words}"], [0, 1], 0.8, 0.6)
+    assert long.duplicates == {1: Duplicate(0, pytest.approx(49 / (51 + 4)))}
+    assert near_duplicates([one, f"{one} Now"], [0, 1], 0.8, 0.6).duplicates  # the same numbers
+
+
+def test_copies_that_look_alike_are_copies():
+    seen, hidden = "What's a river?", "What\u2019s a ri\u00adver?\u200b"
+    assert exact_duplicates([seen, hidden], [0, 1]) == {1: Duplicate(0, 1.0)}

@@ -44,6 +44,14 @@ def test_words_are_compared_without_case_and_sentence_marks():
     assert squeezed("It's 3.5 — OK?") == "its35ok"
 
 
+def test_what_nobody_sees_makes_no_difference():
+    seen = 'it\'s a "co-operative" river'
+    hidden = "It’s\u200b a “co-oper\u00adative” \ufeffriver\u200e"
+    assert plain(hidden) == plain(seen)
+    assert comparison_words(hidden) == comparison_words(seen)
+    assert squeezed(hidden) == squeezed(seen)
+
+
 def test_pairs_of_a_few_texts():
     texts = ["a b c d e", "e d c b x", "A, B; C! D? E.", "p q", "", "", "q p r"]
     found = similar_pairs(texts, 0.6)
