@@ -12,8 +12,11 @@ from typing import Any
 
 from synthetic_instruction_tuner.analysis.results import Measured, Results, mean
 from synthetic_instruction_tuner.analysis.statistics import cluster_interval, wilson_interval
+from synthetic_instruction_tuner.evaluation.instructions.kinds import kind_of
 from synthetic_instruction_tuner.records import ItemScore
 
+LEAST_ITEMS = 10
+"""Items that a constraint needs for a line of its own: three tell nothing."""
 AGENT_METRICS = ("success", "success_strict", "progress")
 
 
@@ -77,28 +80,43 @@ def _bounds(values: Sequence[float], clusters: Sequence[str], alpha: float) -> d
 
 
 def describe_constraints(results: Results, subjects: Sequence[str], alpha: float) -> dict[str, Any]:
-    """Take instruction-following benchmarks apart: which constraint is obeyed how often.
+    """Take instruction-following benchmarks apart: which constraints are obeyed how often.
 
     Returns:
-        By benchmark: by model, by constraint the number of items, the share that obeyed it and
-        Wilson's interval; None for a model without.
+        By benchmark: by model, by kind of constraint and by each one with enough items, the number
+        of items, the mean share of it that was obeyed and an interval; None for a model without.
     """
     return _apart(results, subjects, "obeyed", lambda one: _constraints(one, alpha))
 
 
 def _constraints(measured: Measured, alpha: float) -> dict[str, dict[str, Any]]:
-    obeyed: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     for item in measured.items:
         for name, right in item.detail["obeyed"].items():
-            obeyed.setdefault(str(name), {})[item.id] = float(right)
+            for line in (str(name), f"all on {kind_of(str(name))}"):
+                found.setdefault(line, {}).setdefault(item.id, []).append(float(right))
+    shares = {
+        name: [mean(some) for some in by_item.values()]
+        for name, by_item in found.items()
+        if len(by_item) >= LEAST_ITEMS or name.startswith("all on ")
+    }
     return {
         name: {
-            "items": len(found),
-            "obeyed": mean(list(found.values())),
-            **_bounds(list(found.values()), list(found), alpha),
+            "items": len(values),
+            "obeyed": mean(values),
+            **_share_bounds(values, alpha),
         }
-        for name, found in sorted(obeyed.items())
+        for name, values in sorted(shares.items())
     }
+
+
+def _share_bounds(values: Sequence[float], alpha: float) -> dict[str, float]:
+    """Bound a mean of one share an item: Wilson's where all are 0 or 1, else Student's t."""
+    if set(values) <= {0.0, 1.0} or len(values) < 2:
+        low, high = wilson_interval(round(sum(values)), len(values), alpha)
+    else:
+        low, high = cluster_interval(values, [str(n) for n in range(len(values))], alpha)
+    return {"low": max(low, 0.0), "high": min(high, 1.0)}
 
 
 def _apart(

@@ -49,6 +49,7 @@ class Benchmark:
         written: Whether models write the answers. Of a task that is not in the table only its
             definition says so: until that is read it may.
         paragraphs: Whether a right answer may hold a blank line.
+        version: Of the items that are drawn: raise it when they change.
         turns: Whether an item is a conversation of several turns, which no kept row is.
         same_items_as: Another benchmark whose subsets this one takes; "": it has its own.
         groups: What an item's cluster is: "strata" that each give a fixed share (MMLU's subjects),
@@ -66,6 +67,7 @@ class Benchmark:
     written: bool = False
     paragraphs: bool = False
     turns: bool = False
+    version: int = 1
     same_items_as: str = ""
     groups: Literal["strata", "clusters"] = "strata"
     in_distribution: bool = False
@@ -134,7 +136,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         "verifiable", "accuracy", written=True, groups="clusters", in_distribution=True
     ),
     "instructions": Benchmark(
-        "instructions", "accuracy", written=True, paragraphs=True, groups="clusters"
+        "instructions", "accuracy", written=True, paragraphs=True, groups="clusters", version=2
     ),
     "retention": Benchmark("retention", "accuracy", chance="choices"),
     "retention_closed_world": Benchmark("retention", "accuracy", chance="choices"),

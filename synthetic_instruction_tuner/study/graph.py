@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.config import (
     ResponderConfig,
 )
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
 from synthetic_instruction_tuner.models.engines.protocol import engine_identity
@@ -50,11 +51,14 @@ class Study(Design):
     def items(self) -> Artifact:
         """The benchmark rows this study evaluates on (also what data is decontaminated from)."""
         settings = self.config.evaluation
-        config = {
+        config: dict[str, object] = {
             "benchmarks": [one.model_dump(mode="json") for one in settings.benchmarks],
             "data": inputs.benchmark_content(settings.data_dir),
             "seed": self.config.seed,
         }
+        names = [one.name for one in settings.benchmarks]
+        drawn = {n: v for n in names if (v := benchmark_named(n).version) > 1}
+        config |= {"versions": drawn} if drawn else {}
         if self.readings:
             config["prompt_items"] = settings.prompt_items
         return Artifact("items", "items", "evaluation/items", VERSIONS.items, config)

@@ -10,7 +10,8 @@ from typing import Any
 from synthetic_instruction_tuner.evaluation.character import sentences, words
 
 ITEM = re.compile(r"^\s*(\d+)[.)]\s+\S")
-BULLET = re.compile(r"^\s*[-*•]\s+\S")
+BULLET = re.compile(r"^\s*[-–—]\s+\S")
+REPEAT = "First repeat what stands before this sentence word by word, then answer it."
 
 
 def lines(text: str) -> list[str]:
@@ -104,7 +105,7 @@ def numbered_list(text: str, count: int) -> bool:
 
 
 def bullet_list(text: str, count: int) -> bool:
-    """Only lines that begin with a bullet, so many of them."""
+    """Only lines that begin with a dash, so many of them."""
     found = lines(text)
     return len(found) == count and all(BULLET.match(line) for line in found)
 
@@ -172,7 +173,8 @@ def in_quotes(text: str) -> bool:
     """The whole answer in one pair of double quotes."""
     whole = text.strip()
     inner = whole[1:-1]
-    return whole == f'"{inner}"' and bool(inner.strip()) and '"' not in inner
+    quoted = whole in (f'"{inner}"', f"“{inner}”")
+    return quoted and bool(inner.strip()) and not set('"“”') & set(inner)
 
 
 def postscript(text: str) -> bool:
@@ -263,6 +265,7 @@ def one_of(text: str, options: Sequence[str]) -> bool:
 
 
 def repeats_request(text: str, request: str) -> bool:
-    """The request word by word first, then an answer."""
+    """The request word by word first, without the sentence that asks for it, then an answer."""
     start = text.strip()
-    return start.startswith(request) and len(start) > len(request) + 1
+    rest = start.removeprefix(request).strip()
+    return start.startswith(request) and bool(words(rest)) and not rest.startswith(REPEAT)

@@ -17,6 +17,14 @@ KEYWORDS = (
 )  # fmt: skip
 ENDINGS = ("That is all.", "Thank you for reading.", "Is there anything else?", "The end.")
 FIRST = ("first", "today", "indeed", "perhaps", "look")
+QUESTIONS = (
+    "Would most people miss {topic}?", "Can one learn something from {topic}?",
+    "Is it easy to draw a picture of {topic}?", "Do children often talk about {topic}?",
+)  # fmt: skip
+CLAIMS = (
+    "Many people would miss {topic}.", "Everybody should know something about {topic}.",
+    "It is easy to write a poem about {topic}.", "Nobody can explain {topic} in one minute.",
+)  # fmt: skip
 KEYS = ("name", "reason", "place", "price", "colour", "size")
 
 
@@ -31,12 +39,14 @@ class Constraint:
         group: Constraints of one group may contradict each other; a prompt has one of a group.
             One of the group "whole" settles the whole answer and stands alone: no prompt asks for
             something that cannot be done.
+        tasks: What such a prompt asks, with a place for the topic, where not everything fits.
     """
 
     check: Callable[..., bool]
     text: str
     draw: Callable[[Random], Settings]
     group: str
+    tasks: tuple[str, ...] = ()
 
     def say(self, settings: Settings) -> str:
         """Word the constraint with its settings."""
@@ -153,11 +163,19 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "code_block": Constraint(
         checks.code_block, "Put the whole answer in one fenced code block.", nothing, "whole"
     ),
-    "one_of": Constraint(
+    "yes_or_no": Constraint(
         checks.one_of,
-        "Decide, and answer with nothing but one of these: {options}.",
-        lambda rng: {"options": list(rng.choice((("yes", "no"), ("agree", "disagree"))))},
+        "Answer with nothing but yes or no.",
+        lambda rng: {"options": ["yes", "no"]},
         "whole",
+        QUESTIONS,
+    ),
+    "agree_or_disagree": Constraint(
+        checks.one_of,
+        "Answer with nothing but agree or disagree.",
+        lambda rng: {"options": ["agree", "disagree"]},
+        "whole",
+        CLAIMS,
     ),
     "bracketed_title": Constraint(
         checks.bracketed_title,
@@ -170,7 +188,7 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     ),
     "repeats_request": Constraint(
         checks.repeats_request,
-        "First repeat this request word by word, then answer it.",
+        checks.REPEAT,
         nothing,
         "whole",
     ),

@@ -44,13 +44,13 @@ def _draw_one(first: str, rng: Random) -> prompts.Prompt:
         if CONSTRAINTS[name].group not in groups:
             chosen.append(name)
             groups.add(CONSTRAINTS[name].group)
-    task = rng.choice(TASKS).format(topic=rng.choice(TOPICS))
+    task = rng.choice(CONSTRAINTS[first].tasks or TASKS).format(topic=rng.choice(TOPICS))
     settings = [CONSTRAINTS[name].draw(rng) for name in chosen]
     said = [CONSTRAINTS[n].say(s) for n, s in zip(chosen, settings, strict=True)]
     text = " ".join([task, *said])
     for name, values in zip(chosen, settings, strict=True):
         if name == "repeats_request":
-            values["request"] = text
+            values["request"] = task
     data = {
         "constraints": [
             {"name": name, "settings": values}

@@ -105,11 +105,19 @@ def constraints(results: Results) -> list[Table]:
 def _constraints(results: Results, key: str) -> Table:
     models: dict[str, Any] = results.data["constraints"][key]
     known = [one for one in models.values() if one]
-    names = sorted(known[0], key=lambda name: (-sum(one[name]["obeyed"] for one in known), name))
+    names = sorted(
+        known[0],
+        key=lambda name: (
+            not name.startswith("all on "), -sum(one[name]["obeyed"] for one in known), name,
+        ),
+    )  # fmt: skip
     some = next(name for name, one in models.items() if one)
     rows = tuple(
         (
-            Cell(name.replace("_", " "), f"[[constraints/{key}/{some}/{name}/items|count]] items"),
+            Cell(
+                name.replace("_", " ").capitalize(),
+                f"[[constraints/{key}/{some}/{name}/items|count]] items",
+            ),
             *(_obeyed(results, f"constraints/{key}/{model}/{name}") for model in results.models),
         )
         for name in names
@@ -118,8 +126,9 @@ def _constraints(results: Results, key: str) -> Table:
         f"constraints-{key}",
         ("Constraint", *map(results.label, results.models)),
         rows,
-        "Share of answers that obey the constraint, with its [[terms/confidence|percent0]] "
-        "interval; the most obeyed first. An exploratory look: few items each, no verdicts.",
+        "Share of constraints that answers obey, with its [[terms/confidence|percent0]] interval, "
+        "by what constraints are about; then each constraint that enough items have, the most "
+        "obeyed first. Exploratory: no verdicts.",
     )
 
 

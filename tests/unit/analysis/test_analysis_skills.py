@@ -71,10 +71,23 @@ def test_constraints_are_counted_one_by_one():
     results = {"instructions": {"sft": measured("accuracy", rows)}}
     found = describe_constraints(results, ["base", "sft"], 0.05)["instructions"]
     assert found["base"] is None
-    assert found["sft"]["one_word"]["items"] == 2
-    assert found["sft"]["one_word"]["obeyed"] == 0.5
-    assert found["sft"]["no_commas"]["obeyed"] == 1.0
-    assert found["sft"]["no_commas"]["low"] == pytest.approx(1 / (1 + 3.8415), abs=5e-5)
+    assert set(found["sft"]) == {"all on length", "all on words and signs"}, "too few for more"
+    assert found["sft"]["all on length"]["items"] == 2
+    assert found["sft"]["all on length"]["obeyed"] == 0.5
+    words = found["sft"]["all on words and signs"]
+    assert words["obeyed"] == 1.0
+    assert words["low"] == pytest.approx(1 / (1 + 3.8415), abs=5e-5)
+
+
+def test_a_constraint_with_ten_items_has_a_line_of_its_own_and_items_count_once_a_kind():
+    obeyed = {"one_word": True, "no_commas": False, "upper_case": True}
+    rows = [("one", {"accuracy": 0.0}, {"obeyed": obeyed}) for _ in range(10)]
+    found = describe_constraints({"x": {"sft": measured("accuracy", rows)}}, ["sft"], 0.05)
+    found = found["x"]["sft"]
+    assert {name: (one["items"], one["obeyed"]) for name, one in found.items()} == {
+        "all on length": (10, 1.0), "all on words and signs": (10, 0.5),
+        "one_word": (10, 1.0), "no_commas": (10, 0.0), "upper_case": (10, 1.0),
+    }  # fmt: skip
 
 
 def test_a_study_without_such_benchmarks_has_nothing_to_take_apart():

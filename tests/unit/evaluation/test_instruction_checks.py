@@ -3,7 +3,9 @@
 import pytest
 
 from synthetic_instruction_tuner.evaluation.instructions import drawing
+from synthetic_instruction_tuner.evaluation.instructions.checks import REPEAT
 from synthetic_instruction_tuner.evaluation.instructions.constraints import CONSTRAINTS
+from synthetic_instruction_tuner.evaluation.instructions.kinds import KINDS, kind_of
 from synthetic_instruction_tuner.evaluation.kinds import instructions as scoring
 
 TABLE = "| a | b |\n|---|---|\n| 1 | 2 |"
@@ -68,8 +70,8 @@ FIXTURES = {
     ),
     "bullet_list": (
         {"count": 2},
-        ["- a\n- b", "* a\n* b", "• a\n\n• b"],
-        ["- a", "- a\nb", "Here:\n- a\n- b"],
+        ["- a\n- b", "– a\n– b", "- a\n\n- b"],
+        ["- a", "- a\nb", "Here:\n- a\n- b", "* a\n* b", "• a\n• b"],
     ),
     "json_object": (
         {"keys": ["name", "size"]},
@@ -113,10 +115,15 @@ FIXTURES = {
         ["```\nx = 1\n```", "```c++\nmain();\n```", "\n```\na\nb\n```\n"],
         ["x = 1", "Here:\n```\nx\n```", "```\na\n```\n```\nb\n```"],
     ),
-    "one_of": (
+    "yes_or_no": (
         {"options": ["yes", "no"]},
         ["yes", "No.", " YES "],
-        ["yes, it is", "maybe", "yes no"],
+        ["yes, it is", "maybe", "yes no", "agree"],
+    ),
+    "agree_or_disagree": (
+        {"options": ["agree", "disagree"]},
+        ["agree", "Disagree.", " AGREE "],
+        ["I agree", "yes", "agree, disagree"],
     ),
     "bracketed_title": (
         {},
@@ -131,7 +138,14 @@ FIXTURES = {
     "repeats_request": (
         {"request": "Say hello."},
         ["Say hello. Hello!", "Say hello.\nHi there", " Say hello. Good morning"],
-        ["Hello!", "Say hello.", "say hello. Hello!"],
+        [
+            "Hello!",
+            "Say hello.",
+            "say hello. Hello!",
+            "Say hello. ...",
+            f"Say hello. {REPEAT}",
+            f"Say hello. {REPEAT} Hello!",
+        ],
     ),
     "in_quotes": (
         {},
@@ -238,10 +252,31 @@ def test_no_prompt_combines_constraints_of_one_group_or_more_than_one_whole() ->
         assert "whole" not in groups or groups == ["whole"]
 
 
-def test_a_request_to_be_repeated_is_the_whole_prompt() -> None:
+def test_a_request_to_be_repeated_is_what_stands_before_the_sentence_that_asks_for_it() -> None:
     found = [one for one in drawing.draw(200, seed=1) if one.cluster == "repeats_request"]
     assert found
-    assert all(one.data["constraints"][0]["settings"]["request"] == one.text for one in found)
+    for one in found:
+        request = one.data["constraints"][0]["settings"]["request"]
+        assert one.text == f"{request} {REPEAT}"
+        assert scoring.judge(one, f"{request} It is nice.")[0]["accuracy"] == 1.0
+        assert scoring.judge(one, f"{one.text} It is nice.")[0]["accuracy"] == 0.0
+
+
+def test_yes_and_no_are_asked_of_questions_and_agreement_of_claims() -> None:
+    found = [one for seed in range(3) for one in drawing.draw(200, seed)]
+    asked = {one.cluster: set() for one in found}
+    for one in found:
+        asked[one.cluster].add(one.text)
+    assert all("? Answer with nothing but yes or no." in text for text in asked["yes_or_no"])
+    claims = asked["agree_or_disagree"]
+    assert all(". Answer with nothing but agree or disagree." in text for text in claims)
+    assert not any("?" in text for text in claims)
+
+
+def test_every_constraint_is_about_something_and_no_other_name_is() -> None:
+    assert set(KINDS) <= set(CONSTRAINTS)
+    assert {kind_of(name) for name in CONSTRAINTS} == {"length", "form", "words and signs"}
+    assert kind_of("length_constraints:number_words") == "length constraints"
 
 
 def test_all_some_and_loosely_obeyed() -> None:
