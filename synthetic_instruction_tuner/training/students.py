@@ -7,7 +7,6 @@ a real study, minutes to load.
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models import loading, reference
 from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.models.chat import Chat
+from synthetic_instruction_tuner.models.memory_errors import free_memory
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
@@ -107,11 +107,7 @@ def release() -> None:
         held = _Loaded.student is not None
         _Loaded.student, _Loaded.key = None, ""
     if held:
-        import torch
-
-        gc.collect()  # models hold cycles; without it their memory waits for the next collection
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()  # models hold cycles: without it their memory waits for the next collection
 
 
 class Weights(NamedTuple):
