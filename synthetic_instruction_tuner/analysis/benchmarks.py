@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.analysis.results import Results
+from synthetic_instruction_tuner.analysis.results import Measured, Results
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.study.graph import Study
@@ -164,8 +165,18 @@ def describe_benchmarks(
             "higher_is_better": first.result.higher_is_better if first else True,
             "primary": key in primary,
             "conditions": first.result.conditions if first else {},
+            **_requests(measured.values()),
         }
     return found
+
+
+def _requests(measured: Iterable[Measured]) -> dict[str, int]:
+    """Return how many requests of a benchmark a model is asked, and how many of them were cut."""
+    counted = [one.result.measurements for one in measured]
+    return {name: max((one.get(name, 0) for one in counted), default=0) for name in REQUESTS}
+
+
+REQUESTS = ("requests", "cut_requests")
 
 
 def is_measurement(name: str) -> bool:

@@ -89,6 +89,13 @@ def find_warnings(
         found.append({"kind": "one seed"})
     if floors := _floors(store):
         found.append({"kind": "floor", "benchmarks": floors})
+    cut = {
+        key: {name: one[name] for name in ("requests", "cut_requests")}
+        for key, one in store["benchmarks"].items()
+        if one.get("cut_requests")
+    }
+    if cut:
+        found.append({"kind": "cut", "benchmarks": cut})
     missing = [
         {"subject": name, "benchmark": key}
         for name, row in store["scores"].items()

@@ -81,7 +81,7 @@ def continue_texts(
     """
     engine = TransformersEngine(student.wrapped, student.tokenizer)
     sampling = SamplingConfig(temperature=0.0, max_new_tokens=max_new_tokens)
-    room = max(limit - max_new_tokens, 1)
+    room = _room(limit, max_new_tokens)
     prompts = [tokenize(student.tokenizer, text)[-room:] for text in texts]
     until = _ends_at(student, stops) if stops else None
     ends = student.chat.stop_ids
@@ -108,6 +108,10 @@ def _ends_at(student: Student, stops: Sequence[str]) -> Callable[[Sequence[int]]
         return asking.cut(text, stops) != text
 
     return found
+
+
+def _room(limit: int, max_new_tokens: int) -> int:
+    return max(limit - max_new_tokens, 1)
 
 
 def answer(trial: Trial, texts: Sequence[str]) -> tuple[list[Generated], float]:
@@ -143,9 +147,13 @@ def _answer_chunk(trial: Trial, texts: list[str], name: str, journal: Journal) -
         result.append([[one.text, one.tokens, one.finish] for one in answers])
 
 
-def measurements(answers: Sequence[Generated]) -> dict[str, Any]:
-    """Count what was generated."""
-    return {
+def measurements(
+    trial: Trial, texts: Sequence[str], answers: Sequence[Generated]
+) -> dict[str, Any]:
+    """Count what was generated, and the prompts that were too long."""
+    room = _room(trial.limit, trial.settings.max_new_tokens)
+    cut = sum(len(tokenize(trial.student.tokenizer, text)) > room for text in texts)
+    return trial.tell_cut(cut, len(texts)) | {
         "generated_tokens": sum(one.tokens for one in answers),
         "cut_answers": sum(one.finish == "length" for one in answers),
     }

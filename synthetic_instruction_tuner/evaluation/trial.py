@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from synthetic_instruction_tuner.storage.journal import Journal
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject, benchmark_key
 from synthetic_instruction_tuner.training.students import Student
+
+logger = logging.getLogger(__name__)
 
 Judge = Callable[[Prompt, str], tuple[dict[str, float], dict[str, Any]]]
 """Scores and details of one answer."""
@@ -71,6 +74,25 @@ class Trial:
         own = getattr(self.student.model.config, "max_position_embeddings", None)
         longest = self.settings.max_length if own is None else min(self.settings.max_length, own)
         return longest - self.study.virtual_tokens
+
+    def tell_cut(self, cut: int, requests: int) -> dict[str, int]:
+        """Count, and warn of, requests that are longer than the limit and lose their beginning.
+
+        Args:
+            cut: How many.
+            requests: Of how many.
+
+        Returns:
+            Both, as measurements.
+        """
+        if cut:
+            logger.warning(
+                "%s: %d of %d requests of %s are longer than %d tokens and lose their beginning "
+                "(begin token, first examples); raise evaluation.max_length up to what the model "
+                "can read, or ask with fewer examples",
+                self.subject.name, cut, requests, self.key, self.limit,
+            )  # fmt: skip
+        return {"cut_requests": cut, "requests": requests}
 
     @property
     def templated(self) -> bool:

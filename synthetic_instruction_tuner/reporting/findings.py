@@ -191,6 +191,8 @@ LIMITATIONS = {
     "it is the best one on the measured items, which favours the base.",
     "floor": "Too hard for every model here: {benchmarks}. Where nobody scores, equal scores are "
     "no evidence that the methods are alike.",
+    "cut": "Requests longer than what the models are given lost their beginning, solved examples "
+    "and instructions included: {benchmarks}.",
     "missing": "Some results are missing: {cells}. They read “not measured” everywhere.",
     "untrained": "Not trained, or the record is missing: {arms}.",
 }
@@ -229,6 +231,12 @@ def _warning(results: Results, warning: Mapping[str, Any]) -> str:
             for one in warning["cells"]
         )
         return text.format(cells="; ".join(cells))
+    if kind == "cut":
+        cut = (
+            f"{one['cut_requests']:,} of {one['requests']:,} of {results.benchmark(key)}"
+            for key, one in warning["benchmarks"].items()
+        )
+        return text.format(benchmarks="; ".join(cut))
     if "benchmarks" in warning:
         return text.format(benchmarks=", ".join(map(results.benchmark, warning["benchmarks"])))
     if kind == "untrained":

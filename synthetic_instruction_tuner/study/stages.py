@@ -26,10 +26,10 @@ class Versions(NamedTuple):
     preference: int = 2
     training: int = 3
     items: int = 1
-    evaluation: int = 4
+    evaluation: int = 5
     votes: int = 1
-    analysis: int = 6
-    reporting: int = 6
+    analysis: int = 7
+    reporting: int = 7
 
 
 VERSIONS = Versions()

@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.batching import Request, plan
 from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
+from synthetic_instruction_tuner.evaluation.prompts import read_prompts
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.study.graph import Study
@@ -144,6 +145,46 @@ def test_too_long_requests_are_cut_as_lm_eval_cuts_them(prepared: Study, tmp_pat
         found = run.evaluate(study, study.subject(name), HELLASWAG, Silent())
         agreement = json.loads(found.path("result.json").read_text())["measurements"]["agreement"]
         assert agreement["used"] == "fast", agreement
+
+
+@pytest.mark.parametrize("benchmark", [HELLASWAG, BenchmarkConfig(name="verifiable", items=24)])
+def test_requests_that_lose_their_beginning_are_counted_and_said(
+    prepared: Study, tmp_path: Path, benchmark: BenchmarkConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counted by hand: the lengths that the log of a run without any limit tells."""
+    shutil.copytree(prepared.root, tmp_path / "ws")
+    lengths: list[int] = []
+
+    def short(limit: int) -> Study:
+        evaluation = prepared.config.evaluation.model_copy(update={"max_length": limit})
+        return Study(prepared.config.model_copy(update={"evaluation": evaluation}), tmp_path / "ws")
+
+    study = short(70)
+    room = 70 - study.virtual_tokens
+    with students.under_test(study, study.subject("base")) as student:
+        tokenizer = student.tokenizer
+        if benchmark is HELLASWAG:
+            for path in sorted(study.store.require(study.items).folder.rglob("*.jsonl")):
+                if "hellaswag" in str(path):
+                    rows = [json.loads(line) for line in path.read_text().splitlines()]
+            for row in rows:
+                start = f"{row['activity_label']}: {row['ctx_a']} {row['ctx_b'].capitalize()}"
+                whole = [f"{start} {end}" for end in row["endings"]]
+                lengths += [len(tokenizer(text)["input_ids"]) - 1 for text in whole]
+        else:
+            room -= study.config.evaluation.max_new_tokens
+            for prompt in read_prompts(study.store.require(study.items), benchmark):
+                turns = [{"role": "user", "content": prompt.text}]
+                asked = tokenizer.apply_chat_template(
+                    turns, add_generation_prompt=True, return_dict=False
+                )
+                lengths.append(len(asked))
+    with caplog.at_level("WARNING", "synthetic_instruction_tuner"):
+        found = run.evaluate(study, study.subject("base"), benchmark, Silent())
+    measured = json.loads(found.path("result.json").read_text())["measurements"]
+    cut = sum(length > room for length in lengths)
+    assert (measured["cut_requests"], measured["requests"]) == (cut, len(lengths))
+    assert (f"{cut} of {len(lengths)} requests of" in caplog.text) == (cut > 0)
 
 
 def test_what_the_scorers_sample_showed_is_said(study: Study, caplog) -> None:

@@ -239,13 +239,14 @@ def _generate(trial: Trial, prepared: Prepared) -> Responses:
             raise ConfigurationError(
                 f"benchmark {trial.benchmark.name!r} samples its answers; only greedy ones compare"
             )
-    found, seconds = generation.answer(trial, [one.args[0] for one in instances])
+    prompts = [one.args[0] for one in instances]
+    found, seconds = generation.answer(trial, prompts)
     texts = iter([_cut(one.text, inst.args[1]) for one, inst in zip(found, instances, strict=True)])
     cut = [
         [[next(texts) for _ in question.instances] for question in loaded.questions]
         for loaded in prepared.tasks
     ]
-    return cut, generation.measurements(found), seconds
+    return cut, generation.measurements(trial, prompts, found), seconds
 
 
 def _cut(text: str, settings: dict[str, Any]) -> str:

@@ -48,7 +48,7 @@ def ask(trial: Trial, judge: Judge) -> Outcome:
     names = scored[0].scores
     scores = {name: sum(one.scores[name] for one in scored) / len(scored) for name in names}
     metric = benchmark_named(trial.benchmark.name).metric
-    measured = generation.measurements(answers) | {
+    measured = generation.measurements(trial, texts, answers) | {
         "response_character": character.describe([one.text for one in answers]),
         constants.CONSTANTS: constants.of_prompts(prompts, judge, metric),
     }

@@ -80,7 +80,7 @@ def score(trial: Trial, groups: Sequence[Group]) -> Likelihoods:
     journal.close()
     return Likelihoods(
         [_by_item(found, group) for found, group in zip(answers, groups, strict=True)],
-        {"agreement": agreed} | _counts(groups),
+        {"agreement": agreed} | _counts(trial, groups),
         seconds,
     )
 
@@ -89,10 +89,11 @@ def _shape(batch: Batch) -> list[int]:
     return [len(batch.prefix), *(len(item.context) for item in batch.items)]
 
 
-def _counts(groups: Sequence[Group]) -> dict[str, int]:
+def _counts(trial: Trial, groups: Sequence[Group]) -> dict[str, int]:
     requests = [one for group in groups for one in group.requests]
-    tokens = sum(len(one.context) + len(one.continuation) for one in requests)
-    return {"requests": len(requests), "request_tokens": tokens}
+    lengths = [len(one.context) + len(one.continuation) for one in requests]
+    cut = sum(length > trial.limit + 1 for length in lengths)  # the last token is not read
+    return trial.tell_cut(cut, len(requests)) | {"request_tokens": sum(lengths)}
 
 
 def _by_item(answers: dict[int, Answer], group: Group) -> list[list[Answer]]:

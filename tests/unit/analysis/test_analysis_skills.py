@@ -104,6 +104,19 @@ def test_no_success_at_all_does_not_claim_certainty_because_items_are_clustered(
     assert cell["method"] == "Wilson"
 
 
+def test_requests_that_lost_their_beginning_limit_the_conclusions():
+    whole = {"chance": 0.25, "requests": 40, "cut_requests": 0}
+    store = {
+        "study": {"seeds": [1, 2]},
+        "benchmarks": {"mmlu": {**whole, "cut_requests": 3}, "arc_easy": whole},
+        "scores": {},
+    }
+    (warning,) = find_warnings(store, {})
+    assert warning == {
+        "kind": "cut", "benchmarks": {"mmlu": {"requests": 40, "cut_requests": 3}},
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("scores", "chance", "floor"),
     [
