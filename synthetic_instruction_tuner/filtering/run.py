@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
+from synthetic_instruction_tuner.config import FilteringConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import dataset, splits, statistics
 from synthetic_instruction_tuner.filtering.contamination import Item
@@ -19,9 +20,14 @@ from synthetic_instruction_tuner.filtering.quotas import (
     next_draws_by_domain,
     quotas_of,
 )
-from synthetic_instruction_tuner.generation.store import REJECTED, read_samples
+from synthetic_instruction_tuner.generation.store import (
+    REJECTED,
+    control_tokens_of,
+    read_samples,
+)
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
+from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -140,7 +146,7 @@ def decide_for(
     encoder = config.filtering.duplicates.embedding
     return decide(
         samples,
-        config.filtering,
+        settings_of(study),
         read_items(study),
         config.seed,
         advance=lambda done: progress.update(done, total),
@@ -149,6 +155,13 @@ def decide_for(
         quotas=quotas_of(config),
         fill=fill,
     )
+
+
+def settings_of(study: Study) -> FilteringConfig:
+    """Return the settings of filtering, with the teacher's own control tokens."""
+    settings = study.config.filtering
+    rules = role_leak.with_tokens(settings.rules, control_tokens_of(study))
+    return settings.model_copy(update={"rules": rules})
 
 
 def is_last(study: Study, drawn: int) -> bool:

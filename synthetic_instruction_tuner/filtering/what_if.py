@@ -14,7 +14,7 @@ from synthetic_instruction_tuner.config.presets import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.filtering.decision import Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
-from synthetic_instruction_tuner.filtering.run import read_items
+from synthetic_instruction_tuner.filtering.run import read_items, settings_of
 from synthetic_instruction_tuner.generation.store import read_samples
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.rules import all_rules
@@ -58,7 +58,7 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
     Raises:
         ConfigurationError: If a rule, field or value does not exist, or a value is no YAML.
     """
-    settings = study.config.filtering
+    settings = settings_of(study)
     variants = [(AS_CONFIGURED, settings)]
     variants += [(text, override(settings, text.split())) for text in overrides]
     samples, known = read_samples(study), read_items(study)

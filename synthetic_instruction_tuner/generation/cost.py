@@ -16,6 +16,8 @@ from typing import Any
 from synthetic_instruction_tuner.config import CostConfig
 from synthetic_instruction_tuner.config.operation import gpu_of
 from synthetic_instruction_tuner.generation.store import chunk_manifests, indices_of
+from synthetic_instruction_tuner.records import Sample
+from synthetic_instruction_tuner.rules import judge, role_leak
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
@@ -87,6 +89,19 @@ class Yield:
 def rules_digest(study: Study) -> str:
     """Name the rules and thresholds that a chunk's rows were judged by."""
     return digest(study.config.filtering.rules.model_dump(mode="json"))
+
+
+def turned_away(study: Study, samples: Sequence[Sample], own: Sequence[str]) -> dict[str, int]:
+    """Count the samples that each filter rule rejects: the live yield of generation.
+
+    Args:
+        study: The study, for its rules.
+        samples: The samples of a chunk.
+        own: Control tokens of the teacher.
+    """
+    rules = role_leak.with_tokens(study.config.filtering.rules, own)
+    verdicts = (judge(sample, rules) for sample in samples)
+    return dict(sorted(Counter(one.rule for one in verdicts if one).items()))
 
 
 def spent(study: Study) -> Cost:

@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.identity import Draw, planned_draws
 from synthetic_instruction_tuner.generation.limits import tell_cut
 from synthetic_instruction_tuner.generation.store import (
+    CONTROL_TOKENS,
     SAMPLES,
     chunk_manifests,
     reusable_samples,
@@ -28,9 +29,10 @@ from synthetic_instruction_tuner.models.engines import (
     open_engine,
     stream_seed,
 )
+from synthetic_instruction_tuner.models.templates import control_tokens
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Sample, write_lines
-from synthetic_instruction_tuner.rules import judge
+from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.journal import Journal
 from synthetic_instruction_tuner.study.graph import Study
@@ -74,6 +76,7 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
     with study.store.writing(artifact) as staging:
         write_lines(staging / SAMPLES, samples)
     drawn = sum(talk.drawn_tokens for talk in talks)
+    own = role_leak.unusual(control_tokens(engine.tokenizer))
     facts = _facts(samples, reused, drawn, seconds) | {
         "draws": study.draws.identity,
         "engine": settings.engine,
@@ -83,7 +86,8 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         "revision": engine.revision,
         "prefix": template.prefix_text(settings.domains[0].system_prompt),
         "rules": cost.rules_digest(study),
-        "turned_away": _turned_away(study, samples),
+        "turned_away": cost.turned_away(study, samples, own),
+        CONTROL_TOKENS: own,
     }
     manifest = study.store.commit(artifact, facts, seconds)
     _tell_cut(samples, settings)
@@ -99,12 +103,6 @@ def _tell_cut(samples: Sequence[Sample], settings: GenerationConfig) -> None:
         limit = getattr(settings, what).max_new_tokens
         setting = f"generation.{what}.max_new_tokens"
         tell_cut(finishes.count("length"), len(finishes), f"{what}s", setting, limit)
-
-
-def _turned_away(study: Study, samples: Sequence[Sample]) -> dict[str, int]:
-    """Count the samples that each filter rule turns away: the live yield of generation."""
-    verdicts = (judge(sample, study.config.filtering.rules) for sample in samples)
-    return dict(sorted(Counter(one.rule for one in verdicts if one).items()))
 
 
 @dataclass

@@ -16,6 +16,8 @@ from synthetic_instruction_tuner.study.graph import Study
 logger = logging.getLogger(__name__)
 
 SAMPLES = "samples.jsonl"
+CONTROL_TOKENS = "control_tokens"
+"""Fact of a chunk: control tokens of its teacher that have none of the usual forms."""
 REJECTED = "rejected.jsonl"
 _SPAN = re.compile(r"(\d{7,18})-(\d{7,18})")
 
@@ -94,6 +96,14 @@ def chunk_manifests(study: Study) -> list[Manifest]:
         if manifest is not None and manifest.identity == study.chunk(*span).identity:
             found.append(manifest)
     return found
+
+
+def control_tokens_of(study: Study) -> tuple[str, ...]:
+    """Return the teacher's control tokens of unusual form; none of imported rows."""
+    if study.config.generation.source is not None:
+        return ()
+    told = (one.facts.get(CONTROL_TOKENS, ()) for one in chunk_manifests(study))
+    return tuple(sorted({token for tokens in told for token in tokens}))
 
 
 def indices_of(chunks: Iterable[Manifest]) -> set[int]:

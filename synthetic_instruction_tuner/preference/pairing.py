@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from synthetic_instruction_tuner.config import PreferenceConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import Example, PreferencePair, Rejection, Response
+from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.text import plain
 
 STAGE = "preference"
-RULES = ("incomplete", "identical", "similar", "tie", "margin", "surplus")
+RULES = ("incomplete", "control_token", "identical", "similar", "tie", "margin", "surplus")
 """Why an instruction yields no pair, in the order in which the reasons are looked for."""
 
 SPLITS = ("train", "validation")
@@ -127,7 +128,8 @@ def choose(
 ) -> PreferencePair | Rejection:
     """Make the pair of one example, or say why there is none.
 
-    Only complete responses take part: a truncated best would teach the student not to end.
+    Only complete responses without control tokens take part: a truncated best would teach the
+    student not to end.
 
     Args:
         example: The kept instruction.
@@ -137,7 +139,10 @@ def choose(
     for response in responses:
         reward_of(response)
     complete = [response for response in responses if is_complete(response)]
-    sides = best_and_worst(complete, settings.one_side)
+    clean = [response for response in complete if not role_leak.TOKEN.search(response.text)]
+    sides = best_and_worst(clean, settings.one_side)
+    if sides is None and best_and_worst(complete, settings.one_side) is not None:
+        return _reject(example, responses, "control_token", float(len(clean)), 2.0)
     if sides is None:
         return _reject(example, responses, "incomplete", float(len(complete)), 2.0)
     chosen, rejected = sides

@@ -160,6 +160,7 @@ class Study(Design):
     def pairs(self) -> Artifact:
         """Best against worst response, with rejected pairs and reasons."""
         config = self.config.preference.content("pairs", "min_margin", "max_similarity", "one_side")
+        config |= {"pairing": VERSIONS.pairing}
         folder = "data/preference/pairs"
         return Artifact("preference", "pairs", folder, VERSIONS.preference, config, (self.rewards,))
 

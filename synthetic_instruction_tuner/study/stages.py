@@ -15,6 +15,7 @@ class Versions(NamedTuple):
 
     Attributes:
         imports: For imported rows; draws do not depend on it.
+        pairing: For the pairs alone; responses and rewards do not depend on it.
         items: Training data are decontaminated against the items, so raising it makes the data
             stages and all training anew.
         votes: For imported votes of people, which nobody can make anew.
@@ -24,6 +25,7 @@ class Versions(NamedTuple):
     imports: int = 2
     filtering: int = 4
     preference: int = 2
+    pairing: int = 2
     training: int = 3
     items: int = 1
     evaluation: int = 5

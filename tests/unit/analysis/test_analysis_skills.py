@@ -110,6 +110,7 @@ def test_requests_that_lost_their_beginning_limit_the_conclusions():
         "study": {"seeds": [1, 2]},
         "benchmarks": {"mmlu": {**whole, "cut_requests": 3}, "arc_easy": whole},
         "scores": {},
+        "base_prompts": {},
     }
     (warning,) = find_warnings(store, {})
     assert warning == {

@@ -6,7 +6,7 @@ import pytest
 
 from synthetic_instruction_tuner.config import FilteringConfig
 from synthetic_instruction_tuner.records import Sample
-from synthetic_instruction_tuner.rules import Violation, all_rules, judge
+from synthetic_instruction_tuner.rules import Violation, all_rules, judge, role_leak
 
 ASKED = "Please explain how a bicycle stays upright while it is moving."
 SAID = "A moving bicycle stays upright because the rider steers it back under the weight."
@@ -58,6 +58,8 @@ KEPT = {
         said("The user types a name. The system answers: welcome, user!"),
         asked("What does the assistant: field mean in this JSON file?"),
         said("Compare a < b and b > s."),
+        said("In Elm, `List.map f <| g x` and `x |> f` are calls; <table> is HTML, [1] a note."),
+        asked("What do the lists [TOOLS] and <items> in my notes stand for?"),
         asked("Why does this fail?\n```yaml\nuser:\n  name: Ann\n```"),
     ],
     "self_answering": [
@@ -166,6 +168,15 @@ REJECTED = {
         (asked("[INST] Name a river. [/INST]"), "[INST]"),
         (asked("### Instruction:\nName a river."), "### Instruction:"),
         (said("Yes.<end_of_turn>"), "<end_of_turn>"),
+        (said("<|python_tag|>print(7)"), "<|python_tag|>"),
+        (said("Hm, seven?\n</think>\n7"), "</think>"),
+        (said("Let me look.<|eom_id|>"), "<|eom_id|>"),
+        (asked("<bos>Name a river."), "<bos>"),
+        (said("[TOOL_CALLS] add(3, 4)"), "[TOOL_CALLS]"),
+        (said("<|channel|>final<|message|>7"), "<|channel|>"),
+        (said("<|channel>thought"), "<|channel>"),
+        (said("7<turn|>"), "<turn|>"),
+        (asked("<｜User｜>Name a river."), "<｜User｜>"),
     ],
     "self_answering": [
         (asked("## Step 1: Define the problem\nWe need to find x."), "## Step"),
@@ -290,3 +301,12 @@ def test_no_pattern_scans_blank_lines_again_from_each_of_them():
     anchored = {"self_answering.HEADING", "self_answering.OPENER"}  # at the start of the text only
     assert set(slow) - anchored == set()
     assert not any(patterns[name].flags & re.MULTILINE for name in anchored)
+
+
+def test_control_tokens_of_unusual_form_are_the_models_own():
+    assert role_leak.unusual(["<|eot_id|>", "§turn§", "<SPECIAL_12>"]) == ("<SPECIAL_12>", "§turn§")
+    rules = FilteringConfig().rules
+    sample = said("It is seven, and no other number is.<SPECIAL_12> And?")
+    assert judge(sample, rules) is None
+    verdict = judge(sample, role_leak.with_tokens(rules, ["<SPECIAL_12>"]))
+    assert (verdict.rule, verdict.violation.value) == ("role_leak", "<SPECIAL_12>")
