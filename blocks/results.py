@@ -14,6 +14,8 @@ from typing import Any
 from prefect.filesystems import LocalFileSystem
 from prefect.serializers import Serializer
 
+from synthetic_instruction_tuner.errors import WorkspaceError
+from synthetic_instruction_tuner.storage import plain
 from synthetic_instruction_tuner.storage.files import digest, write_bytes
 
 FOLDER = ".prefect-results"
@@ -46,7 +48,10 @@ class WorkspaceResults(LocalFileSystem):
         Raises:
             ValueError: If it is not; Prefect treats that as "no such record".
         """
-        content = self._resolve_path(path).read_bytes()
+        try:
+            content = plain.read(self._resolve_path(path))
+        except WorkspaceError as error:  # a link or a pipe
+            raise ValueError(str(error)) from error
         try:
             serializer = json.loads(content)["metadata"]["serializer"]
         except (ValueError, KeyError, TypeError) as error:

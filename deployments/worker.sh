@@ -9,11 +9,25 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PREFECT_API_URL:?set it to the address of the Prefect server, for example https://host/api}"
 
-# Prefect's own files are SQLite and sockets: on the machine's own disk, never on Drive.
-export PREFECT_HOME="${PREFECT_HOME:-${TMPDIR:-/tmp}/prefect}"
+# What this worker makes is its user's alone; for a workspace that a group shares: TUNER_UMASK=002.
+umask "${TUNER_UMASK:-077}"
+
+# Prefect's own files are SQLite and sockets: on the machine's own disk, never on Drive. Its logging
+# settings name code that is run, so the folder belongs to this user and is closed to all others.
+export PREFECT_HOME="${PREFECT_HOME:-${TMPDIR:-/tmp}/tuner-$(id -u)-prefect}"
+mkdir -p -m 700 "$PREFECT_HOME" 2>/dev/null || true
+if [ -L "$PREFECT_HOME" ] || [ ! -d "$PREFECT_HOME" ] || [ ! -O "$PREFECT_HOME" ]; then
+  echo "PREFECT_HOME=$PREFECT_HOME is no folder of yours; set PREFECT_HOME to a new one" >&2
+  exit 2
+fi
+if [ -n "$(find "$PREFECT_HOME" -maxdepth 0 -perm -o=w)" ]; then
+  echo "PREFECT_HOME=$PREFECT_HOME is open to everybody; set PREFECT_HOME to a new folder" >&2
+  exit 2
+fi
+chmod 700 "$PREFECT_HOME"
 export TUNER_WORKSPACES="${TUNER_WORKSPACES:-$PWD/workspace}"
 export PYTHONUNBUFFERED=1 PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
-mkdir -p "$PREFECT_HOME" "$TUNER_WORKSPACES"
+mkdir -p "$TUNER_WORKSPACES"
 
 python=.venv/bin/python
 [ -x "$python" ] || python=$(command -v python3)

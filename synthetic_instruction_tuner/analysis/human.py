@@ -19,6 +19,7 @@ from typing import Literal, cast
 
 from synthetic_instruction_tuner.analysis.statistics import wilson_interval
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.storage import plain
 from synthetic_instruction_tuner.storage.files import digest, write_bytes, write_json
 
 Choice = Literal["left", "right", "tie"]
@@ -181,7 +182,7 @@ def _cell(text: str) -> str:
 def read_key(path: Path) -> dict[str, Sides]:
     """Read the key of an export."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads(plain.read(path))
         return {name: Sides(**row) for name, row in rows.items()}
     except (OSError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no key of an export: {error}") from error

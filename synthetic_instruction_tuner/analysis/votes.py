@@ -28,6 +28,7 @@ from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.records import read_lines, write_lines
+from synthetic_instruction_tuner.storage import plain
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.graph import Study
@@ -130,7 +131,7 @@ def _refuse_another(folder: Path, about: Mapping[str, Any], items: Sequence[str]
 
 def _read_about(folder: Path) -> dict[str, Any]:
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = json.loads(plain.read(folder / ABOUT))
         return {**about, "benchmark": str(about["benchmark"]), "answers": dict(about["answers"])}
     except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise ConfigurationError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.storage import plain
 
 KINDS = ".json, .jsonl, .parquet, or a folder of those or written by datasets.save_to_disk"
 
@@ -24,17 +25,38 @@ def read_rows(source: Path) -> Iterator[Any]:
     """Yield the raw rows of a file or folder, in order.
 
     Raises:
-        ConfigurationError: If it does not exist or is of no known kind, or cannot be read at all.
+        ConfigurationError: If it does not exist or is of no known kind, or cannot be read at all;
+            or if a folder leads out of itself.
     """
     if not source.exists():
         raise ConfigurationError(f"generation.source={str(source)!r} does not exist")
+    if not source.is_dir() and not source.is_file():
+        raise ConfigurationError(
+            f"generation.source={str(source)!r} is {plain.describe(source)}; allowed: {KINDS}"
+        )
     if source.is_dir():
+        refuse_ways_out(source)
         yield from _folder(source)
         return
     readers = {".json": _json, ".jsonl": _lines, ".parquet": _parquet}
     if source.suffix not in readers:
         raise ConfigurationError(f"generation.source={str(source)!r}: allowed are {KINDS}")
     yield from readers[source.suffix](source)
+
+
+def refuse_ways_out(folder: Path) -> None:
+    """Refuse a folder with links that lead out of it: what lies beside it is nobody's rows.
+
+    Raises:
+        ConfigurationError: Names the first such link, or pipe.
+    """
+    inside = folder.resolve()
+    for path in plain.entries(folder):
+        if not path.resolve().is_relative_to(inside) or not path.is_file():
+            raise ConfigurationError(
+                f"generation.source={str(folder)!r}: {path.relative_to(folder)} is "
+                f"{plain.describe(path)}; allowed: files in the folder itself, put a copy there"
+            )
 
 
 def _json(path: Path) -> Iterator[Any]:
@@ -105,20 +127,27 @@ def _folder(path: Path) -> Iterator[Any]:
 
 def _splits(path: Path) -> list[str]:
     """Read the names of the splits: folders beside the file, nowhere else."""
+    return _names(path, "splits", lambda held: held["splits"])
+
+
+def _names(path: Path, field: str, choose: Callable[[Any], Any]) -> list[str]:
+    """Read what a file of a saved data set names: files or folders beside it, nowhere else."""
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path} does not name the splits: {error!r}") from error
-    if not isinstance(splits, list) or not all(
-        isinstance(one, str) and Path(one).name == one for one in splits
+        names = choose(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path} does not name the {field}: {error!r}") from error
+    if not isinstance(names, list) or not all(
+        isinstance(one, str) and Path(one).name == one for one in names
     ):
-        raise ConfigurationError(f"{path} names splits={splits}; allowed: folders beside it")
-    return splits
+        raise ConfigurationError(f"{path} names {field}={names}; allowed: what lies beside it")
+    return names
 
 
 def _saved_dataset(path: Path) -> Iterator[Any]:
+    """Read a folder of `save_to_disk`; its state names the files, which `datasets` would follow."""
     import datasets
 
+    _names(path / "state.json", "files", lambda held: [x["filename"] for x in held["_data_files"]])
     try:
         yield from datasets.load_from_disk(str(path))
     except (FileNotFoundError, ValueError, KeyError) as error:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthetic_instruction_tuner.storage import claims, plain
+from synthetic_instruction_tuner.storage import plain, processes
 from synthetic_instruction_tuner.storage.artifacts import Artifact
+from synthetic_instruction_tuner.storage.claims import FOLDER
 from synthetic_instruction_tuner.storage.files import slug
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.workspace import CLAIMS, LEASE_FILE
+from synthetic_instruction_tuner.study.workspace import LEASE_FILE
 
 REASONS = {
     ".superseded": "made with earlier settings",
@@ -76,10 +77,10 @@ def _abandoned(study: Study) -> list[Path]:
 
 def _half_written(study: Study) -> list[Path]:
     """Files, leases and claims that a killed process had begun; not what a live one is writing."""
-    held = study.root / CLAIMS
+    held = study.root / FOLDER
     begun = [one for one in _within(held) if ".json." in one.name]
     begun += study.root.glob(f"{LEASE_FILE}.*")
-    left = [one for one in begun if claims.is_left_behind(one)]
+    left = [one for one in begun if processes.is_left_behind(one)]
     linked = [held] if held.is_symlink() else []
     places = {study.root, *((study.root / one.folder).parent for one in study.artifacts())}
     torn = [path for place in places for path in place.glob(".*.tmp")]

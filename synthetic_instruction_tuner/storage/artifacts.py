@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage import claims, plain
+from synthetic_instruction_tuner.storage import claims, plain, processes
 from synthetic_instruction_tuner.storage.files import (
     TEMPORARY,
     digest,
@@ -125,7 +125,7 @@ class ArtifactStore:
 
     def _own_path(self, artifact: Artifact) -> Path:
         path = self._staging_path(artifact)
-        return path.with_name(f"{path.name}.{claims.process_name()}")
+        return path.with_name(f"{path.name}.{processes.process_name()}")
 
     def _finish_commit(self, artifact: Artifact, folder: Path) -> None:
         """Publish a staging folder that was complete when its process was killed."""
@@ -188,6 +188,9 @@ class ArtifactStore:
 
         Returns:
             The manifest as a reader will see it.
+
+        Raises:
+            WorkspaceError: If the lease or the claim on the artifact was lost; nothing is changed.
         """
         folder, own = self.folder(artifact), self._own_path(artifact)
         staging = own if own.is_dir() else self.staging(artifact)
@@ -211,6 +214,7 @@ class ArtifactStore:
         }
         for path in files.values():
             sync(path)
+        claims.check(folder)
         write_json(staging / MANIFEST, sealed(manifest))
         self._publish(staging, folder, artifact)
         committed = read_manifest(folder)
@@ -260,7 +264,7 @@ class ArtifactStore:
         """
         staging, own = self._staging_path(artifact), self._own_path(artifact)
         others = staging.parent.glob(f"{staging.name}.*")
-        for path in [staging, own, *filter(claims.is_left_behind, others)]:
+        for path in [staging, own, *filter(processes.is_left_behind, others)]:
             plain.refuse_link(path)
             shutil.rmtree(path, ignore_errors=True)
         own.mkdir(parents=True)

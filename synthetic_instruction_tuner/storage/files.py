@@ -90,6 +90,30 @@ def write_bytes(path: Path, content: bytes) -> None:
         sync(path.parent)
 
 
+def create(path: Path, content: bytes, maker: str = "") -> None:
+    """Create a file whole, unless there is one: a link appears at once with its content.
+
+    Args:
+        path: The file.
+        content: What it holds.
+        maker: Ending of the temporary name, which a kill may leave.
+
+    Raises:
+        FileExistsError: If something is there.
+    """
+    whole = path.with_name(f"{path.name}.{uuid.uuid4().hex}.{maker}")
+    write_bytes(whole, content)
+    try:
+        os.link(whole, path)
+    except FileExistsError:
+        raise
+    except OSError:  # Drive and others know no links
+        with path.open("xb") as file:
+            file.write(content)
+    finally:
+        whole.unlink()
+
+
 def sync(path: Path) -> None:
     """Flush a file or folder to the disk; folders where the file system has no such thing pass."""
     try:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.storage import plain
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ class Journal:
     Args:
         path: The file; it need not exist.
         fingerprint: What the lines depend on; lines of another fingerprint are dropped.
+
+    Raises:
+        WorkspaceError: If a link or a pipe lies there: what it leads to would be cut or written.
 
     Attributes:
         seconds: Sum of the lines' "seconds": the work that went into them, over all sessions.
@@ -50,9 +54,10 @@ class Journal:
 
     def _recover(self) -> tuple[list[dict[str, Any]], bool]:
         """Read the whole lines, cut off the rest, and tell whether any are left."""
-        if not self._path.exists():
+        try:
+            content = plain.read(self._path)
+        except FileNotFoundError:
             return [], False
-        content = self._path.read_bytes()
         lines, good = [], 0
         for line in content.splitlines(keepends=True):
             value = _parse(line)
@@ -77,7 +82,7 @@ class Journal:
         rows = [value] if self._whole else [self._header, value]
         content = b"".join(map(_render, rows))
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        with plain.open_to_append(self._path) as file:
             file.write(content)
             file.flush()
             if time.monotonic() - self._synced >= SYNC_SECONDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.storage import plain
 from synthetic_instruction_tuner.storage.files import sha256_of
 
 
@@ -17,6 +18,8 @@ def source_content(source: str) -> list[str]:
     path = Path(source).expanduser()
     if not path.exists():
         raise ConfigurationError(f"generation.source={source!r} does not exist")
+    if not path.is_dir() and not path.is_file():
+        raise ConfigurationError(f"generation.source={source!r} is {plain.describe(path)}")
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
     return [sha256_of(one) for one in files]
 

@@ -6,7 +6,6 @@ leads holds the lease. Others may help it: they make artifacts, each under a cla
 
 from __future__ import annotations
 
-import _thread
 import json
 import logging
 import os
@@ -14,15 +13,17 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import WorkspaceError
-from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage import claims, plain
+from synthetic_instruction_tuner.storage.claim_files import SECONDS, describe
 from synthetic_instruction_tuner.storage.files import slug, write_json
+from synthetic_instruction_tuner.study.ending import stop
 from synthetic_instruction_tuner.study.graph import Study
 
 logger = logging.getLogger(__name__)
@@ -31,10 +32,6 @@ STUDY_FILE = "study.json"
 LEASE_FILE = ".lease.json"
 DRIVE = Path("/content/drive")
 """Where Colab mounts a Drive, the only disk there that outlives a session."""
-CLAIMS = ".claims"
-
-_held: dict[Path, str] = {}
-"""The claim files that this process holds, with their tokens."""
 
 
 def default_root(config: StudyConfig) -> Path:
@@ -64,6 +61,8 @@ def open_study(config: StudyConfig, root: Path) -> Study:
             f"workspace {root} belongs to study {known.get('name')!r}, not {config.name!r}; "
             "choose another --workspace, or set name to match"
         )
+    for path in root.glob(".*/"):
+        plain.refuse_link(path)  # what is written, moved and removed there would be elsewhere
     study = Study(config, root)
     for artifact in study.artifacts():
         _ = artifact.identity  # a missing model or data folder is named before anything is made
@@ -91,6 +90,7 @@ def require_drive(root: Path) -> None:
 
 def remember(study: Study) -> None:
     """Keep the study's name and settings in its workspace, for `tuner status` and the next run."""
+    claims.check(study.root / STUDY_FILE)
     settings = study.config.model_dump(mode="json")
     write_json(study.root / STUDY_FILE, {"name": study.config.name, "config": settings})
 
@@ -103,7 +103,7 @@ def read_study_file(root: Path) -> dict[str, Any] | None:
     """
     path = root / STUDY_FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(plain.read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
@@ -167,8 +167,8 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
         WorkspaceError: If another live process holds it; says who.
     """
     path = root / LEASE_FILE
-    if path in _held:
-        yield _held[path]
+    if path in (held := claims.held(root)):
+        yield held[path]
         return
     token = uuid.uuid4().hex
     deadline, told = time.monotonic() + wait_seconds, False
@@ -178,7 +178,7 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
             logger.warning(
                 "the lease of %s on %s has run out, or its clock is wrong: watching for %.0f s "
                 "whether it is renewed",
-                claims.describe(holder),
+                describe(holder),
                 root,
                 claims.WATCH_SECONDS,
             )
@@ -186,12 +186,12 @@ def lease(root: Path, wait_seconds: float = 0.0) -> Iterator[str]:
         ends = doubtful or claims.is_dead(holder)  # soon, or is being taken over
         if time.monotonic() >= deadline and not ends:
             raise WorkspaceError(
-                f"workspace {root} is in use by {claims.describe(holder)}; stop it, or wait: its "
-                f"lease ends by itself at most {claims.SECONDS:.0f} s after it died"
+                f"workspace {root} is in use by {describe(holder)}; stop it, or wait: its "
+                f"lease ends by itself at most {SECONDS:.0f} s after it died"
             )
         time.sleep(min(2.0, max(0.1, deadline - time.monotonic())))
     _heed_interrupts()
-    with _holding(path, token, _thread.interrupt_main):  # of two writers the older one stops
+    with claims.kept(path, token, stop):  # of two writers the older one stops
         yield token
 
 
@@ -223,17 +223,17 @@ def claim(root: Path, name: str, poll_seconds: float = 2.0) -> Iterator[None]:
         poll_seconds: Time between two looks.
     """
     path = claim_file(root, name)
-    if path in _held:
+    if path in claims.held(root):
         yield
         return
     token = uuid.uuid4().hex
     told = 0.0
     while (holder := claims.take(path, token)) is not None:
         if time.monotonic() >= told:
-            logger.info("waiting for %s, which makes %s", claims.describe(holder), name)
-            told = time.monotonic() + claims.SECONDS
+            logger.info("waiting for %s, which makes %s", describe(holder), name)
+            told = time.monotonic() + SECONDS
         time.sleep(poll_seconds)
-    with _holding(path, token):
+    with claims.kept(path, token):
         yield
 
 
@@ -251,26 +251,22 @@ def try_claim(root: Path, name: str, after_seconds: float | None = None) -> Exit
     path, token = claim_file(root, name), uuid.uuid4().hex
     holder = claims.take(path, token)
     if holder is not None:
-        age = time.time() - float(holder.get("since", time.time()))
+        age = time.time() - holder.get("since", time.time())
         if after_seconds is None or age < after_seconds:
             return None
-        logger.warning("%s is at %s for %.0f s: made here, too", claims.describe(holder), name, age)
-        claims.seize(path, token)
+        logger.warning("%s is at %s for %.0f s: made here, too", describe(holder), name, age)
+        if claims.seize(path, token) is not None:
+            return None
     stack = ExitStack()
-    stack.enter_context(_holding(path, token))
+    stack.enter_context(claims.kept(path, token))
     return stack
 
 
 def claim_file(root: Path, name: str) -> Path:
-    """Return where a claim lies."""
-    return root / CLAIMS / f"{slug(name)}.json"
+    """Return where a claim lies.
 
-
-@contextmanager
-def _holding(path: Path, token: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
-    _held[path] = token
-    try:
-        with claims.kept(path, token, lost):
-            yield
-    finally:
-        _held.pop(path, None)
+    Raises:
+        WorkspaceError: If the folder of claims is a link.
+    """
+    plain.refuse_link(root / claims.FOLDER)
+    return root / claims.FOLDER / f"{slug(name)}.json"

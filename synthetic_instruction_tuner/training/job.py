@@ -41,6 +41,8 @@ class Job(Settings):
     """Staging folder: the result, and `work/` for the rest."""
     cache: Path
     """Folder for reference log-probabilities, shared by the arms of a workspace."""
+    claims: dict[Path, str] = Field(default_factory=dict)
+    """The claims it is made under, with their tokens: who loses one writes no more."""
     student_content: dict[str, Any] = Field(default_factory=dict)
     """What determines the student's output, for the key of the cache."""
 

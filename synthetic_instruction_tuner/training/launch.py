@@ -15,12 +15,15 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import errors
 from synthetic_instruction_tuner.errors import StageError, TunerError
+from synthetic_instruction_tuner.storage import claims, plain
 from synthetic_instruction_tuner.storage.files import write_bytes
+from synthetic_instruction_tuner.study.ending import ended_with_lease
 from synthetic_instruction_tuner.training.job import Job
 
 logger = logging.getLogger(__name__)
@@ -73,11 +76,13 @@ def run(job: Job) -> Generator[dict[str, Any], None, None]:
 def _session(job: Job) -> Generator[dict[str, Any], None, dict[str, Any] | None]:
     """Run the process or processes once; return the failure if they have to be started again."""
     job.work.mkdir(parents=True, exist_ok=True)
+    plain.refuse_links_below(job.folder)
+    job = job.model_copy(update={"claims": claims.held(job.folder)})
     job_file = job.work / "job.json"
     content = job.model_dump_json(indent=2).encode()
     write_bytes(job_file, content)
     log = job.work / "worker.log"
-    with log.open("ab") as stderr:
+    with plain.open_to_append(log) as stderr:
         process = subprocess.Popen(
             command(job_file, content, job.training.processes),
             stdin=subprocess.PIPE,
@@ -88,12 +93,13 @@ def _session(job: Job) -> Generator[dict[str, Any], None, dict[str, Any] | None]
         )
     failure: dict[str, Any] = {}
     try:
-        for event in _events(process):
-            if event["event"] == "error":
-                failure = failure or event  # the first; others fail because of it
-            else:
-                yield event
-        process.wait()
+        with ended_with_lease(partial(_kill, process)):
+            for event in _events(process):
+                if event["event"] == "error":
+                    failure = failure or event  # the first; others fail because of it
+                else:
+                    yield event
+            process.wait()
     finally:
         _end(process)
     if failure.get("kind") == "memory":
@@ -126,9 +132,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
+    _kill(process)
+    process.wait()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _explain(job: Job, status: int, failure: dict[str, Any], log: Path) -> TunerError:

@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.models import shipping
 from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.records import TrainingRun
+from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.files import list_files, sync, write_json
 from synthetic_instruction_tuner.training import build, card, parallel
 from synthetic_instruction_tuner.training.job import Job
@@ -51,6 +52,7 @@ def save(
 ) -> None:
     """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
     folder = job.folder / RESULT
+    claims.check(folder)
     shipping.mark_ends(chat, model)
     ship(model, job)
     shipping.save(chat, model, folder)

@@ -16,13 +16,16 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import StageError, TunerError
-from synthetic_instruction_tuner.storage import disk
+from synthetic_instruction_tuner.errors import StageError, TunerError, WorkspaceError
+from synthetic_instruction_tuner.storage import claims, disk
+from synthetic_instruction_tuner.storage.claim_files import describe as describe_holder
 from synthetic_instruction_tuner.training import parallel
 from synthetic_instruction_tuner.training.job import Job
 
@@ -124,6 +127,25 @@ def read_job(path: Path, expected: str) -> Job:
     return Job.model_validate_json(content)
 
 
+def stop_without(held: Mapping[Path, str]) -> None:
+    """End this process as soon as one of the claims that it works under is another's.
+
+    Its parent ends it, too, unless it was itself held up: a machine that slept, SIGSTOP.
+    """
+
+    def watch() -> None:
+        while True:
+            time.sleep(claims.RENEW_SECONDS)
+            for path, token in held.items():
+                with suppress(WorkspaceError):  # a drive that hiccups; what is written checks, too
+                    holder = claims.taken_by(path, token)
+                    if holder is not None:
+                        print(f"{path} was taken by {describe_holder(holder)}", file=sys.stderr)
+                        os._exit(INTERRUPTED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(path: str, expected: str) -> int:
     """Train the arm of a job file with the expected sha256 and return the exit status."""
     if parallel.is_launched():
@@ -137,7 +159,10 @@ def main(path: str, expected: str) -> int:
 
     try:
         with disk.named(Path(path).parent):
-            train(read_job(Path(path), expected), emit, stop)
+            job = read_job(Path(path), expected)
+            claims.inherit(job.claims)
+            stop_without(job.claims)
+            train(job, emit, stop)
     except Interrupted:
         emit("interrupted")
         return INTERRUPTED

@@ -1,6 +1,7 @@
 """Checkpoints: the newest whole one wins, whatever happened to the others; slow drives wait."""
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_a_copy_that_failed_is_said_at_the_next_checkpoint(
 def test_scratch_is_another_disk_and_private(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     assert scratch.local(tmp_path / "workspace") is None, "the same disk"
     other = Path("/dev/shm") / tmp_path.name
     if not other.parent.is_dir() or other.parent.stat().st_dev == tmp_path.stat().st_dev:

@@ -7,13 +7,14 @@ import os
 import pytest
 from typer.testing import CliRunner
 
+from synthetic_instruction_tuner.analysis.human import read_key
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
 from synthetic_instruction_tuner.inspection import cleaning
 from synthetic_instruction_tuner.storage import formats
 from synthetic_instruction_tuner.storage.artifacts import Artifact, ArtifactStore
 from synthetic_instruction_tuner.storage.manifests import copy_listed, find_damage
-from synthetic_instruction_tuner.study.workspace import open_study
+from synthetic_instruction_tuner.study.workspace import open_study, read_study_file
 from synthetic_instruction_tuner.training.export import export
 from tuner.main import app
 
@@ -211,6 +212,31 @@ def test_unfinished_work_that_is_or_holds_a_link_is_refused(tmp_path, outside, p
         with pytest.raises(WorkspaceError, match=r"is a link to .*outside"):
             attempt(ARM)
     assert content(outside) == before
+
+
+@pytest.mark.parametrize("name", [*OWN_FOLDERS, ".cache", ".prefect-results"])
+def test_a_study_is_not_opened_where_a_folder_of_its_own_is_a_link(study, outside, name):
+    (study.root / name).symlink_to(outside)
+    with pytest.raises(WorkspaceError, match=f"{name} is a link to .*, not a plain folder"):
+        open_study(study.config, study.root)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_record_of_prefect_that_is_no_file_is_a_miss(tmp_path, outside, kind):
+    from blocks.results import WorkspaceResults
+
+    path = tmp_path / "record"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to(outside / "token")
+    with pytest.raises(ValueError, match=r"record is (a named pipe|not a result record)"):
+        WorkspaceResults(basepath=str(tmp_path)).read_path("record")
+
+
+@pytest.mark.parametrize("name", ["study.json", "key.json"])
+def test_a_pipe_is_named_not_read(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    read = read_study_file if name == "study.json" else lambda folder: read_key(folder / name)
+    with pytest.raises(WorkspaceError, match=f"{name} is a named pipe, not a plain file"):
+        read(tmp_path)
 
 
 @pytest.fixture

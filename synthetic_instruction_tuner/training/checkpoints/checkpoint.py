@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.files import changed_file, sha256_of, sync, write_json
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ def _temporary(final: Path) -> Path:
 
 def _publish(temporary: Path, final: Path) -> Path:
     """Rename a complete checkpoint to its name and remove all but the newest two."""
+    claims.check(final)
     if final.exists():
         shutil.rmtree(final)
     os.replace(temporary, final)

@@ -7,13 +7,12 @@ lies on the same disk as the scratch folder, checkpoints are written there at on
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from synthetic_instruction_tuner.storage.files import digest
+from synthetic_instruction_tuner.storage.processes import private_folder
 from synthetic_instruction_tuner.training.checkpoints import checkpoint
 from synthetic_instruction_tuner.training.checkpoints.checkpoint import Checkpoint
 
@@ -88,12 +87,8 @@ def local(workspace: Path) -> Path | None:
 
     The folder belongs to this user alone, so that nobody else can plant a checkpoint.
     """
-    root = Path(tempfile.gettempdir()) / f"tuner-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
+    root = private_folder()
     workspace.mkdir(parents=True, exist_ok=True)
-    found = root.stat()
-    if found.st_dev == workspace.stat().st_dev:
-        return None
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if root is None or root.stat().st_dev == workspace.stat().st_dev:
         return None
     return root / digest(str(workspace.resolve()))

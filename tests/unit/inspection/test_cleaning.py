@@ -6,7 +6,7 @@ import sys
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.inspection import cleaning
-from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage import processes
 from synthetic_instruction_tuner.study.graph import Study
 
 
@@ -47,10 +47,10 @@ def test_what_a_killed_taker_of_a_lease_leaves_is_listed_and_what_a_live_one_wri
     study = Study(presets.load("sandbox-smoke"), tmp_path)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    dead = claims.process_name().replace(f"-{os.getpid()}", f"-{ended.pid}")
+    dead = processes.process_name().replace(f"-{os.getpid()}", f"-{ended.pid}")
     (tmp_path / ".claims").mkdir()
     for place in (tmp_path / ".lease.json", tmp_path / ".claims/models-sft.json"):
-        for holder in (dead, claims.process_name()):
+        for holder in (dead, processes.process_name()):
             place.with_name(f"{place.name}.0123456789ab.{holder}").write_text("{}")
     found = [one.path.name for one in cleaning.find_leftovers(study)]
     assert found == [f"models-sft.json.0123456789ab.{dead}", f".lease.json.0123456789ab.{dead}"]

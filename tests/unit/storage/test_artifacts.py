@@ -6,7 +6,7 @@ import os
 import pytest
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage import claims
+from synthetic_instruction_tuner.storage import processes
 from synthetic_instruction_tuner.storage.artifacts import MANIFEST, Artifact, ArtifactStore
 from synthetic_instruction_tuner.storage.files import digest, sha256_of, slug, write_json
 from synthetic_instruction_tuner.storage.manifests import Manifest, find_damage, sealed
@@ -182,7 +182,7 @@ def test_two_processes_that_make_the_same_artifact_never_mix_their_files(store, 
     with store.writing(RAW) as folder:
         (folder / "rows.jsonl").write_text("one\n")
     with monkeypatch.context() as other:
-        other.setattr(claims, "process_name", lambda: "elsewhere-1")
+        other.setattr(processes, "process_name", lambda: "elsewhere-1")
         with store.writing(RAW) as theirs:
             (theirs / "rows.jsonl").write_text("one\n")
         store.commit(RAW, {"by": "them"}, 1.0)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,9 +13,9 @@ from support.waiting import wait_for
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import WorkspaceError
-from synthetic_instruction_tuner.storage import claims
-from synthetic_instruction_tuner.storage.claims import machine
+from synthetic_instruction_tuner.storage import claims, processes
 from synthetic_instruction_tuner.storage.files import write_json
+from synthetic_instruction_tuner.storage.processes import machine
 from synthetic_instruction_tuner.study.workspace import (
     LEASE_FILE,
     STUDY_FILE,
@@ -253,19 +254,20 @@ def test_of_many_takers_of_a_dead_claim_one_succeeds(tmp_path):
 
 
 def test_a_claim_is_renewed_and_a_lost_one_is_not(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
     path = tmp_path / "x.json"
     claims.take(path, "mine")
-    until = claims.read(path)["until"]
-    with claims.kept(path, "mine"):
-        wait_for("a renewal", lambda: claims.read(path).get("until", until) != until)
-
-        def told():
-            leave(path, until=time.time() + 60)  # a renewal that had begun may write once more
-            return "was taken over by process 1 on elsewhere" in caplog.text
-
-        wait_for("word of the loss", told)
+    with monkeypatch.context() as patch:
+        patch.setattr(claims.time, "time", lambda: 1e9)
+        assert claims.renew(path, "mine") is None
+        assert claims.read(path)["until"] == 1e9 + claims.SECONDS
+    leave(path, until=time.time() + 60)
+    lost = threading.Event()
+    monkeypatch.setattr(claims, "RENEW_SECONDS", 0.01)
+    with claims.kept(path, "mine", lambda _: lost.set()):
+        assert lost.wait(30)
+    assert "was taken over by process 1 on elsewhere" in caplog.text
     assert claims.read(path)["token"] == "other"
+    assert [one.name for one in tmp_path.iterdir()] == ["x.json"]
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOTCONN, errno.ENOENT, errno.ECONNABORTED])
@@ -290,7 +292,7 @@ def test_a_process_of_another_container_with_the_name_of_this_host_is_not_judged
 ):
     """Its number is none here, which says nothing: it is alive until its time is up."""
     with monkeypatch.context() as patch:
-        patch.setattr(claims.os, "readlink", lambda _: "pid:[1]")
+        patch.setattr(processes.os, "readlink", lambda _: "pid:[1]")
         elsewhere = machine()
     assert elsewhere != machine()
     leave(tmp_path / LEASE_FILE, pid=2**22 + 1, machine=elsewhere, until=time.time() + 60)
