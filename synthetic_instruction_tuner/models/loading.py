@@ -14,6 +14,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
+from synthetic_instruction_tuner.models import template_guard
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.storage import disk
 
@@ -77,6 +78,7 @@ def load_tokenizer(model: ModelConfig) -> Any:
     """
     from transformers import AutoTokenizer
 
+    template_guard.install()
     with _explained(model):
         tokenizer = AutoTokenizer.from_pretrained(
             _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)

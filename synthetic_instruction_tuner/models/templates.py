@@ -64,16 +64,56 @@ def switches(template: str) -> list[str]:
 def pin_date(template: str) -> str:
     """Write the fixed date into a template where it asks the clock.
 
+    A template that asks in another form than `strftime_now("%d %b %Y")` (under another name, with a
+    format from a variable) gets a clock of its own that stands still.
+
     Raises:
-        ConfigurationError: If it asks for the date in a form that is not written out.
+        ConfigurationError: If it asks for the date and is no template that can be read.
     """
     pinned = _CLOCK.sub(lambda found: repr(FIXED_DATE.strftime(found[2])), template)
-    if "strftime_now(" in pinned:
+    if "strftime_now" not in pinned:
+        return pinned
+    from jinja2.exceptions import TemplateError
+
+    try:
+        formats = _formats(pinned)
+    except (TemplateError, RecursionError) as error:
         raise ConfigurationError(
-            "the chat template asks the clock in a form that cannot be pinned, so that prompts "
-            "would change from day to day; give the tokenizer a template with a fixed date"
-        )
-    return pinned
+            f"the chat template asks the clock and is no Jinja: {error}"
+        ) from None
+    return pinned if formats is None else _still_clock(formats) + pinned
+
+
+def _formats(template: str) -> list[str] | None:
+    """Return the texts that may be formats of a date; None if the clock is not asked."""
+    from jinja2 import Environment, meta, nodes
+
+    from synthetic_instruction_tuner.models.template_worker import Generation
+
+    tree = Environment(extensions=[Generation, "jinja2.ext.loopcontrols"]).parse(template)
+    asked = any(
+        one.name == "strftime_now" and not isinstance(above, nodes.Test)
+        for above in tree.find_all(nodes.Node)
+        for one in above.iter_child_nodes()
+        if isinstance(one, nodes.Name)
+    )
+    if not asked or "strftime_now" not in meta.find_undeclared_variables(tree):
+        return None
+    texts = {one.value for one in tree.find_all(nodes.Const) if isinstance(one.value, str)}
+    return sorted(one for one in texts if "%" in one)
+
+
+def _still_clock(formats: list[str]) -> str:
+    """Return a macro in the place of the clock, for the formats that the template may ask for."""
+    cases = "".join(
+        f"{{%- elif format == {one!r} -%}}{{{{ {FIXED_DATE.strftime(one)!r} }}}}" for one in formats
+    )
+    return (
+        "{%- macro strftime_now(format) -%}{%- if format is not string -%}"
+        f"{cases}{{%- else -%}}"
+        '{{ raise_exception("the clock is asked in a form that cannot be fixed") }}'
+        "{%- endif -%}{%- endmacro %}\n"
+    )
 
 
 def control_tokens(tokenizer: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ Prompt = str | Sequence[Mapping[str, str]]
 Encoded = dict[str, list[int]]
 """Token ids and what goes with them, one row, not padded: {"input_ids": [...], ...}."""
 
-DATED = {"strftime_now": FIXED_DATE.strftime, "date_string": FIXED_DATE.strftime("%d %b %Y")}
+DATED = {"date_string": FIXED_DATE.strftime("%d %b %Y")}
 """What templates print as today: some would otherwise render, and score, otherwise every day."""
 
 SCORE_FIELD: Mapping[str, str] = {"LlamaForRewardModelWithGating": "score"}

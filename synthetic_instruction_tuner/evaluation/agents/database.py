@@ -10,7 +10,11 @@ The format is that of `data/dbbench/*.jsonl` in https://github.com/THUDM/AgentBe
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+import sys
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +28,14 @@ _OPERATIONS = 1_000_000
 """SQLite instructions a query may take."""
 _SHOWN = 10
 """Rows of a result that are shown."""
+_MOST_ROWS = 1000
+"""Rows of a result that are read."""
 _LONGEST = 2000
 """Characters of a query."""
+_LONGEST_VALUE = 10_000
+"""Bytes of a value or a row, on the way, too: what one query may build of them fits any memory."""
+_LARGEST = 1_000_000
+"""Characters of a result, and of a table that is handed back."""
 _ALLOWED = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -69,7 +79,9 @@ def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[
             _create(connection, name, table)
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(lambda: 1, _OPERATIONS)
-        rows = [list(row) for row in connection.execute(text).fetchmany(1000)]
+        if sys.version_info >= (3, 11):
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        rows = _checked(islice(connection.execute(text), _MOST_ROWS))
         return {name: _read(connection, name, table) for name, table in tables.items()}, rows
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         raise ToolError(f"SQL error: {error}") from error
@@ -89,7 +101,21 @@ def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) ->
 
 def _read(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> dict[str, Any]:
     rows = connection.execute(f"SELECT * FROM {_name(name)} ORDER BY rowid")
-    return {**table, "rows": [list(row) for row in rows]}
+    return {**table, "rows": _checked(rows)}
+
+
+def _checked(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Read rows; what no JSON and no answer can hold is an error of the query."""
+    found, size = [], 0
+    for row in rows:
+        for value in row:
+            if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
+                raise ToolError(f"SQL error: {str(value)[:20]} is neither text nor a finite number")
+            size += len(str(value))
+        if size > _LARGEST:
+            raise ToolError(f"SQL error: more than {_LARGEST} characters")
+        found.append(list(row))
+    return found
 
 
 def _sql(state: State, arguments: dict[str, Any]) -> Any:

@@ -39,4 +39,4 @@ def test_the_clock_is_written_out():
     kept = "{% if strftime_now is defined %}x{% endif %}"
     assert pin_date(kept) == kept
     with pytest.raises(ConfigurationError, match="asks the clock"):
-        pin_date("{{ strftime_now(format) }}")
+        pin_date("{{ strftime_now(format) ")
