@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
+from synthetic_instruction_tuner.inspection import chats
+from synthetic_instruction_tuner.inspection.check import Check
 from synthetic_instruction_tuner.inspection.status import outstanding
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.study.graph import Study
@@ -28,27 +28,6 @@ LIBRARIES = (
 SPARE_BYTES = 2 << 30  # adapters, checkpoints, results and reports of one study stay below this
 HUB_SECONDS = 10
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing looked at.
-
-    Attributes:
-        name: What was looked at.
-        state: "ok", "warning" (the study may still run), or "problem" (it will fail).
-        found: What was found.
-        remedy: What to do about it; empty when all is well.
-    """
-
-    name: str
-    state: Literal["ok", "warning", "problem"]
-    found: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """Return the fields as JSON values."""
-        return dataclasses.asdict(self)
 
 
 def examine(study: Study) -> Iterator[Check]:
@@ -65,6 +44,7 @@ def examine(study: Study) -> Iterator[Check]:
     with _offline() if hub.state == "problem" else nullcontext():
         for role in models_of(study):
             yield from _model(role.name, role.model)
+        yield from chats.student(study)
 
 
 class Role(NamedTuple):
@@ -118,8 +98,8 @@ def require_models(study: Study, until: Stage) -> None:
     needed = [role for role in models_of(study) if role.stage in stages]
     for role in needed:
         load_config(role.model)
-        if role.name == "student":
-            bind_student(load_tokenizer(role.model), role.model.family)
+    if "training" in stages:
+        bind_student(load_tokenizer(study.student), study.student.family)
     require_space([role.model for role in needed])
 
 
@@ -258,9 +238,8 @@ def _model(role: str, model: ModelConfig) -> Iterator[Check]:
         yield Check(name, "problem", str(error))
         return
     yield Check(name, "ok", size)
-    if role == "reward model":
-        return
-    yield _template(name, role, model, tokenizer)
+    if role not in ("reward model", "student"):
+        yield chats.template(name, model, tokenizer)
 
 
 def _weights(model: ModelConfig) -> str:
@@ -269,22 +248,3 @@ def _weights(model: ModelConfig) -> str:
     config = load_config(model)
     kinds = ", ".join(config.architectures or [config.model_type])
     return f"{kinds}, weights in memory: {model.quantization}, compute type: {model.dtype}"
-
-
-def _template(name: str, role: str, model: ModelConfig, tokenizer: Any) -> Check:
-    from synthetic_instruction_tuner.models.binding import bind, bind_student, describe
-    from synthetic_instruction_tuner.models.student_templates import OWN
-
-    name = f"{name} template"
-    try:
-        chat = (bind_student if role == "student" else bind)(tokenizer, model.family)
-        told = describe(chat)
-    except TunerError as error:
-        return Check(name, "problem", str(error))
-    layout = "" if chat.layout == OWN else f"given to it, {chat.layout}; "
-    found = f"{layout}{told['family']}: {told['prefix']!r}, ends with {told['turn_end']}"
-    if chat.reasoning == "always":
-        remedy = "raise its max_new_tokens: reasoning is drawn and taken out of every response"
-        return Check(name, "warning", f"{found}; reasons before every answer", remedy)
-    off = "; reasoning is turned off" if chat.reasoning == "off" else ""
-    return Check(name, "ok", found + off)

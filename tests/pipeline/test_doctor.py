@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from huggingface_hub import constants
+from support import training_models
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
@@ -97,3 +98,64 @@ def test_a_precision_that_this_machine_cannot_train_in_is_refused(tmp_path):
     config = presets.load("sandbox-smoke", ["training.student.dtype=float16"])
     with pytest.raises(ConfigurationError, match=r"'float16' cannot be trained on a CPU"):
         require_models(Study(config, tmp_path), "report")
+
+
+REASONING = training_models.TEMPLATE.replace(
+    "assistant<|end_header_id|>\n\n{%", "assistant<|end_header_id|>\n\n<think>\n{%"
+)
+
+
+@pytest.fixture
+def reasoner(tmp_path):
+    """A model whose template opens reasoning before every answer; it reads 256 tokens."""
+    return training_models.save_student(tmp_path / "reasoner", REASONING)
+
+
+def test_a_student_that_always_reasons_is_refused_before_anything_is_drawn(tmp_path, reasoner):
+    """Also where the very same model is the teacher and so is looked at as one."""
+    names = [f"{role}.name={reasoner}" for role in ("training.student", "generation.teacher")]
+    settings = [*names, "generation.teacher.family=generic"]
+    study = Study(presets.load("sandbox-smoke", settings), tmp_path)
+    way_out = r"opens <think> before every answer.*training.student.family: llama-3, plain"
+    with pytest.raises(ConfigurationError, match=way_out):
+        require_models(study, "report")
+    require_models(study, "filtering")
+    found = {one.name: one for one in examine(study) if str(reasoner) in one.name}
+    assert found[f"student: {reasoner} template"].state == "problem"
+    teacher = found[f"teacher: {reasoner} template"]
+    assert teacher.state == "warning"
+    assert teacher.found.endswith("reasons before every answer")
+
+
+def test_a_family_that_is_named_takes_the_place_of_a_template_that_cannot_be_trained(
+    tmp_path, reasoner
+):
+    settings = [f"training.student.name={reasoner}", "training.student.family=llama-3"]
+    study = Study(presets.load("sandbox-smoke", settings), tmp_path)
+    require_models(study, "report")
+    (found,) = [one for one in examine(study) if one.name == f"student: {reasoner} template"]
+    assert (found.state, "it is given llama-3" in found.found) == ("ok", True)
+
+
+@pytest.mark.parametrize(
+    ("longest", "written", "state", "said"),
+    [
+        (256, 32, "ok", "256 tokens, 224 before"),
+        (300, 32, "warning", "=300"),
+        (64, 64, "problem", "0 b"),
+    ],
+)
+def test_requests_that_will_lose_their_beginning_are_foretold(
+    tmp_path, longest, written, state, said
+):
+    student = training_models.save_student(tmp_path / "student")
+    study = training_models.study(tmp_path / "ws", student, [])
+    evaluation = study.config.evaluation.model_copy(
+        update={"max_length": longest, "max_new_tokens": written}
+    )
+    config = study.config.model_copy(update={"evaluation": evaluation})
+    (found,) = [
+        one for one in examine(Study(config, study.root)) if one.name == "evaluation length"
+    ]
+    assert found.state == state
+    assert said in found.found
