@@ -353,7 +353,7 @@ def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
         for shape in slide.shapes
         if shape.has_table
     )
-    assert len(table.rows) == 1 + 15
+    assert len(table.rows) == 1 + 16  # the base has a row a prompt: its best one, the template
     assert table.cell(0, 1).text == "MMLU, 0-shot"
 
 
