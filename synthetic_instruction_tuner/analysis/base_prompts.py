@@ -8,7 +8,8 @@ model), and its score in the template stands beside it.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,18 +159,25 @@ def counted(study: Study, benchmark: BenchmarkConfig) -> Artifact:
     return study.reading(Reading(benchmark, str(forms.chosen), False))
 
 
-def describe_prompts(prompts: Prompts, terms: Terms) -> dict[str, dict[str, Any]]:
+def describe_prompts(
+    prompts: Prompts, terms: Terms, strata: Container[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Describe in which forms the base was asked, and in which it counts.
+
+    Args:
+        prompts: The forms by benchmark.
+        terms: Error rate and seed.
+        strata: Benchmarks whose groups of items are strata.
 
     Returns:
         By benchmark: "chosen", "chosen_on", "missing", and "forms" with the label, the score and
         interval on the measured items, and the score on those that choose; a form that does not
         apply has its "reason".
     """
-    return {key: _describe(key, forms, terms) for key, forms in prompts.items()}
+    return {key: _describe(key, forms, terms, key in strata) for key, forms in prompts.items()}
 
 
-def _describe(key: str, forms: Forms, terms: Terms) -> dict[str, Any]:
+def _describe(key: str, forms: Forms, terms: Terms, strata: bool) -> dict[str, Any]:
     names = dict.fromkeys(
         [TEMPLATE, *forms.measured, *forms.selection, *forms.left_out, *forms.missing]
     )
@@ -178,15 +186,16 @@ def _describe(key: str, forms: Forms, terms: Terms) -> dict[str, Any]:
         "chosen_on": forms.chosen_on,
         "missing": list(forms.missing),
         "left_out": next(iter(forms.left_out.values()), None),
-        "forms": {name: _form(key, name, forms, terms) for name in names},
+        "forms": {name: _form(key, name, forms, terms, strata) for name in names},
     }
 
 
-def _form(key: str, name: str, forms: Forms, terms: Terms) -> dict[str, Any]:
+def _form(key: str, name: str, forms: Forms, terms: Terms, strata: bool) -> dict[str, Any]:
     cell: dict[str, Any] = dict(NOT_MEASURED)
     if name in forms.measured:
         one = forms.measured[name]
-        cell = score(sample(key, {BASE: one}, terms.seed), BASE, terms.alpha)
+        sampled = sample(key, {BASE: one}, terms.seed, strata=strata)
+        cell = dataclasses.asdict(score(sampled, BASE, terms.alpha))
     elif name in forms.left_out:
         cell = {"status": "left out", "reason": forms.left_out[name]}
     chose = forms.selection.get(name)
@@ -221,7 +230,7 @@ def template_mean(
     results: Mapping[str, Mapping[str, Measured]],
     prompts: Prompts,
     sampled: Mapping[str, Sampled],
-    chances: Mapping[str, float | None],
+    benchmarks: Mapping[str, Mapping[str, Any]],
     terms: Terms,
 ) -> dict[str, Any] | None:
     """Average the base's scores as `macro_means` does, in the template everywhere.
@@ -230,7 +239,7 @@ def template_mean(
         results: What was measured, the base in its best prompt.
         prompts: The forms in which the base was asked.
         sampled: The benchmarks that are averaged.
-        chances: Score of guessing by benchmark.
+        benchmarks: Descriptions: chance, skill and groups.
         terms: Error rate and seed.
     """
     shared = {key: one for key, one in sampled.items() if BASE in one.values}
@@ -240,10 +249,12 @@ def template_mean(
         if TEMPLATE not in forms.measured:
             return None
         models = {**results[key], BASE: forms.measured[TEMPLATE]}
-        shared[key] = sample(key, models, terms.seed)
-    means, _ = macro_means(shared, chances, [BASE], terms.alpha)
-    found: dict[str, Any] | None = means["models"][BASE]
-    return found
+        strata = benchmarks[key]["groups"] == "strata"
+        shared[key] = sample(key, models, terms.seed, strata=strata)
+    chances = {key: one["chance"] for key, one in benchmarks.items()}
+    skills = {key: one["skill"] for key, one in benchmarks.items()}
+    found = macro_means(shared, chances, skills, [BASE], terms.alpha).models[BASE]
+    return None if found is None else dataclasses.asdict(found)
 
 
 COLUMNS = (

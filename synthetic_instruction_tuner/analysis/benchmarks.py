@@ -108,6 +108,12 @@ CLOSED_WORLD = {
         "Questions of the closed world in MMLU's shape: eight subjects, one of four answers is "
         "right.",
     ),
+    "mmlu_cloze": Description(
+        "Closed-world choice, option texts",
+        "knowledge",
+        "The same questions without letters; the answer whose own text is most likely a character "
+        "counts, which is what small models can do.",
+    ),
     "hellaswag": Description(
         "Closed-world stories",
         "common sense",
@@ -164,6 +170,8 @@ def describe_benchmarks(
             "chance": first.result.chance if first else None,
             "higher_is_better": first.result.higher_is_better if first else True,
             "primary": key in primary,
+            "groups": benchmark_named(one.name).groups,
+            "in_distribution": benchmark_named(one.name).in_distribution,
             "conditions": first.result.conditions if first else {},
             **_requests(measured.values()),
         }

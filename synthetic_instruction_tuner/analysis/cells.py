@@ -1,24 +1,24 @@
-"""Every cell of the result tables: scores with intervals, paired differences with verdicts."""
+"""Every cell of the score table: what was measured of one model on one benchmark, bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from synthetic_instruction_tuner.analysis import statistics
-from synthetic_instruction_tuner.analysis.resampling import (
-    joint_bootstrap,
-    percentile_interval,
-    seed_of,
-)
+from synthetic_instruction_tuner.analysis.evidence import Parts, parts_of
+from synthetic_instruction_tuner.analysis.resampling import joint_bootstrap, over_seeds, seed_of
 from synthetic_instruction_tuner.analysis.results import Measured, aligned, mean
-from synthetic_instruction_tuner.analysis.subjects import Pair
 
-PRIMARY, EXPLORATORY = "primary", "exploratory"
+if TYPE_CHECKING:
+    import numpy as np
+
 NOT_MEASURED = {"status": "not measured"}
 
-Cells = dict[str, dict[str, dict[str, Any]]]
-"""By model or pair, then by benchmark."""
+Runs = Mapping[str, Mapping[int | None, str]]
+"""By model that tables show: the model of every training seed (None: the base, untrained)."""
 
 
 class Terms(NamedTuple):
@@ -28,27 +28,32 @@ class Terms(NamedTuple):
         alpha: Family-wise error rate.
         margin: Difference below which two models count as equivalent.
         seed: Run seed.
+        loss: Largest loss that is accepted for a gain elsewhere.
     """
 
     alpha: float
     margin: float
     seed: int
+    loss: float = 0.05
 
 
 class Sampled(NamedTuple):
     """One benchmark's items and joint bootstrap draws of all its models.
 
     Attributes:
-        clusters: Cluster of every item, in item order.
-        values: Item scores by model, in the same order.
-        draws: Resampled means by model.
+        clusters: What each item shares with others, in item order; distinct names where items are
+            independent draws, or strata with fixed shares.
+        values: Item scores by model and seed, in the same order.
+        draws: Resampled means by model that tables show, items and training seeds resampled.
         higher_is_better: Direction of the metric.
+        runs: Models by training seed; {} where every model stands for itself.
     """
 
     clusters: list[str]
     values: dict[str, list[float]]
-    draws: dict[str, Any]
+    draws: dict[str, np.ndarray]
     higher_is_better: bool = True
+    runs: Runs = MappingProxyType({})
 
     @property
     def is_share(self) -> bool:
@@ -61,66 +66,116 @@ class Sampled(NamedTuple):
         """Whether any two items share a cluster."""
         return len(set(self.clusters)) < len(self.clusters)
 
+    def seeds(self, *models: str) -> list[int | None]:
+        """List the training seeds that all of these models were measured with.
 
-def sample(benchmark: str, measured: Mapping[str, Measured], seed: int) -> Sampled:
-    """Align the models' items and resample them together."""
+        The base has none and goes with every seed; [None] where no model has any, [] where one of
+        them was not measured.
+        """
+        own = [set(self._by_seed(one)) for one in models]
+        if not all(own):
+            return []
+        trained = [one for one in own if one != {None}]
+        return sorted(set.intersection(*trained), key=str) if trained else [None]
+
+    def rows(self, model: str, seeds: Sequence[int | None] | None = None) -> list[list[float]]:
+        """Return the item scores of a model, one row a training seed."""
+        own = self._by_seed(model)
+        wanted = self.seeds(model) if seeds is None else seeds
+        return [self.values[own[None] if None in own else own[seed]] for seed in wanted]
+
+    def differences(
+        self, challenger: str, reference: str, seeds: Sequence[int | None] | None = None
+    ) -> list[list[float]]:
+        """Subtract item by item, one row a training seed that both were measured with."""
+        wanted = self.seeds(challenger, reference) if seeds is None else seeds
+        pairs = zip(self.rows(challenger, wanted), self.rows(reference, wanted), strict=True)
+        return [[a - b for a, b in zip(left, right, strict=True)] for left, right in pairs]
+
+    def parts(self, rows: Sequence[Sequence[float]]) -> Parts:
+        """Take rows of this benchmark's items apart."""
+        return parts_of(rows, self.clusters)
+
+    def _by_seed(self, model: str) -> dict[int | None, str]:
+        own = self.runs.get(model, {None: model})
+        return {seed: name for seed, name in own.items() if name in self.values}
+
+
+def sample(
+    benchmark: str,
+    measured: Mapping[str, Measured],
+    seed: int,
+    runs: Runs | None = None,
+    strata: bool = False,
+) -> Sampled:
+    """Align the models' items and resample them together.
+
+    Args:
+        benchmark: Its key.
+        measured: Results by model and seed.
+        seed: Run seed.
+        runs: Models by training seed.
+        strata: Whether the items' groups are strata that each give a fixed share. Their items then
+            count as drawn alone, which is never too narrow (Cochran 1977, Sampling Techniques,
+            section 5.6: proportional allocation).
+    """
+    runs = runs or {}
     clusters, values = aligned(measured)
-    if len(set(clusters)) == 1:  # nothing can be said about further clusters, only about its items
+    if strata or len(set(clusters)) == 1:  # one cluster says nothing about further ones
         clusters = [str(item) for item in range(len(clusters))]
     draws = joint_bootstrap(values, clusters, seed_of("bootstrap", benchmark, seed))
     upward = all(one.result.higher_is_better for one in measured.values())
-    return Sampled(clusters, values, draws, upward)
+    pooled = over_seeds(draws, runs, seed_of("seeds", seed))
+    return Sampled(clusters, values, draws | pooled, upward, runs)
 
 
-def score(sampled: Sampled, subject: str, alpha: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Score:
+    """A model's score on a benchmark.
+
+    Attributes:
+        n: Items.
+        clusters: Independent units among them.
+        seeds: Training seeds that the score is the mean of.
+        score: The mean.
+        low: Lower end of its interval.
+        high: Upper end.
+        method: How the interval was made.
+    """
+
+    n: int
+    clusters: int
+    seeds: int
+    score: float
+    low: float
+    high: float
+    method: str
+    status: str = "measured"
+
+
+def score(sampled: Sampled, model: str, alpha: float) -> Score:
     """Mean score of one model with its interval.
 
-    Right-or-wrong items without clusters get Wilson's interval, clustered items Student's t over
-    clusters (within the range that the items allow), all others the bootstrap. Where all items are
-    right, or all wrong, clusters show no variation and t would claim certainty: Wilson's again.
+    Right-or-wrong items without clusters get Wilson's interval, all others Student's t over
+    clusters or items (within the range that items allow), and over training seeds where there are
+    several. Where all items are right, or all wrong, t would claim certainty: Wilson's again.
     """
-    values = sampled.values[subject]
-    if is_binary(values) and (not sampled.clustered or len(set(values)) == 1):
-        low, high = statistics.wilson_interval(round(sum(values)), len(values), alpha)
+    rows = sampled.rows(model)
+    flat = [value for row in rows for value in row]
+    n, constant = len(rows[0]), len(set(flat)) == 1
+    if is_binary(flat) and ((len(rows) == 1 and not sampled.clustered) or constant):
+        low, high = statistics.wilson_interval(round(sum(rows[0])), n, alpha)
         method = "Wilson"
-    elif sampled.clustered:
-        low, high = statistics.cluster_interval(values, sampled.clusters, alpha)
-        if min(values) >= 0 and max(values) <= 1:
-            low, high = max(low, 0.0), min(high, 1.0)
-        method = "t over clusters"
     else:
-        low, high = percentile_interval(sampled.draws[subject], alpha)
-        method = "bootstrap"
-    return {
-        "status": "measured",
-        "n": len(values),
-        "clusters": len(set(sampled.clusters)),
-        "score": mean(values),
-        "low": low,
-        "high": high,
-        "method": method,
-    }
+        low, high = sampled.parts(rows).student().interval(alpha)
+        if min(flat) >= 0 and max(flat) <= 1:
+            low, high = max(low, 0.0), min(high, 1.0)
+        unit = "clusters" if sampled.clustered else "items"
+        method = f"t over {unit}" + (" and seeds" if len(rows) > 1 else "")
+    units = len(set(sampled.clusters))
+    return Score(n, units, len(rows), mean(flat), low, high, method)
 
 
 def is_binary(values: Sequence[float]) -> bool:
     """Whether every item is simply right or wrong."""
     return all(value in (0.0, 1.0) for value in values)
-
-
-def correct(
-    cells: Cells, family: str, adjust: Callable[[Sequence[float]], Sequence[float]], name: str
-) -> None:
-    """Correct the p values of one family together, in place."""
-    chosen = [
-        cell
-        for by_benchmark in cells.values()
-        for cell in by_benchmark.values()
-        if cell["status"] == "measured" and cell["family"] == family
-    ]
-    for cell, corrected in zip(chosen, adjust([one["p"] for one in chosen]), strict=True):
-        cell.update(p_corrected=float(corrected), correction=name)
-
-
-def family_of(pair: Pair, benchmark: str, declared: Sequence[Pair], primary: Sequence[str]) -> str:
-    """Say whether a cell was declared before measuring or is a look around."""
-    return PRIMARY if pair in declared and benchmark in primary else EXPLORATORY

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.benchmarks import is_measurement
+from synthetic_instruction_tuner.analysis.cells import Runs
+from synthetic_instruction_tuner.analysis.costs import COSTS, single
 from synthetic_instruction_tuner.analysis.results import Results
 from synthetic_instruction_tuner.config import CostConfig
 from synthetic_instruction_tuner.config.operation import gpu_of
@@ -20,11 +22,12 @@ def efficiency(
     runs: Mapping[str, TrainingRun | None],
     results: Results,
     prices: CostConfig,
+    runs_by_seed: Runs,
 ) -> dict[str, dict[str, Any]]:
     """Collect the costs of every model; a figure that no run measured is None.
 
     `train_seconds` is the arm's own training; `chain_seconds` adds the arms it goes on from, which
-    somebody who wants this arm must train too.
+    somebody who wants this arm must train too. `repeated` holds what every training seed cost.
     """
     table = {}
     for name in subjects:
@@ -36,7 +39,19 @@ def efficiency(
             **_evaluation(name, results),
             **cost(run, prices),
         }
+    for shown, by_seed in runs_by_seed.items():
+        table[shown]["repeated"] = _repeated([table[name] for name in by_seed.values()])
     return table
+
+
+def _repeated(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Collect what every training (one a seed) of an arm cost."""
+    found = {}
+    for cost in COSTS:
+        known = [value for row in rows if (value := single(row, cost)) is not None]
+        if known:
+            found[cost] = known
+    return found
 
 
 def _training(run: TrainingRun | None) -> dict[str, Any]:

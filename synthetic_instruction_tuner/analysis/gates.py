@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from synthetic_instruction_tuner.analysis.statistics import wilson_interval
 from synthetic_instruction_tuner.config import GateConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.subject import BASE
@@ -40,6 +42,40 @@ DEFAULT_GATES = (
 
 Store = Mapping[str, Any]
 """The content of comparison.json."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A criterion held against its figure.
+
+    Attributes:
+        name: Name of the figure.
+        label: What readers call it.
+        format: How it is written.
+        comparison: How it must stand to the threshold.
+        threshold: The number required; None if it is another figure that was not measured.
+        against: Label of that figure; None for a number.
+        value: What was measured.
+        low: Lower end of its interval, where it is a share, a score or a gain of a sample.
+        high: Upper end.
+        state: "pass", "fail" or "not measured", by the value.
+        settled: Whether the whole interval says the same; None without an interval.
+        source: Where the criterion comes from.
+    """
+
+    name: str
+    label: str
+    format: str
+    comparison: str
+    threshold: float | None
+    against: str | None
+    value: float | None
+    low: float | None
+    high: float | None
+    state: str
+    settled: bool | None
+    source: str
+
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -75,7 +111,7 @@ FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
         lambda store: dig(store, "dataset", "measures", "mean_response_words"),
     ),
     "kept_rows": ("Rows kept", "count", lambda store: dig(store, "dataset", "kept")),
-    "target_rows": ("Rows wanted", "count", lambda store: dig(store, "dataset", "target")),
+    "target_rows": ("Rows required", "count", lambda store: dig(store, "dataset", "target")),
     "quality": (
         "Mean quality score",
         "ratio",
@@ -91,7 +127,7 @@ FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
         "count",
         lambda store: dig(store, "preference", "pairs"),
     ),
-    "target_pairs": ("Pairs wanted", "count", lambda store: dig(store, "preference", "target")),
+    "target_pairs": ("Pairs required", "count", lambda store: dig(store, "preference", "target")),
     "chosen_above_rejected": (
         "Pairs whose chosen reward is higher",
         "percent",
@@ -130,7 +166,7 @@ OF_MODEL: Mapping[str, tuple[str, str, Callable[[Store, str], Any]]] = {
 """Figures of one arm, written figure:arm or figure:method."""
 
 
-def evaluate(store: Store, gates: Sequence[GateConfig]) -> list[dict[str, Any]]:
+def evaluate(store: Store, gates: Sequence[GateConfig]) -> list[Verdict]:
     """Hold every gate against its figure. A gate that fails stops nothing.
 
     Raises:
@@ -139,27 +175,51 @@ def evaluate(store: Store, gates: Sequence[GateConfig]) -> list[dict[str, Any]]:
     return [_evaluate(store, gate) for gate in gates or DEFAULT_GATES]
 
 
-def _evaluate(store: Store, gate: GateConfig) -> dict[str, Any]:
+def _evaluate(store: Store, gate: GateConfig) -> Verdict:
     label, form, value = figure(store, gate.name)
     threshold: Any = gate.threshold
     against = None
     if isinstance(threshold, str):
         against, _, threshold = figure(store, threshold)
+    low, high, settled = None, None, None
     if not _is_number(value) or not _is_number(threshold):
         state = NOT_MEASURED
     else:
-        state = PASS if _COMPARE[gate.comparison](value, threshold) else FAIL
-    return {
-        "name": gate.name,
-        "label": label,
-        "format": form,
-        "comparison": gate.comparison,
-        "threshold": threshold,
-        "against": against,
-        "value": value,
-        "state": state,
-        "source": gate.source,
-    }
+        compare = _COMPARE[gate.comparison]
+        state = PASS if compare(value, threshold) else FAIL
+        low, high = interval(store, gate.name, value)
+        if low is not None and high is not None:
+            settled = compare(low, threshold) == compare(high, threshold)
+    return Verdict(
+        gate.name, label, form, gate.comparison, threshold, against, value, low, high, state,
+        settled, gate.source,
+    )  # fmt: skip
+
+
+def interval(store: Store, name: str, value: float) -> tuple[float | None, float | None]:
+    """Bound a figure that is a share of counted cases, or a score or gain with an interval."""
+    kind, _, rest = name.partition(":")
+    cell: Any = None
+    if kind in ("score", "gain") and rest.count(":") == 1:
+        arm, benchmark = rest.split(":")
+        subject = resolve(store, arm) or arm
+        path = ("scores", subject) if kind == "score" else ("comparisons", f"{subject}-vs-{BASE}")
+        cell = dig(store, *path, benchmark)
+    elif kind in CASES and (count := dig(store, *CASES[kind])):
+        low, high = wilson_interval(round(value * count), count, _alpha(store))
+        cell = {"low": low, "high": high}
+    return (dig(cell, "low"), dig(cell, "high")) if cell else (None, None)
+
+
+CASES: Mapping[str, tuple[str, str]] = {
+    "generation_success": ("dataset", "drawn"),
+    "preference_accuracy": ("preference", "validation"),
+}
+"""Where the counted cases stand behind figures that are shares."""
+
+
+def _alpha(store: Store) -> float:
+    return float(dig(store, "terms", "alpha") or 0.05)
 
 
 def _is_number(value: Any) -> bool:

@@ -12,9 +12,6 @@ from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 
-FLOOR = 0.02
-"""Score that at least one model must pass for a benchmark without guessing to tell anything."""
-
 COMPARABLE = ("device", "device_name", "precision", "quantization")
 """Conditions of training that must agree before times and memory may be ranked."""
 
@@ -87,8 +84,13 @@ def find_warnings(
     ]
     if len(store["study"]["seeds"]) == 1:
         found.append({"kind": "one seed"})
-    if floors := _floors(store):
-        found.append({"kind": "floor", "benchmarks": floors})
+    for state in ("floor", "ceiling"):
+        if keys := _unmeasuring(store, state):
+            found.append({"kind": state, "benchmarks": keys})
+    if cells := _one_answer(store):
+        found.append({"kind": "one answer", "cells": cells})
+    if keys := _few_clusters(store):
+        found.append({"kind": "few clusters", "benchmarks": keys})
     cut = {
         key: {name: one[name] for name in ("requests", "cut_requests")}
         for key, one in store["benchmarks"].items()
@@ -98,9 +100,9 @@ def find_warnings(
         found.append({"kind": "cut", "benchmarks": cut})
     missing = [
         {"subject": name, "benchmark": key}
-        for name, row in store["scores"].items()
-        for key, cell in row.items()
-        if cell["status"] != "measured"
+        for name in store["subjects"]
+        for key in store["benchmarks"]
+        if key not in store["runs"].get(name, {})
     ]
     if missing:
         found.append({"kind": "missing", "cells": missing})
@@ -121,15 +123,29 @@ def _prompt_warnings(prompts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"kind": kind, "benchmarks": keys} for kind, keys in kinds.items() if keys]
 
 
-def _floors(store: Mapping[str, Any]) -> list[str]:
-    """List benchmarks on which no model scores, so that equal scores say nothing about methods."""
-    floors = []
-    for key, one in store["benchmarks"].items():
-        cells = [row[key] for row in store["scores"].values()]
-        scores = [cell["score"] for cell in cells if cell["status"] == "measured"]
-        if scores and one["chance"] is None and max(scores) <= FLOOR:
-            floors.append(key)
-    return floors
+def _unmeasuring(store: Mapping[str, Any], state: str) -> list[str]:
+    """List benchmarks that are at their floor, or at the ceiling."""
+    return [key for key, one in store["yardsticks"].items() if one["state"] == state]
+
+
+def _one_answer(store: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List models that give one answer to (almost) all items of a benchmark."""
+    return [
+        {"subject": name, "benchmark": key}
+        for key, one in store["yardsticks"].items()
+        for name, said in one["answers"].items()
+        if said is not None and said["one_answer"]
+    ]
+
+
+def _few_clusters(store: Mapping[str, Any]) -> list[str]:
+    """List benchmarks whose clusters are too few for any difference to pass the corrected test."""
+    found: dict[str, bool] = {}
+    for row in store["comparisons"].values():
+        for key, cell in row.items():
+            if cell["status"] == "measured" and cell["clusters"] < cell["n"]:
+                found[key] = found.get(key, True) and cell["mde"] is None
+    return [key for key, hopeless in found.items() if hopeless]
 
 
 def _conditions(runs: Mapping[str, TrainingRun | None], field: str) -> dict[str, Any]:

@@ -53,9 +53,30 @@ def joint_bootstrap(
     return {name: np.concatenate(one) for name, one in parts.items()}
 
 
-def percentile_interval(draws: Any, alpha: float) -> tuple[float, float]:
-    """Return the central 1 - alpha range of bootstrap draws."""
+def over_seeds(
+    draws: Mapping[str, Any], runs: Mapping[str, Mapping[int | None, str]], seed: int
+) -> dict[str, Any]:
+    """Average draws of a model's training seeds, the seeds themselves drawn with replacement.
+
+    Every model of a study has the same seeds, so the same seeds are drawn for all.
+
+    Args:
+        draws: Resampled means by model and seed.
+        runs: By model that tables show: its models by training seed.
+        seed: Seed of the drawing.
+
+    Returns:
+        Resampled means by model that was measured with any seed.
+    """
     import numpy as np
 
-    low, high = np.quantile(draws, [alpha / 2, 1 - alpha / 2])
-    return float(low), float(high)
+    found: dict[str, Any] = {}
+    for model, by_seed in runs.items():
+        own = [draws[name] for _, name in sorted(by_seed.items(), key=str) if name in draws]
+        if len(own) > 1:
+            table = np.stack(own)
+            chosen = np.random.default_rng(seed).integers(len(own), size=table.shape)
+            found[model] = np.take_along_axis(table, chosen, axis=0).mean(axis=0)
+        elif own:
+            found[model] = own[0]
+    return found

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import __version__
 from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, votes
-from synthetic_instruction_tuner.analysis.aggregate import macro_means
+from synthetic_instruction_tuner.analysis import yardsticks as floors
+from synthetic_instruction_tuner.analysis.aggregate import Means, macro_means
 from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
 from synthetic_instruction_tuner.analysis.cells import NOT_MEASURED, Sampled, Terms, sample, score
 from synthetic_instruction_tuner.analysis.dataset import describe_dataset, describe_preference
-from synthetic_instruction_tuner.analysis.differences import compare_all, tally
+from synthetic_instruction_tuner.analysis.differences import compare_all, dump, tally
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
 from synthetic_instruction_tuner.analysis.pareto import fronts
 from synthetic_instruction_tuner.analysis.provenance import (
@@ -24,7 +25,7 @@ from synthetic_instruction_tuner.analysis.provenance import (
     renewed,
 )
 from synthetic_instruction_tuner.analysis.recommendations import recommend
-from synthetic_instruction_tuner.analysis.results import Results
+from synthetic_instruction_tuner.analysis.results import Results, mean
 from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
 from synthetic_instruction_tuner.analysis.scorers import describe_scorers
 from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
@@ -34,6 +35,7 @@ from synthetic_instruction_tuner.analysis.subjects import (
     describe_subjects,
     headline,
     primary_benchmarks,
+    runs_of,
 )
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
 from synthetic_instruction_tuner.storage.artifacts import Manifest
@@ -44,7 +46,7 @@ from synthetic_instruction_tuner.study.subject import BASE
 SCHEMA = 1
 COMPARISON = "comparison.json"
 PARTS = (
-    *("gates", "efficiency", "recommendations", "scores", "comparisons"),
+    *("gates", "efficiency", "recommendations", "scores", "comparisons", "yardsticks"),
     *("base_prompts", "base_in_template"),
 )
 """Parts of the store that have a file of their own, too."""
@@ -79,28 +81,40 @@ def build_store(study: Study) -> dict[str, Any]:
     (results, prompts), runs = base_prompts.load_fair_results(study), load_runs(study)
     primary = primary_benchmarks(study)
     settings = study.config.evaluation
-    terms = Terms(settings.alpha, settings.equivalence_margin, study.config.seed)
+    terms = Terms(
+        settings.alpha, settings.equivalence_margin, study.config.seed, settings.loss_margin
+    )
+    by_seed = runs_of(study)
     benchmarks = describe_benchmarks(study, results, primary)
     names = [one.name for one in headline(study)]
     arms = [name for name in names if name != BASE]
-    sampled = {key: sample(key, results[key], terms.seed) for key in benchmarks if results.get(key)}
+    sampled = {
+        key: sample(key, results[key], terms.seed, by_seed, one["groups"] == "strata")
+        for key, one in benchmarks.items()
+        if results.get(key)
+    }
     subjects = describe_subjects(study)
-    scores = _scores(subjects, benchmarks, sampled, terms.alpha)
-    chances = {key: one["chance"] for key, one in benchmarks.items()}
-    aggregate, draws = macro_means(sampled, chances, names, terms.alpha)
-    described = base_prompts.describe_prompts(prompts, terms)
-    averaged = {key: sampled[key] for key in aggregate["benchmarks"]}
-    costs = efficiency(subjects, runs, results, study.config.costs)
+    scores = _scores(names, benchmarks, sampled, terms.alpha)
+    yardsticks = floors.describe(sampled, results, list(benchmarks), names, terms.alpha)
+    measuring = {key: one for key, one in sampled.items() if yardsticks[key].measures}
+    means = _means(measuring, benchmarks, names, terms.alpha)
+    unlike = {key: one for key, one in measuring.items() if not benchmarks[key]["in_distribution"]}
+    elsewhere = _means(unlike, benchmarks, names, terms.alpha)
+    strata = [key for key, one in benchmarks.items() if one["groups"] == "strata"]
+    described = base_prompts.describe_prompts(prompts, terms, strata)
     pairs, declared = all_pairs(study), declared_pairs(study)
+    cells = compare_all(sampled, pairs, declared, primary, terms)
+    single = _by_run(results, benchmarks)
+    costs = efficiency(subjects, runs, results, study.config.costs, by_seed)
+
+    def in_template(one: Means) -> dict[str, Any] | None:
+        chosen = {key: sampled[key] for key in one.benchmarks}
+        return base_prompts.template_mean(results, prompts, chosen, benchmarks, terms)
+
     store: dict[str, Any] = {
         "schema": SCHEMA,
         "study": describe_study(study),
-        "terms": {
-            "alpha": terms.alpha,
-            "confidence": 1 - terms.alpha,
-            "margin": terms.margin,
-            "seeds": len(study.config.seeds),
-        },
+        "terms": _terms(terms, len(study.config.seeds)),
         "subjects": subjects,
         "benchmarks": benchmarks,
         "dataset": describe_dataset(study),
@@ -110,14 +124,18 @@ def build_store(study: Study) -> dict[str, Any]:
         "base_prompts": described,
         "base_in_template": {
             "scores": base_prompts.template_scores(prompts, scores, described),
-            "mean": base_prompts.template_mean(results, prompts, averaged, chances, terms),
+            "mean": in_template(means),
+            "elsewhere": in_template(elsewhere),
         },
-        "comparisons": compare_all(sampled, pairs, declared, primary, terms),
+        "yardsticks": floors.dump(yardsticks),
+        "comparisons": dump(cells, pairs, declared, primary),
         "declared": [pair.key for pair in declared],
-        "aggregate": aggregate,
-        "seeds": seeds.between_seeds(subjects, scores),
+        "aggregate": means.dump(),
+        "elsewhere": elsewhere.dump(),
+        "runs": single,
+        "seeds": _plain(seeds.between_seeds(subjects, single, list(benchmarks))),
         "efficiency": costs,
-        "pareto": fronts(costs, aggregate["models"], draws, arms),
+        "pareto": _plain(fronts(costs, means, arms)),
         "transcripts": _transcripts(study, results, names),
         "character": describe_character(results, names),
         "agents": describe_agents(results, names, terms.alpha),
@@ -127,28 +145,64 @@ def build_store(study: Study) -> dict[str, Any]:
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
     }
-    store["tallies"] = tally(store["comparisons"])
+    store["tallies"] = tally(cells)
     store["warnings"] = find_warnings(store, runs)
-    store["gates"] = gates.evaluate(store, study.config.gates)
-    store["recommendations"] = recommend(store, names, draws)
+    store["gates"] = [vars(one) for one in gates.evaluate(store, study.config.gates)]
+    store["recommendations"] = [vars(one) for one in recommend(store, names, means, elsewhere)]
     return store
 
 
+def _terms(terms: Terms, seeds: int) -> dict[str, float]:
+    return {
+        "alpha": terms.alpha,
+        "confidence": 1 - terms.alpha,
+        "margin": terms.margin,
+        "loss": terms.loss,
+        "seeds": seeds,
+    }
+
+
+def _plain(table: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Write a table of records as JSON values."""
+    return {name: {key: vars(one) for key, one in row.items()} for name, row in table.items()}
+
+
 def _scores(
-    subjects: Mapping[str, Any],
+    names: Sequence[str],
     benchmarks: Mapping[str, Any],
     sampled: Mapping[str, Sampled],
     alpha: float,
 ) -> dict[str, dict[str, Any]]:
+    """Bound every score; an arm's is the mean of its training seeds."""
     return {
         name: {
-            key: score(sampled[key], name, alpha)
-            if key in sampled and name in sampled[key].values
+            key: vars(score(sampled[key], name, alpha))
+            if key in sampled and sampled[key].seeds(name)
             else dict(NOT_MEASURED)
             for key in benchmarks
         }
-        for name in subjects
+        for name in names
     }
+
+
+def _by_run(results: Results, benchmarks: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Collect the scores of every single training."""
+    found: dict[str, dict[str, float]] = {}
+    for key in benchmarks:
+        for name, one in results.get(key, {}).items():
+            found.setdefault(name, {})[key] = mean(one.values)
+    return found
+
+
+def _means(
+    sampled: Mapping[str, Sampled],
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    names: Sequence[str],
+    alpha: float,
+) -> Means:
+    chances = {key: one["chance"] for key, one in benchmarks.items()}
+    skills = {key: one["skill"] for key, one in benchmarks.items()}
+    return macro_means(sampled, chances, skills, names, alpha)
 
 
 def _transcripts(study: Study, results: Results, names: list[str]) -> list[dict[str, Any]]:
@@ -159,7 +213,8 @@ def _transcripts(study: Study, results: Results, names: list[str]) -> list[dict[
 COLUMNS = (
     *("challenger", "reference", "benchmark", "family", "status", "n", "clusters"),
     *("challenger_score", "reference_score", "delta", "low", "high"),
-    *("test", "p", "p_corrected", "correction", "mde", "verdict"),
+    *("seeds", "items_better", "items_worse", "test", "p", "p_corrected", "p_equivalent"),
+    *("p_equivalent_corrected", "p_no_loss", "correction", "size", "mde", "verdict"),
 )
 """Columns of comparison.csv."""
 

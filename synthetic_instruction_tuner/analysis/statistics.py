@@ -97,16 +97,34 @@ def tango_interval(better: int, worse: int, n: int, alpha: float = 0.05) -> tupl
 
     def excess(difference: float, sign: int) -> float:
         """Tell how far the observed counts are beyond the limit if this were the difference."""
-        linear = (2 * n - better + worse) * difference - better - worse
-        constant = -worse * difference * (1 - difference)
-        share = (math.sqrt(max(linear**2 - 8 * n * constant, 0)) - linear) / (4 * n)
-        variance = n * (2 * share + difference * (1 - difference))
-        return sign * (better - worse - n * difference) - limit * math.sqrt(max(variance, 0))
+        away = better - worse - n * difference
+        return sign * away - limit * _tango_error(better, worse, n, difference)
 
     observed, aside = (better - worse) / n, 1e-9  # at -1, 0 and 1 the variance itself can be 0
     low = -1.0 if observed == -1 else brentq(excess, -1, observed - aside, (1,))
     high = 1.0 if observed == 1 else brentq(excess, observed + aside, 1, (-1,))
     return float(low), float(high)
+
+
+def _tango_error(better: int, worse: int, n: int, difference: float) -> float:
+    """Standard error of better - worse if the true difference of the shares were this one."""
+    linear = (2 * n - better + worse) * difference - better - worse
+    constant = -worse * difference * (1 - difference)
+    share = (math.sqrt(max(linear**2 - 8 * n * constant, 0)) - linear) / (4 * n)
+    return math.sqrt(max(n * (2 * share + difference * (1 - difference)), 0))
+
+
+def tango_p(better: int, worse: int, n: int, limit: float) -> float:
+    """Test one-sided whether a paired right/wrong difference is above a limit (Tango 1998).
+
+    Agrees with `tango_interval`: p is alpha / 2 where the lower limit is this one.
+    """
+    from scipy.stats import norm
+
+    away, error = better - worse - n * limit, _tango_error(better, worse, n, limit)
+    if error == 0:
+        return 0.0 if away > 0 else 1.0
+    return float(norm.sf(away / error))
 
 
 def sign_flip(
@@ -160,32 +178,6 @@ def cluster_sums(deltas: Sequence[float], clusters: Sequence[str]) -> Any:
         raise ValueError("every item needs a finite difference and a cluster")
     _, member = np.unique(np.asarray(clusters), return_inverse=True)
     return np.bincount(member, weights=values) if len(values) else values
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Correct p values so that the chance of any false claim stays below alpha (Holm 1979).
-
-    Returns:
-        Corrected p values, in the order given.
-    """
-    return _corrected(p, "holm")
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Correct p values so that the expected share of false claims stays below alpha (1995).
-
-    Returns:
-        q values, in the order given.
-    """
-    return _corrected(p, "fdr_bh")
-
-
-def _corrected(p: Sequence[float], method: str) -> list[float]:
-    from statsmodels.stats.multitest import multipletests
-
-    if any(not 0 <= one <= 1 for one in p):
-        raise ValueError(f"p values lie in 0..1, got {list(p)}")
-    return [float(one) for one in multipletests(p, method=method)[1]] if len(p) else []
 
 
 def cluster_interval(
@@ -252,28 +244,23 @@ def minimal_detectable_difference(
     return float((known.ppf(1 - alpha / 2) + known.ppf(power)) * standard_error)
 
 
-def verdict(
-    delta: float, p_corrected: float, low90: float, high90: float, alpha: float, margin: float
-) -> Verdict:
+def verdict(delta: float, p: float, p_equivalent: float, alpha: float) -> Verdict:
     """Judge a difference: a missing significance is never called equality.
 
     Args:
         delta: Observed difference.
-        p_corrected: Its p value, corrected for the number of comparisons.
-        low90: Lower limit of the 1 - 2 alpha interval of the difference.
-        high90: Upper limit; lying inside +-margin with both is the two one-sided tests procedure
-            at level alpha (TOST; Schuirmann 1987).
+        p: Of the test for a difference, corrected for the number of claims that could be made.
+        p_equivalent: Of the two one-sided tests (TOST; Schuirmann 1987), corrected likewise.
         alpha: Error rate.
-        margin: Largest difference that does not matter.
 
     Raises:
         ValueError: If a number is NaN: what was not measured has no verdict.
     """
-    if any(math.isnan(one) for one in (delta, p_corrected, low90, high90)):
+    if any(math.isnan(one) for one in (delta, p, p_equivalent)):
         raise ValueError("a difference that was not measured has no verdict")
-    if p_corrected < alpha:
+    if p < alpha:
         return "better" if delta > 0 else "worse"
-    return "equivalent" if -margin < low90 and high90 < margin else "inconclusive"
+    return "equivalent" if p_equivalent < alpha else "inconclusive"
 
 
 def _plain(value: Any) -> Any:

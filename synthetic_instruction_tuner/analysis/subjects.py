@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from synthetic_instruction_tuner.analysis.benchmarks import describe
+from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE, Subject, benchmark_key
 
@@ -41,6 +43,14 @@ class Pair(NamedTuple):
 def headline(study: Study) -> list[Subject]:
     """List the base and the arms of the first training seed: what all tables show."""
     return [one for one in study.subjects if one.seed in (None, study.config.seeds[0])]
+
+
+def runs_of(study: Study) -> dict[str, dict[int | None, str]]:
+    """Name the model of every training seed, by the model that tables show."""
+    return {
+        shown.name: {one.seed: one.name for one in study.subjects if one.arm == shown.arm}
+        for shown in headline(study)
+    }
 
 
 def label(study: Study, subject: Subject) -> str:
@@ -111,13 +121,30 @@ def all_pairs(study: Study) -> list[Pair]:
     return pairs
 
 
+FIRST_SKILLS = ("right answers", "instruction following", "knowledge", "truthfulness")
+"""Skills that are primary before others where a study declares none: what adaptation is for."""
+PRIMARY_SKILLS = 4
+"""Primary benchmarks where a study declares none: with all of them, corrections would leave little
+to find."""
+
+
 def primary_benchmarks(study: Study) -> list[str]:
-    """List the benchmark keys of the primary family; without a declaration, all of them."""
+    """List the benchmark keys of the primary family.
+
+    Without a declaration: the first benchmark of each skill, `FIRST_SKILLS` before others, and
+    `PRIMARY_SKILLS` at most.
+    """
     settings = study.config.evaluation
     keys = [benchmark_key(one) for one in settings.benchmarks]
     declared = set(settings.primary)
     if not declared:
-        return keys
+        by_skill: dict[str, str] = {}
+        for key, one in zip(keys, settings.benchmarks, strict=True):
+            if benchmark_named(one.name).kind != "speed":
+                by_skill.setdefault(describe(one, settings.data_dir).skill, key)
+        order = [*(one for one in FIRST_SKILLS if one in by_skill), *by_skill]
+        chosen = {by_skill[one] for one in list(dict.fromkeys(order))[:PRIMARY_SKILLS]}
+        return [key for key in keys if key in chosen]
     return [
         key
         for key, one in zip(keys, settings.benchmarks, strict=True)

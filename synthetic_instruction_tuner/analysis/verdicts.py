@@ -30,27 +30,54 @@ def contrast(store: Store, left: str, right: str, benchmark: str) -> dict[str, A
     }
 
 
-def verdicts(store: Store, arm: str, primary_only: bool) -> list[str]:
-    """List the verdicts of an arm against the base."""
-    cells = store["comparisons"].get(f"{arm}-vs-{BASE}", {})
+def measuring(store: Store, primary_only: bool = False) -> list[str]:
+    """List the benchmarks that measure: neither at the floor nor at the ceiling."""
     return [
-        cell["verdict"]
-        for key, cell in cells.items()
-        if cell["status"] == "measured"
-        and (store["benchmarks"][key]["primary"] or not primary_only)
+        key
+        for key, one in store["benchmarks"].items()
+        if store["yardsticks"][key]["state"] == "measures" and (one["primary"] or not primary_only)
     ]
+
+
+def against_base(store: Store, arm: str, primary_only: bool) -> dict[str, Mapping[str, Any]]:
+    """Return an arm's comparisons with the base on the benchmarks that measure."""
+    cells = store["comparisons"].get(f"{arm}-vs-{BASE}", {})
+    return {
+        key: cells[key]
+        for key in measuring(store, primary_only)
+        if key in cells and cells[key]["status"] == "measured"
+    }
 
 
 def is_complete(store: Store, arm: str, primary_only: bool) -> bool:
     """Whether an arm was compared with the base everywhere: what is missing may be a loss."""
     wanted = [one for one in store["benchmarks"].values() if one["primary"] or not primary_only]
-    return len(verdicts(store, arm, primary_only)) == len(wanted)
+    cells = store["comparisons"].get(f"{arm}-vs-{BASE}", {})
+    known = [
+        key
+        for key, cell in cells.items()
+        if cell["status"] == "measured"
+        and (store["benchmarks"][key]["primary"] or not primary_only)
+    ]
+    return bool(measuring(store, primary_only)) and len(known) == len(wanted)
+
+
+def loses_nowhere(store: Store, arm: str, primary_only: bool, alpha: float) -> bool:
+    """Whether an arm is shown not to be behind the base by the accepted loss on any benchmark.
+
+    Every benchmark has to show it, so no correction for their number is needed (intersection-union
+    test; Berger 1982).
+    """
+    cells = against_base(store, arm, primary_only)
+    return is_complete(store, arm, primary_only) and all(
+        cell["verdict"] == "better" or cell["p_no_loss"] < alpha for cell in cells.values()
+    )
 
 
 def is_useful(store: Store, arm: str) -> bool:
-    """Whether an arm is better than the base somewhere in the primary family, and worse nowhere."""
-    found = verdicts(store, arm, primary_only=True)
-    return is_complete(store, arm, True) and "better" in found and "worse" not in found
+    """Whether an arm is better than the base somewhere in the primary family and loses nowhere."""
+    found = [cell["verdict"] for cell in against_base(store, arm, True).values()]
+    return "better" in found and loses_nowhere(store, arm, True, store["terms"]["alpha"])
 
 
 def named_base(store: Store, benchmark: str | None = None) -> str:

@@ -53,7 +53,7 @@ class Benchmark:
         turns: Whether an item is a conversation of several turns, which no kept row is.
         same_items_as: Another benchmark whose subsets this one takes; "": it has its own.
         groups: What an item's cluster is: "strata" that each give a fixed share (MMLU's subjects),
-            or "clusters" that stand for others of their kind and were drawn (families of tasks).
+            or "clusters" that stand for others of their kind (families of tasks, of prompts).
         in_distribution: Whether items are like the instructions that the arms are trained on.
     """
 

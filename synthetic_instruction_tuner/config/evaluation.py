@@ -62,9 +62,12 @@ class EvaluationConfig(Settings):
     max_new_tokens: int = Field(default=256, ge=1)
     """Most tokens a generated answer may have."""
     primary: tuple[str, ...] = ()
-    """Benchmarks of the primary family, declared before running (Holm-corrected); ()= all."""
+    """Benchmarks of the primary family, declared before running (Holm-corrected); (): one a skill,
+    four at most (see `analysis.subjects`)."""
     equivalence_margin: float = Field(default=0.02, gt=0, lt=1)
     """Difference (share of items) below which two models count as equivalent (TOST)."""
+    loss_margin: float = Field(default=0.05, gt=0, lt=1)
+    """Loss against the base (share of items) that is accepted for a gain elsewhere."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Family-wise error rate."""
     transcripts: int = Field(default=8, ge=0)

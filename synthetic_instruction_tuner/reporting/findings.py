@@ -16,16 +16,37 @@ from synthetic_instruction_tuner.study.subject import BASE
 def headline(results: Results) -> str:
     """Say the result of the study in one line."""
     found = recommendation(results, "balance")
+    once = "" if results.data["terms"]["seeds"] > 1 else ", as trained here with one seed,"
     if found["state"] == "chosen":
-        return f"{results.label(found['winner'])} is the best choice overall for its cost"
+        return f"{results.label(found['winner'])}{once} is the best choice overall for its cost"
     base = named_base(results.data)
     if found["state"] == "none":
         behind = [results.label(arm) for arm in found.get("behind", ())]
         if behind and len(behind) == len(results.arms):
-            return f"{base[:1].upper()}{base[1:]} is better than every arm overall"
-        worse = f", and {' and '.join(behind)} is worse" if behind else ""
+            each = ", each trained with one seed" if once else ""
+            return f"{base[:1].upper()}{base[1:]} is better than every arm overall{each}"
+        worse = f", and {' and '.join(behind)}{once} is worse" if behind else ""
+        familiar = _ahead_on_familiar(results)
+        if familiar:
+            return (
+                f"{' and '.join(familiar)}{once} beat{'s' if len(familiar) == 1 else ''} {base} on "
+                f"tasks like those trained on; overall no gain is shown{worse}"
+            )
         return f"No arm is shown to be better than {base} overall{worse}"
     return "Not everything is measured yet, so there is no overall result"
+
+
+def _ahead_on_familiar(results: Results) -> list[str]:
+    """Name the arms that are better than the base on tasks like those trained on."""
+    keys = [key for key, one in results.data["benchmarks"].items() if one["in_distribution"]]
+    return [
+        results.label(arm)
+        for arm in results.arms
+        if any(
+            (cell := results.difference(arm, BASE, key)) and cell["verdict"] == "better"
+            for key in keys
+        )
+    ]
 
 
 def recommendation(results: Results, use_case: str) -> Mapping[str, Any]:
@@ -78,7 +99,7 @@ def against_base(results: Results, arm: str) -> str:
         return f"{label}: not measured."
     parts = [
         f"{word} on [[tallies/{pair}/{word}|count]]"
-        for word in ("better", "worse", "equivalent", "inconclusive")
+        for word in ("better", "worse", "equivalent", "identical", "inconclusive")
         if tally[word]
     ]
     return (
@@ -109,6 +130,8 @@ def contrast(results: Results, cell: Mapping[str, Any], key: str) -> str:
     label = results.benchmark(key)
     if cell["verdict"] in ("better", "worse"):
         return f"{left} is {cell['verdict']} than {right} on {label} ({size})."
+    if cell["verdict"] == "identical":
+        return f"{left} and {right} score identically on every item of {label}."
     if cell["verdict"] == "equivalent":
         return (
             f"{left} and {right} are equivalent on {label}: the difference ({size}) stays within "
@@ -178,7 +201,7 @@ def preference(results: Results) -> list[str]:
 
 
 LIMITATIONS = {
-    "one seed": "Every arm was trained with one seed. All verdicts are about these checkpoints, "
+    "one seed": "Every arm was trained with one seed. All verdicts are about these trained models, "
     "not about the methods: another seed may move a score by more than its interval.",
     "unequal": "The arms were not trained under equal conditions ({field}: {values}). Times and "
     "memory of these arms must not be ranked against each other.",
@@ -189,10 +212,17 @@ LIMITATIONS = {
     "better than it is shown.",
     "prompt chosen on items": "On {benchmarks} no items are left to choose the base's prompt on; "
     "it is the best one on the measured items, which favours the base.",
-    "floor": "Too hard for every model here: {benchmarks}. Where nobody scores, equal scores are "
-    "no evidence that the methods are alike.",
     "cut": "Requests longer than what the models are given lost their beginning, solved examples "
     "and instructions included: {benchmarks}.",
+    "floor": "No model is shown to be above what guessing or a constant answer scores: "
+    "{benchmarks}. Equal scores there are no evidence that the methods are alike; no mean and no "
+    "recommendation counts them.",
+    "ceiling": "Solved by every model here: {benchmarks}. They tell no differences; no mean and no "
+    "recommendation counts them.",
+    "one answer": "One answer to (almost) all items: {cells}. Such a score is that of the answer, "
+    "not of a skill.",
+    "few clusters": "Too few groups of items for any difference to pass the corrected test: "
+    "{benchmarks}.",
     "missing": "Some results are missing: {cells}. They read “not measured” everywhere.",
     "untrained": "Not trained, or the record is missing: {arms}.",
 }
@@ -225,7 +255,7 @@ def _warning(results: Results, warning: Mapping[str, Any]) -> str:
     if kind == "unequal":
         pairs = (f"{results.label(arm)} {value}" for arm, value in warning["values"].items())
         return text.format(field=warning["field"], values=", ".join(pairs))
-    if kind == "missing":
+    if kind in ("missing", "one answer"):
         cells = (
             f"{results.label(one['subject'])} on {results.benchmark(one['benchmark'])}"
             for one in warning["cells"]

@@ -29,8 +29,9 @@ GLOSSARY = (
     (
         "Verdict",
         "Better or worse: the corrected p value is below [[terms/alpha|percent0]]. Equivalent: the "
-        "difference is shown to lie within [[terms/margin|points]]. Inconclusive: neither; the "
-        "detectable difference then says what could have been missed.",
+        "difference is shown to lie within [[terms/margin|points]]. Identical: the same score on "
+        "every item. Inconclusive: none of these; the detectable difference then says what could "
+        "have been missed.",
     ),
     (
         "p value",
@@ -58,8 +59,9 @@ GLOSSARY = (
     ),
     (
         "Mean, scaled",
-        "Each score is placed between guessing (nought) and perfect (one hundred) before it is "
-        "averaged, so that no benchmark counts more because guessing is easier there.",
+        "Each score is placed between guessing (zero) and perfect (one hundred) before it is "
+        "averaged, so that no benchmark counts more because guessing is easier there. A skill "
+        "counts once, however many benchmarks ask for it; what does not measure is left out.",
     ),
     (
         "Pareto front",

@@ -107,6 +107,7 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "scores": tables_base.scores(results),
         "base_prompts": tables_base.prompts(results),
         "benchmarks": tables_data.benchmarks(results),
+        "commonest": tables_data.commonest(results),
         "character": tables_data.character(results),
         "primary": tables.comparisons(results, "primary"),
         "exploratory": tables.comparisons(results, "exploratory"),

@@ -235,7 +235,9 @@ class Study(Design):
     def comparison(self) -> Artifact:
         """Statistics, gates, efficiency, recommendations: the one store all reports read."""
         settings = self.config.evaluation
-        config = settings.content("primary", "equivalence_margin", "alpha", "transcripts") | {
+        config = settings.content(
+            "primary", "equivalence_margin", "loss_margin", "alpha", "transcripts"
+        ) | {
             "gates": [one.model_dump(mode="json") for one in self.config.gates],
             "costs": self.config.costs.model_dump(mode="json"),
             "seed": self.config.seed,

@@ -30,8 +30,8 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 7
-    reporting: int = 7
+    analysis: int = 8
+    reporting: int = 8
 
 
 VERSIONS = Versions()

@@ -71,7 +71,9 @@ def test_arms_that_lose_against_the_base_in_a_plain_prompt_are_said_to_lose(tmp_
     assert (overall["state"], overall["winner"]) == ("none", None)
     assert overall["behind"] == ["sft", "prompt_tuning"]
     assert use(store, "right_answers")["state"] == use(store, "fastest")["state"] == "none"
-    headline = "The base in its best prompt is better than every arm overall"
+    headline = (
+        "The base in its best prompt is better than every arm overall, each trained with one seed"
+    )
     markdown = report.path("report.md").read_text("utf-8")
     page = report.path("report.html").read_text("utf-8")
     slides = "\n".join(texts(report.path("slides.pptx")))
@@ -112,7 +114,7 @@ def test_a_student_with_a_template_of_its_own_has_one_prompt_and_the_report_says
     markdown = report.path("report.md").read_text("utf-8")
     assert "The student brings a chat template, so the base is asked in no other prompt" in markdown
     assert "Base, best prompt" not in markdown
-    assert "LoRA is the best choice overall" in markdown
+    assert "LoRA, as trained here with one seed, is the best choice overall" in markdown
 
 
 def test_a_study_of_one_prompt_reads_as_it_always_did(tmp_path, monkeypatch):

@@ -278,7 +278,7 @@ def test_what_is_missing_reads_not_measured(partial):
     assert numbers <= {str(n) for n in range(1, len(SECTIONS) + 1)}
     table = study.store.require(study.comparison).path("comparison.csv").read_text("utf-8")
     row = next(line for line in table.splitlines() if line.startswith("dpo,base,verifiable"))
-    assert row == "dpo,base,verifiable,primary,not measured,,,,0.07,,,,,,,,,"  # the base has one
+    assert row == "dpo,base,verifiable,primary,not measured,,,,0.07" + "," * 16  # the base has one
 
 
 def tiny(**changes):
@@ -320,6 +320,25 @@ def test_several_seeds_show_their_spread(tmp_path):
     assert store["seeds"]["sft"]["arc_easy"]["seeds"] == 2
     assert "Between training seeds" in report.path("report.html").read_text("utf-8")
     assert not any(one["kind"] == "one seed" for one in store["warnings"])
+    cell = store["comparisons"]["sft-vs-base"]["arc_easy"]
+    assert (cell["seeds"], cell["test"]) == (2, "t over items and seeds")
+    runs = [store["runs"][name]["arc_easy"] for name in ("sft", "sft-seed43")]
+    assert store["scores"]["sft"]["arc_easy"]["score"] == pytest.approx(sum(runs) / 2)
+    assert len(store["efficiency"]["sft"]["repeated"]["chain_seconds"]) == 2
+
+
+def test_every_benchmark_stands_beside_what_needs_no_skill(store, page):
+    found = store["yardsticks"]
+    assert (found["mmlu-0shot"]["constant"], found["mmlu-0shot"]["floor"]) == ("always B", 0.27)
+    assert (found["arc_easy"]["constant"], found["arc_easy"]["floor"]) == (None, 0.25)
+    assert "always B" in page
+    assert '<table id="commonest"' in page
+    assert "One training seed: scores and verdicts are about these trained models." in page
+    assert "verifiable" in store["aggregate"]["benchmarks"]
+    assert "verifiable" not in store["elsewhere"]["benchmarks"]
+    assert "without tasks like those trained on" in page
+    counted = set(store["aggregate"]["benchmarks"])
+    assert counted == {key for key, one in found.items() if one["state"] == "measures"}
 
 
 def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
@@ -353,7 +372,7 @@ def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
         for shape in slide.shapes
         if shape.has_table
     )
-    assert len(table.rows) == 1 + 16  # the base has a row a prompt: its best one, the template
+    assert len(table.rows) == 1 + 16  # the base in its best prompt and in the template
     assert table.cell(0, 1).text == "MMLU, 0-shot"
 
 

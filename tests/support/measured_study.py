@@ -77,6 +77,11 @@ CHARACTER = {
     "vocabulary": 210, "distinct_1": 0.31, "distinct_2": 0.52, "refusal_share": 0.0,
     "empty_share": 0.005,
 }  # fmt: skip
+CONSTANTS = {
+    "mmlu": {"always A": 0.24, "always B": 0.27},
+    "instructions": {"nothing": 0.0, "no": 0.08},
+    "agent": {"done": 0.005},
+}
 AGREEMENT = {
     "items": 16, "requests": 64, "largest": 4.2e-06, "scatter": 1.1e-06, "tolerance": 8e-6,
     "changed": 0, "used": "fast",
@@ -331,7 +336,8 @@ def write_result(study: Study, subject: Subject, benchmark: Any, **changes: Any)
         "conditions": {"precision": "float32", "batch_size": 16, "template": "generation"},
         "measurements": {"seconds": 4.0}
         | ({"response_character": CHARACTER} if benchmark.name == "verifiable" else {})
-        | ({"agreement": AGREEMENT} if benchmark.name in CHANCE else {}),
+        | ({"agreement": AGREEMENT} if benchmark.name in CHANCE else {})
+        | ({"constants": CONSTANTS[benchmark.name]} if benchmark.name in CONSTANTS else {}),
     }
     kind = BenchmarkResult(**(result | changes))
     facts = measured_with(study, subject)

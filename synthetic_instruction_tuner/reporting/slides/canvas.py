@@ -28,6 +28,7 @@ STATES = {
     "better": ("0A6B4B", "E4F3EC"),
     "worse": ("A3321A", "FBE9E4"),
     "equivalent": ("355C7D", "E8F0F6"),
+    "identical": ("355C7D", "E8F0F6"),
     "pass": ("0A6B4B", "E4F3EC"),
     "fail": ("A3321A", "FBE9E4"),
 }

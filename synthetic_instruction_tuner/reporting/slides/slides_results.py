@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from synthetic_instruction_tuner.reporting.charts.chart import Chart
@@ -18,7 +19,7 @@ MOST_COLUMNS = 8
 SCORES_NOTE = (
     "Score, and the verdict against the base on the same items, corrected for the number of "
     "comparisons: ▲ better, ▼ worse, ≈ equivalent (the difference lies within "
-    "[[terms/margin|points]]), ? inconclusive. Intervals stand in the report."
+    "[[terms/margin|points]]), = identical, ? inconclusive. Intervals stand in the report."
 )
 AGENTS_NOTE = (
     "Share of tasks done, checked by executing what the model said. Strict form: every reply "
@@ -53,6 +54,10 @@ def entries(
 def benchmarks(deck: Deck, results: Results, charts: Mapping[str, Chart]) -> None:
     """Fill the slide with all scores."""
     table = tables_base.scores(results)
+    if len(results.models) > MOST_COLUMNS:  # a row a model: what needs no skill is no model
+        rows = tuple((row[0], *row[2:]) for row in table.rows)
+        header = (table.header[0], *table.header[2:])
+        table = dataclasses.replace(table, header=header, rows=rows)
     _by_model(deck, results, table, entries(results, table, small=False))
     deck.text(CAPTION, [results.text(SCORES_NOTE)], (12, 11, 10), "5B6675")
 

@@ -9,7 +9,7 @@ from typing import Any
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.study.subject import BASE
 
-SIGNS = {"better": "▲", "worse": "▼", "equivalent": "≈", "inconclusive": "?"}
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "≈", "identical": "=", "inconclusive": "?"}
 """A sign beside the word, so that no verdict is told by colour alone."""
 RELATIONS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
 GATE_SIGNS = {"pass": "✓", "fail": "✗", "not measured": "–"}
@@ -56,11 +56,13 @@ def gates(results: Results) -> Table:
         path, form = f"gates/{position}", gate["format"]
         limit = f"{RELATIONS[gate['comparison']]} [[{path}/threshold|{form}]]"
         state = gate["state"]
+        bounded = gate["low"] is not None
+        open_end = "chance may decide" if gate["settled"] is False else ""
         rows.append(
             (
                 Cell(gate["label"]),
-                Cell(f"{GATE_SIGNS[state]} {state}", state=state),
-                Cell(f"[[{path}/value|{form}]]"),
+                Cell(f"{GATE_SIGNS[state]} {state}", open_end, state=state),
+                Cell(f"[[{path}/value|{form}]]", _range(path, form) if bounded else ""),
                 Cell(limit, gate["against"] or ""),
             )
         )
@@ -68,7 +70,9 @@ def gates(results: Results) -> Table:
         "gates",
         ("Criterion", "Result", "Measured", "Required"),
         tuple(rows),
-        "Criteria fixed before the study ran. A criterion that fails stops nothing.",
+        "Criteria fixed before the study ran. A criterion that fails stops nothing. Shares, scores "
+        "and gains stand with their [[terms/confidence|percent0]] interval; where it reaches over "
+        "what is required, other rows or items could have given the other result.",
         frozenset({0, 1}),
     )
 
@@ -80,22 +84,55 @@ def scores(results: Results, models: Sequence[str] | None = None) -> Table:
     for key in results.benchmarks:
         cells = [_score(results, model, key) for model in models]
         count = f"[[benchmarks/{key}/items|count]] items"
-        rows.append((Cell(results.benchmark(key), count), *cells))
-    mean = [
-        Cell(f"[[aggregate/models/{model}/score|percent]]", _range(f"aggregate/models/{model}"))
-        if results.get(f"aggregate/models/{model}")
-        else Cell("not measured", state="missing")
-        for model in models
-    ]
-    rows.append((Cell("Mean, scaled", "guessing is zero"), *mean))
+        rows.append((Cell(results.benchmark(key), count), _floor(results, key), *cells))
+    rows.append(_mean(results, models, "aggregate", "Mean over skills, scaled", "guessing is zero"))
+    if results.data["elsewhere"]["skills"] != results.data["aggregate"]["skills"]:
+        rows.append(
+            _mean(
+                results, models, "elsewhere", "Mean, scaled", "without tasks like those trained on"
+            )
+        )
     return Table(
         "scores",
-        ("Benchmark", *(results.label(model) for model in models)),
+        ("Benchmark", "Without skill", *(results.label(model) for model in models)),
         tuple(rows),
         "Score with its [[terms/confidence|percent0]] interval, and the verdict against the base "
         "on the same items, corrected for the number of comparisons. ▲ better, ▼ worse, "
-        "≈ equivalent (the difference lies within [[terms/margin|points]]), ? inconclusive.",
+        "≈ equivalent (the difference lies within [[terms/margin|points]]), = identical on every "
+        "item, ? inconclusive. Without skill: the higher of guessing and the best constant answer. "
+        f"{SUBJECT_OF_CLAIMS[results.data['terms']['seeds'] > 1]} A benchmark on which no model is "
+        "shown to be above what needs no skill, or all are at the top, is marked and in no mean.",
     )
+
+
+SUBJECT_OF_CLAIMS = {
+    True: "Scores are means over the training seeds; intervals and verdicts count seeds and items.",
+    False: "One training seed: scores and verdicts are about these trained models.",
+}
+
+
+def _floor(results: Results, key: str) -> Cell:
+    """What needs no skill, and whether the benchmark measures."""
+    one = results.data["yardsticks"][key]
+    if one["state"] == "not measured":
+        return Cell("not measured", state="missing")
+    said = (
+        one["constant"] if one["constant_score"] == one["floor"] and one["constant"] else "guessing"
+    )
+    mark = {"floor": "; no model is above", "ceiling": "; all models are at the top"}
+    return Cell(f"[[yardsticks/{key}/floor|percent]]", f"{said}{mark.get(one['state'], '')}")
+
+
+def _mean(
+    results: Results, models: Sequence[str], path: str, label: str, small: str
+) -> tuple[Cell, ...]:
+    cells = [
+        Cell(f"[[{path}/models/{model}/score|percent]]", _range(f"{path}/models/{model}"))
+        if results.get(f"{path}/models/{model}")
+        else Cell("not measured", state="missing")
+        for model in models
+    ]
+    return (Cell(label, small), Cell("–"), *cells)
 
 
 def _score(results: Results, model: str, key: str) -> Cell:
@@ -147,11 +184,14 @@ def comparisons(results: Results, family: str) -> Table:
 
 def _comparison(results: Results, pair: str, key: str, cell: Mapping[str, Any]) -> tuple[Cell, ...]:
     path, verdict = f"comparisons/{pair}/{key}", cell["verdict"]
+    delta = Cell(f"[[{path}/delta|delta]]", _range(path, "delta"))
+    if verdict == "identical":
+        delta = Cell("identical", "on every item")
     names = results.label(cell["challenger"]), results.label(cell["reference"])
     return (
         Cell(f"{names[0]} against {names[1]}", results.benchmark(key)),
         Cell(f"[[{path}/n|count]]"),
-        Cell(f"[[{path}/delta|delta]]", _range(path, "delta")),
+        delta,
         Cell(f"[[{path}/p|p]]", cell["test"]),
         Cell(f"[[{path}/p_corrected|p]]"),
         Cell(f"[[{path}/mde|points]]" if cell["mde"] is not None else "none"),
@@ -167,13 +207,13 @@ CUT = (
 )
 
 NOTES = {
-    "primary": "Declared before anything was measured. p values corrected by Holm's method, so "
-    "that the chance of any false claim in this table stays below [[terms/alpha|percent0]]. "
-    "Detectable: the smallest true difference that this many items find four times in five, before "
-    "the correction.",
-    "exploratory": "A look around, not declared beforehand. p values corrected by Benjamini and "
-    "Hochberg's method, so that the expected share of false claims among the claims stays below "
-    "[[terms/alpha|percent0]].",
+    "primary": "Declared before anything was measured. p values corrected by Holm's method for "
+    "claims of a difference and of equivalence together, so that the chance of any false claim in "
+    "this table stays below [[terms/alpha|percent0]]. Detectable: the smallest true difference "
+    "that this many items find four times in five, corrected for all comparisons of the table.",
+    "exploratory": "Not declared beforehand. p values corrected by Benjamini and Hochberg's "
+    "method, so that the expected share of false claims, equivalence included, among the claims "
+    "stays below [[terms/alpha|percent0]].",
 }
 
 
@@ -269,6 +309,7 @@ def pareto(results: Results) -> Table:
         "pareto",
         ("Arm", *(f"Front by {title}" for title in titles.values())),
         tuple(rows),
-        "On the front: no other arm is at least as good and cheaper. The share says in how many "
-        "resamplings of the items that holds.",
+        "On the front: no other arm is at least as good and cheaper. Costs that differ by no more "
+        "than their scatter count as equal. The share says in how many resamplings of items and "
+        "seeds that holds.",
     )

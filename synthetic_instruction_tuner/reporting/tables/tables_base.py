@@ -25,7 +25,8 @@ def scores(results: Results, models: Sequence[str] | None = None) -> Table:
         return table
     place = table.header.index(results.label(BASE))
     header = (*table.header[:place], *HEADER, *table.header[place + 1 :])
-    others = [*results.benchmarks, None]  # the last row is the mean
+    means = ("base_in_template/mean", "base_in_template/elsewhere")
+    others = [*results.benchmarks, *means[: len(table.rows) - len(results.benchmarks)]]
     rows = [
         (*row[:place], *_both(results, key, row[place]), *row[place + 1 :])
         for key, row in zip(others, table.rows, strict=True)
@@ -40,17 +41,19 @@ def has_prompts(results: Results) -> bool:
     )
 
 
-def _both(results: Results, key: str | None, best: Cell) -> tuple[Cell, Cell]:
-    path = "base_in_template/mean" if key is None else f"base_in_template/scores/{key}"
-    if key is not None and key not in results.data["base_prompts"]:
+def _both(results: Results, key: str, best: Cell) -> tuple[Cell, Cell]:
+    """Show the base's two scores on a benchmark, or its two means at a path of the store."""
+    is_mean = key not in results.data["benchmarks"]
+    path = key if is_mean else f"base_in_template/scores/{key}"
+    if not is_mean and key not in results.data["base_prompts"]:
         return best, Cell("–")
     if results.get(f"{path}/score") is None:
         return best, MISSING
     return _with_form(results, key, best), _range(path)
 
 
-def _with_form(results: Results, key: str | None, best: Cell) -> Cell:
-    chosen = None if key is None else results.get(f"base_prompts/{key}/chosen")
+def _with_form(results: Results, key: str, best: Cell) -> Cell:
+    chosen = results.get(f"base_prompts/{key}/chosen")
     if chosen is None:
         return best
     form = results.get(f"base_prompts/{key}/forms/{chosen}/label")

@@ -181,14 +181,50 @@ def benchmarks(results: Results) -> Table:
                 Cell(one["asks"]),
                 Cell(f"[[benchmarks/{key}/items|count]]"),
                 Cell(chance),
+                _constant(results, key),
             )
         )
     return Table(
         "benchmarks",
-        ("Benchmark", "What it asks", "Items", "Guessing"),
+        ("Benchmark", "What it asks", "Items", "Guessing", "Best constant answer"),
         tuple(rows),
+        "Constant answer: the same for every item, or without reading it, judged by the "
+        "benchmark's own checker.",
         words=frozenset({0, 1}),
     )
+
+
+def _constant(results: Results, key: str) -> Cell:
+    name = results.data["yardsticks"][key]["constant"]
+    if name is None:
+        return Cell("–")
+    return Cell(f"[[yardsticks/{key}/constant_score|percent]]", name)
+
+
+def commonest(results: Results) -> Table:
+    """How often each model gives its most frequent answer."""
+    rows = []
+    for key in results.benchmarks:
+        said = results.data["yardsticks"][key]["answers"]
+        if any(said.values()):
+            rows.append((Cell(results.benchmark(key)), *(_said(key, m, said[m]) for m in said)))
+    labels = (results.label(model) for model in results.models)
+    return Table(
+        "commonest",
+        ("Benchmark", *labels),
+        tuple(rows),
+        "Share of the items that get the model's most frequent answer, and that answer. A model "
+        "that says one thing to (almost) all items is marked: its score is that answer's.",
+    )
+
+
+def _said(key: str, model: str, one: dict[str, Any] | None) -> Cell:
+    if one is None:
+        return Cell("–")
+    state = "worse" if one["one_answer"] else ""
+    mark = " (one answer)" if one["one_answer"] else ""
+    path = f"yardsticks/{key}/answers/{model}"
+    return Cell(f"[[{path}/share|percent]]{mark}", f"[[{path}/answer|plain]]", state)
 
 
 def character(results: Results) -> Table | None:

@@ -1,5 +1,6 @@
 """What a run tells about its costs."""
 
+from synthetic_instruction_tuner.analysis.costs import Cost, cost_of
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
 from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.config import CostConfig
@@ -19,7 +20,7 @@ def test_planned_memory_stands_beside_the_measured_one() -> None:
     plain = TrainingRun(**RUN, conditions={"device": "cpu: x86_64", "planned_bytes": None})
     about = {"arm": "sft", "start_from": None, "seed": 42}
     subjects = {"sft": about, "cpu": about | {"arm": "cpu"}}
-    found = efficiency(subjects, {"sft": planned, "cpu": plain}, {}, CostConfig())
+    found = efficiency(subjects, {"sft": planned, "cpu": plain}, {}, CostConfig(), {})
     assert (found["sft"]["memory"]["train"], found["sft"]["planned_memory"]) == (1000, 950)
     assert found["cpu"]["planned_memory"] is None
 
@@ -31,7 +32,7 @@ def test_evaluation_that_is_not_whole_has_no_time_that_looks_short() -> None:
 
     results = {"arc_easy": {"base": took(2.0), "sft": took(3.0)}, "mmlu": {"base": took(5.0)}}
     about = {"arm": None, "start_from": None, "seed": None}
-    found = efficiency({"base": about, "sft": about}, {}, results, CostConfig())
+    found = efficiency({"base": about, "sft": about}, {}, results, CostConfig(), {})
     assert found["base"]["evaluation_seconds"] == 7.0
     assert found["sft"]["evaluation_seconds"] is None
 
@@ -40,6 +41,20 @@ def test_compute_units_and_money_follow_from_hours_and_prices() -> None:
     run = TrainingRun(**{**RUN, "train_seconds": 1800.0}, conditions={"device": "cuda: Tesla T4"})
     prices = CostConfig(compute_units_per_hour={"T4": 1.2}, money_per_unit=0.1)
     about = {"arm": "sft", "start_from": None, "seed": 42}
-    found = efficiency({"sft": about}, {"sft": run}, {}, prices)["sft"]
+    found = efficiency({"sft": about}, {"sft": run}, {}, prices, {})["sft"]
     assert (found["compute_units"], found["gpu"]) == (0.6, "T4")
     assert round(found["money"], 9) == 0.06
+
+
+def test_every_training_seed_is_a_measurement_of_the_costs() -> None:
+    runs = {
+        name: TrainingRun(**{**RUN, "train_seconds": seconds}, conditions={})
+        for name, seconds in (("sft", 3.0), ("sft-seed43", 5.0))
+    }
+    about = {"arm": "sft", "start_from": None}
+    subjects = {"sft": about | {"seed": 42}, "sft-seed43": about | {"seed": 43}}
+    by_seed = {"sft": {42: "sft", 43: "sft-seed43"}}
+    found = efficiency(subjects, runs, {}, CostConfig(), by_seed)["sft"]
+    assert found["repeated"]["chain_seconds"] == [3.0, 5.0]
+    assert cost_of(found, "chain_seconds") == Cost((3.0, 5.0))
+    assert cost_of(found, "adapter_bytes") == Cost((40.0, 40.0), exact=True)

@@ -100,8 +100,8 @@ def test_no_success_at_all_does_not_claim_certainty_because_items_are_clustered(
     rows = [(f"family {n % 5}", {"success": 0.0}, {}) for n in range(20)]
     cell = score(sample("agent", {"sft": measured("success", rows)}, seed=1), "sft", 0.05)
     # Wilson, 0 of 20 (Newcombe 1998, table I)
-    assert (cell["low"], cell["high"]) == pytest.approx((0.0, 0.1611), abs=5e-5)
-    assert cell["method"] == "Wilson"
+    assert (cell.low, cell.high) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert cell.method == "Wilson"
 
 
 def test_requests_that_lost_their_beginning_limit_the_conclusions():
@@ -109,8 +109,10 @@ def test_requests_that_lost_their_beginning_limit_the_conclusions():
     store = {
         "study": {"seeds": [1, 2]},
         "benchmarks": {"mmlu": {**whole, "cut_requests": 3}, "arc_easy": whole},
-        "scores": {},
         "base_prompts": {},
+        "subjects": {},
+        "comparisons": {},
+        "yardsticks": {},
     }
     (warning,) = find_warnings(store, {})
     assert warning == {
@@ -118,22 +120,29 @@ def test_requests_that_lost_their_beginning_limit_the_conclusions():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("scores", "chance", "floor"),
-    [
-        ((0.0, 0.02), None, True),
-        ((0.0, 0.03), None, False),
-        ((0.0, 0.01), 0.25, False),  # worse than guessing is something else
-    ],
-)
-def test_where_nobody_scores_the_reader_is_warned(scores, chance, floor):
+def test_what_does_not_measure_is_named():
+    said = {"answer": "B", "share": 1.0, "one_answer": True}
     store = {
         "study": {"seeds": [1, 2]},
         "base_prompts": {},
-        "benchmarks": {"agent": {"chance": chance}},
-        "scores": {
-            f"m{n}": {"agent": {"status": "measured", "score": one}} for n, one in enumerate(scores)
+        "subjects": {"sft": {}},
+        "benchmarks": {"agent": {}, "mmlu": {}, "facts": {}},
+        "runs": {"sft": {"agent": 0.0, "mmlu": 0.27, "facts": 1.0}},
+        "comparisons": {
+            "sft-vs-base": {
+                "agent": {"status": "measured", "n": 20, "clusters": 5, "mde": None},
+                "mmlu": {"status": "measured", "n": 20, "clusters": 20, "mde": None},
+            }
+        },
+        "yardsticks": {
+            "agent": {"state": "floor", "answers": {"sft": None}},
+            "mmlu": {"state": "measures", "answers": {"sft": said}},
+            "facts": {"state": "ceiling", "answers": {}},
         },
     }
-    expected = [{"kind": "floor", "benchmarks": ["agent"]}] if floor else []
-    assert find_warnings(store, {}) == expected
+    assert find_warnings(store, {}) == [
+        {"kind": "floor", "benchmarks": ["agent"]},
+        {"kind": "ceiling", "benchmarks": ["facts"]},
+        {"kind": "one answer", "cells": [{"subject": "sft", "benchmark": "mmlu"}]},
+        {"kind": "few clusters", "benchmarks": ["agent"]},
+    ]

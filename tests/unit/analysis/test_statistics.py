@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from synthetic_instruction_tuner.analysis import statistics
+from synthetic_instruction_tuner.analysis import multiplicity, statistics
 
 # --- textbook values ----------------------------------------------------------------------------
 
@@ -86,23 +86,23 @@ def test_sign_flip_refuses_what_does_not_fit(deltas):
 
 
 def test_holm():
-    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert statistics.holm([]) == []
+    assert multiplicity.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert multiplicity.holm([]) == []
 
 
 def test_benjamini_hochberg_on_its_own_example():
     # Benjamini and Hochberg 1995, section 3.2: at 0.05 four hypotheses fall, with Holm three
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
     p += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
-    assert sum(one < 0.05 for one in statistics.benjamini_hochberg(p)) == 4
-    assert sum(one < 0.05 for one in statistics.holm(p)) == 3
-    assert statistics.benjamini_hochberg(p)[3] == pytest.approx(0.0095 * 15 / 4)
+    assert sum(one < 0.05 for one in multiplicity.benjamini_hochberg(p)) == 4
+    assert sum(one < 0.05 for one in multiplicity.holm(p)) == 3
+    assert multiplicity.benjamini_hochberg(p)[3] == pytest.approx(0.0095 * 15 / 4)
 
 
 @pytest.mark.parametrize("p", [[0.1, math.nan], [1.1], [-0.1]])
 def test_what_is_no_p_value_is_an_error(p):
     with pytest.raises(ValueError, match=r"p values lie in 0\.\.1"):
-        statistics.holm(p)
+        multiplicity.holm(p)
 
 
 def test_minimal_detectable_difference():
@@ -132,24 +132,41 @@ def test_cluster_interval_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("delta", "p", "low", "high", "expected"),
+    ("delta", "p", "p_equivalent", "expected"),
     [
-        (0.10, 0.001, 0.06, 0.14, "better"),
-        (-0.10, 0.001, -0.14, -0.06, "worse"),
-        (0.001, 0.90, -0.010, 0.012, "equivalent"),
-        (0.001, 0.90, -0.030, 0.032, "inconclusive"),
-        (0.015, 0.20, -0.001, 0.031, "inconclusive"),  # p > 0.05 alone never means "no loss"
-        (0.001, 0.90, -0.020, 0.012, "inconclusive"),  # the margin itself is too far
-        (0.010, 0.03, 0.002, 0.018, "better"),  # small but there
+        (0.10, 0.001, 0.9, "better"),
+        (-0.10, 0.001, 0.9, "worse"),
+        (0.001, 0.90, 0.01, "equivalent"),
+        (0.001, 0.90, 0.06, "inconclusive"),  # p > 0.05 alone never means "no loss"
+        (0.010, 0.03, 0.01, "better"),  # small but there
     ],
 )
-def test_four_verdicts(delta, p, low, high, expected):
-    assert statistics.verdict(delta, p, low, high, alpha=0.05, margin=0.02) == expected
+def test_verdicts(delta, p, p_equivalent, expected):
+    assert statistics.verdict(delta, p, p_equivalent, alpha=0.05) == expected
 
 
 def test_what_was_not_measured_has_no_verdict():
     with pytest.raises(ValueError, match="not measured"):
-        statistics.verdict(math.nan, 0.5, -1, 1, 0.05, 0.02)
+        statistics.verdict(math.nan, 0.5, 0.5, 0.05)
+
+
+def test_two_claims_a_comparison_are_corrected_for_the_one_that_can_be_false():
+    # Shaffer 1986: of 4 hypotheses at most 2 are true; factors 2, 2, 2, 1 in order of p.
+    different, equivalent = multiplicity.holm_exclusive([0.01, 0.9], [0.8, 0.02])
+    assert different == pytest.approx([0.02, 1.0])
+    assert equivalent == pytest.approx([1.0, 0.04])
+    assert multiplicity.holm_exclusive([0.03], [0.7]) == ([0.03], [0.7])
+    assert multiplicity.holm_exclusive([], []) == ([], [])
+    with pytest.raises(ValueError, match="two a comparison"):
+        multiplicity.holm_exclusive([0.1], [])
+
+
+def test_the_one_sided_score_test_fits_its_interval():
+    low, high = statistics.tango_interval(12, 5, 200, alpha=0.1)
+    assert statistics.tango_p(12, 5, 200, low) == pytest.approx(0.05, abs=1e-6)
+    assert statistics.tango_p(5, 12, 200, -high) == pytest.approx(0.05, abs=1e-6)
+    # at no difference it is the score test of McNemar: (12 - 5) / sqrt(17) = 1.698
+    assert statistics.tango_p(12, 5, 200, 0.0) == pytest.approx(0.04478, abs=5e-6)
 
 
 def test_score_interval_of_a_published_table():

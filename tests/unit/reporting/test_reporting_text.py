@@ -170,3 +170,60 @@ def test_fourteen_models_have_colour_and_marker_of_their_own():
 def test_what_xml_cannot_hold_is_no_text_of_a_slide(code):
     """A model may write any character; one of these would end the report after days of work."""
     assert canvas.printable(f"a{chr(code)}b\t\U0001f600") == "a\ufffdb\t\U0001f600"
+
+
+def told(seeds=1, state="chosen", winner="sft", better=True, warnings=()):
+    """A study of one arm, told by its recommendation."""
+    cell = {"status": "measured", "verdict": "better" if better else "inconclusive"}
+    return Results(
+        {
+            "terms": {"seeds": seeds},
+            "subjects": {
+                "base": {"label": "Base", "headline": True},
+                "sft": {"label": "LoRA", "headline": True},
+            },
+            "benchmarks": {
+                "verifiable": {"label": "Verifiable answers", "in_distribution": True},
+                "mmlu": {"label": "MMLU", "in_distribution": False},
+            },
+            "comparisons": {"sft-vs-base": {"verifiable": cell}},
+            "recommendations": [{"use_case": "balance", "state": state, "winner": winner}],
+            "base_prompts": {},
+            "study": {"embedded": False},
+            "warnings": list(warnings),
+        }
+    )
+
+
+def test_with_one_seed_the_headline_is_about_the_trained_model():
+    assert findings.headline(told(3)) == "LoRA is the best choice overall for its cost"
+    assert findings.headline(told(1)) == (
+        "LoRA, as trained here with one seed, is the best choice overall for its cost"
+    )
+
+
+def test_a_gain_on_tasks_like_those_trained_on_is_told_as_that():
+    assert findings.headline(told(3, "none", None)) == (
+        "LoRA beats the base on tasks like those trained on; overall no gain is shown"
+    )
+    assert findings.headline(told(3, "none", None, better=False)) == (
+        "No arm is shown to be better than the base overall"
+    )
+
+
+def test_what_does_not_measure_is_told_under_limitations():
+    cells = [{"subject": "sft", "benchmark": "mmlu"}]
+    said = findings.limitations(
+        told(
+            warnings=[
+                {"kind": "one answer", "cells": cells},
+                {"kind": "floor", "benchmarks": ["mmlu"]},
+                {"kind": "ceiling", "benchmarks": ["verifiable"]},
+                {"kind": "few clusters", "benchmarks": ["mmlu"]},
+            ]
+        )
+    )
+    assert said[0].startswith("One answer to (almost) all items: LoRA on MMLU.")
+    assert said[1].startswith("No model is shown to be above what guessing or a constant answer")
+    assert said[2].startswith("Solved by every model here: Verifiable answers.")
+    assert said[3].endswith("to pass the corrected test: MMLU.")

@@ -22,7 +22,7 @@ COSTS = (
 
 
 def describe(results: Results) -> list[Chart]:
-    """One chart a cost: mean over all benchmarks against the cost of each arm."""
+    """One chart a cost: mean over skills against the cost of each arm."""
     charts = []
     for cost, words, axis, form in COSTS:
         points = results.get(f"pareto/{cost}") or {}
@@ -33,8 +33,8 @@ def describe(results: Results) -> list[Chart]:
             Chart(
                 name=f"pareto_{cost}",
                 title=f"Quality against {words}",
-                note="Up is better, left is cheaper. Quality: mean over all benchmarks, scaled so "
-                "that guessing is nought and perfect is one hundred; lines: "
+                note="Up is better, left is cheaper. Quality: mean over skills, scaled so "
+                "that guessing is zero and perfect is one hundred; lines: "
                 "[[terms/confidence|percent0]] interval.",
                 kind="scatter",
                 series=tuple(
@@ -49,7 +49,7 @@ def describe(results: Results) -> list[Chart]:
                     for one, point in points.items()
                 ),
                 x_label=axis,
-                y_label="Mean over benchmarks (%)",
+                y_label="Mean over skills (%)",
                 x_form=form,
                 reference=base,
                 reference_label="Base, untrained",
