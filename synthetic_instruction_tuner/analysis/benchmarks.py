@@ -111,8 +111,8 @@ CLOSED_WORLD = {
     "mmlu_cloze": Description(
         "Closed-world choice, option texts",
         "knowledge",
-        "The same questions without letters; the answer whose own text is most likely a character "
-        "counts, which is what small models can do.",
+        "Questions of the closed world in MMLU's shape, without letters: the option whose own text "
+        "is most likely a character counts.",
     ),
     "hellaswag": Description(
         "Closed-world stories",

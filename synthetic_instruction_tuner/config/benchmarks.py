@@ -141,7 +141,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "retention": Benchmark("retention", "accuracy", chance="choices"),
     "retention_closed_world": Benchmark("retention", "accuracy", chance="choices"),
     "agent": Benchmark("agent", "success", written=True, turns=True, groups="clusters"),
-    "agent_closed_world": Benchmark("agent", "success", written=True, turns=True),
+    "agent_closed_world": Benchmark(
+        "agent", "success", written=True, turns=True, in_distribution=True
+    ),
     "dbbench": Benchmark("database", "success", written=True, turns=True, groups="clusters"),
     "speed": Benchmark("speed", "tokens_per_second"),
 }

@@ -238,8 +238,10 @@ STANDING = (
 
 EMBEDDED = (
     "The models of this study are small ones that come with the software, and their tasks are a "
-    "closed world of short, checkable questions. Ranks and costs need not carry over to large "
-    "models; that the whole procedure works does."
+    "closed world of short, checkable questions, built so that there is something to learn: the "
+    "base was told every skill of this world and asked a quarter of them. How much of the rest "
+    "each method teaches, and what that costs, was found here. Ranks and costs need not carry over "
+    "to large models; that the whole procedure works does."
 )
 
 

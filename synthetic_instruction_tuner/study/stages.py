@@ -30,8 +30,8 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 8
-    reporting: int = 8
+    analysis: int = 9
+    reporting: int = 9
 
 
 VERSIONS = Versions()
