@@ -1,4 +1,4 @@
-"""What stages without a model write, against golden digests; others: test_study_whole.py.
+"""What stages write, against golden digests; of those with a model, the draws.
 
 A failure says which of `VERSIONS` to raise: artifacts of that stage in workspaces that exist are
 then made anew. Bytes must not change unnoticed, or finished studies mix old and new.
@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.evaluation.items import write_items
 from synthetic_instruction_tuner.filtering.run import filter_rows
 from synthetic_instruction_tuner.generation.importing import import_rows
+from synthetic_instruction_tuner.generation.run import draw_chunk
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.reporting import pdf
 from synthetic_instruction_tuner.reporting.run import write_report
@@ -60,6 +61,12 @@ def imported(tmp_path_factory):
 
 def test_imported_rows(imported):
     golden.check("imports", texts(imported.store.require(imported.draws).folder))
+
+
+def test_generation(tmp_path):
+    study = Study(presets.load("sandbox-smoke", ["generation.chunk_size=8"]), tmp_path)
+    drawn = draw_chunk(study, 0, 7, Silent())
+    golden.check("generation", texts(drawn.folder))
 
 
 def test_filtering(imported):

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import forking, golden
+from support import forking
 
 from synthetic_instruction_tuner.study.stages import STAGES
 from tuner.main import prepare_environment
@@ -69,33 +69,6 @@ def finished(start, tmp_path_factory):
     stages = {one["stage"]: one["state"] for one in json.loads(last.stdout)["stages"]}
     assert stages == dict.fromkeys(STAGES, "done")
     return workspace
-
-
-def read(path):
-    return json.loads(path.read_text("utf-8"))
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def test_the_stages_write_what_their_versions_say(finished):
-    """As in test_golden.py, for the stages with models; numbers to three digits."""
-    chunks = sorted(finished.glob("data/raw/chunks/*-*/samples.jsonl"))
-    golden.check("generation", [lines(path) for path in chunks])
-    pairs = lines(finished / "data/preference/pairs/pairs.jsonl")
-    golden.check("preference", golden.rounded(pairs))
-    runs = {path.parent.name: read(path) for path in finished.glob("models/*/run.json")}
-    learned = ("seed", "examples", "steps", "trained_parameters", "adapter_bytes", "evaluations")
-    told = {arm: {name: run[name] for name in learned} for arm, run in runs.items()}
-    golden.check("training", golden.rounded(told))
-    results = map(read, sorted(finished.glob("evaluation/results/*/*/result.json")))
-    scores = {
-        f"{one['subject']} {one['benchmark']}": one["scores"]
-        for one in results
-        if one["benchmark"] != "speed"
-    }
-    golden.check("evaluation", golden.rounded(scores))
 
 
 @pytest.fixture

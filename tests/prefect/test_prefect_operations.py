@@ -12,7 +12,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling, Completed, Failed, Late, Running, Suspended
-from psutil import Process
+from psutil import NoSuchProcess, Process
 from support import forking
 from support.prefect_runs import (
     HOLDER,
@@ -170,8 +170,10 @@ def test_a_notification_block_hears_of_ended_runs(own, client, received):
 
 def runs_of(worker):
     """Processes of Prefect's engine below a worker."""
-    below = Process(worker.pid).children(recursive=True)
-    told = [f"{one.name()} {' '.join(one.cmdline())}" for one in below if one.is_running()]
+    told = []
+    for one in Process(worker.pid).children(recursive=True):
+        with suppress(NoSuchProcess):  # it may end meanwhile
+            told.append(f"{one.name()} {' '.join(one.cmdline())}")
     return [one for one in told if "prefect.engine" in one or "supervisor" in one]
 
 

@@ -279,8 +279,12 @@ _system_execvpe = os.execvpe
 def _read_environment(command: list[str]) -> None:
     """Begin like a new process: with its own name, signals, and settings from the environment."""
     import prefect.context
+    from prefect.logging import configuration
 
     prefect.context.refresh_global_settings_context()
+    if configuration.PROCESS_LOGGING_CONFIG:  # a second time it would only change levels
+        configuration.PROCESS_LOGGING_CONFIG.clear()
+        configuration.setup_logging()
     if os.environ.get("PYTHONWARNINGS") == "ignore":
         warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.default_int_handler)

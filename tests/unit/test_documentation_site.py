@@ -2,12 +2,15 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
 from synthetic_instruction_tuner.config import presets
+from tuner.main import app
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,3 +56,28 @@ def test_every_test_that_a_page_names_is_there(page):
     }
     names = {path.rpartition("/")[2] for path in known}
     assert [one for one in named if one not in (known if "/" in one else names)] == []
+
+
+def commands():
+    """Every `tuner` command that a page shows in a block for a shell."""
+    for page in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
+        for block in re.findall(
+            r"```(?:bash|sh|console)\n(.*?)```", page.read_text("utf-8"), re.DOTALL
+        ):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if "tuner" in words:
+                    yield page.name, words[words.index("tuner") + 1 :]
+
+
+@pytest.mark.parametrize(("page", "words"), list(commands()), ids=str)
+def test_every_command_that_a_page_shows_can_be_typed(page, words):
+    command = get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    assert not hasattr(command, "commands") or words[:1] in ([], ["--version"]), words
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word.split("=")[0] for word in words if word.startswith("-")} <= known | {
+        "--help",
+        "--",
+    }
