@@ -14,7 +14,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
-from synthetic_instruction_tuner.models import template_guard
+from synthetic_instruction_tuner.models import bounds, template_guard
 from synthetic_instruction_tuner.models.reference import local_folder
 from synthetic_instruction_tuner.storage import disk
 
@@ -80,6 +80,7 @@ def load_tokenizer(model: ModelConfig) -> Any:
 
     template_guard.install()
     with _explained(model):
+        bounds.read_shape(model.name, _source(model), _revision(model))
         tokenizer = AutoTokenizer.from_pretrained(
             _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
         )
@@ -98,6 +99,7 @@ def load_config(model: ModelConfig) -> Any:
     from transformers import AutoConfig
 
     with _explained(model):
+        bounds.read_shape(model.name, _source(model), _revision(model))
         return AutoConfig.from_pretrained(
             _source(model), trust_remote_code=model.trust_remote_code, **_revision(model)
         )
@@ -155,6 +157,7 @@ def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = (
     dtype = compute_dtype(model, place)
     with _explained(model):
         _refuse_pickles(model)
+        attention = bounds.read_shape(model.name, _source(model), _revision(model))
         loaded = kind.from_pretrained(
             _source(model),
             dtype=dtype,
@@ -162,6 +165,7 @@ def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = (
             use_safetensors=True,
             trust_remote_code=model.trust_remote_code,
             quantization_config=_quantization(model, dtype, whole),
+            **attention,
             **_revision(model),
         )
     return loaded.eval()

@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.methods.losses.objective import Objective
 from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models import loading, reference
 from synthetic_instruction_tuner.models.engines.protocol import stream_seed
+from synthetic_instruction_tuner.training import adapters
 from synthetic_instruction_tuner.training.job import Job
 
 logger = logging.getLogger(__name__)
@@ -106,6 +107,7 @@ def _continue(start: Path, base: Any) -> Any:
     from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
     from safetensors.torch import load_file
 
+    adapters.check(start)
     config = PeftConfig.from_pretrained(str(start))
     config.inference_mode = False
     model = get_peft_model(base, config)

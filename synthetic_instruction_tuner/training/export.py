@@ -16,7 +16,7 @@ from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
-from synthetic_instruction_tuner.training import card
+from synthetic_instruction_tuner.training import adapters, card
 from synthetic_instruction_tuner.training.result import RESULT
 from synthetic_instruction_tuner.training.students import chat_of, weights
 
@@ -114,10 +114,8 @@ def _whole(study: Study, subject: Subject, adapter: Path) -> Any:
     model, _ = loading.load_causal(base.model_copy(update=settings), "cpu")
     if not (adapter / "adapter_config.json").is_file():
         return model
-    from peft import PeftModel
-
     with torch.no_grad():
-        return PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+        return adapters.attach(model, adapter).merge_and_unload(safe_merge=True)
 
 
 def _convert(converter: Path, merged: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
+from synthetic_instruction_tuner.training import adapters
 
 ADAPTER_CONFIG = "adapter_config.json"
 
@@ -53,9 +54,7 @@ class Student:
         """Attach the adapter in a folder (None: nothing), detaching what was attached before."""
         self.detach()
         if folder is not None:
-            from peft import PeftModel
-
-            self.wrapped = PeftModel.from_pretrained(self.model, folder)
+            self.wrapped = adapters.attach(self.model, folder)
             config = self.wrapped.active_peft_config
             self.virtual_tokens = config.num_virtual_tokens if config.is_prompt_learning else 0
         # PEFT leaves new adapter layers in training mode, with dropout on.
