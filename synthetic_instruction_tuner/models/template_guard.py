@@ -15,11 +15,15 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models.templates import FIXED_DATE
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SECONDS = 20.0
 """Time for one conversation; real templates take a thousandth of a second, a busy machine more."""
@@ -41,6 +45,11 @@ class Guarded:
 
     def __init__(self, template: str) -> None:
         self._template = template
+
+    @property
+    def environment(self) -> Environment:
+        """What transformers parses a template with, to find its control tokens; renders nothing."""
+        return _environment()
 
     def render(self, **context: object) -> str:
         """Render one conversation.
@@ -65,6 +74,14 @@ class Guarded:
                 "another one"
             )
         return answer["text"]
+
+
+@cache
+def _environment() -> Environment:
+    from transformers.utils import chat_template_utils
+
+    found: Environment = chat_template_utils._cached_compile_jinja_template("").environment
+    return found
 
 
 class _Worker:

@@ -131,3 +131,13 @@ def test_the_process_that_renders_sees_no_token(tokenizer, monkeypatch):
     if environment.exists():
         assert b"hf_secret" not in environment.read_bytes()
     assert template_guard._worker._owner == os.getpid()
+
+
+def test_control_tokens_are_still_found_in_a_guarded_template(tokenizer):
+    """transformers parses the template for them; that renders nothing."""
+    template = (
+        "{{ 'said' }}<|new_turn|>{% generation %}{{ messages[0].content }}{% endgeneration %}"
+    )
+    assert isinstance(chat_template_utils._compile_jinja_template(template), template_guard.Guarded)
+    found = chat_template_utils._get_template_literal_text(template)
+    assert sorted(found.split("\0")) == ["<|new_turn|>", "said"]
