@@ -47,7 +47,7 @@ def models(tmp_path_factory):
 @pytest.fixture
 def study(models, tmp_path):
     tiny = {"name": str(models["responder"]), "dtype": "float32", "family": "sandbox"}
-    sampling = {"temperature": 1.0, "max_new_tokens": 80}
+    sampling = {"temperature": 1.0, "max_new_tokens": 400}  # random weights end by chance
     values = {
         "generation": {"teacher": tiny, "draws": 6, "max_draws": 6},
         "filtering": {"target": 1, "decontaminate": False},
@@ -72,8 +72,8 @@ def study(models, tmp_path):
     }
     made = Study(StudyConfig.model_validate(values), tmp_path / "workspace")
     examples = [
-        Example(f"e{n}", f"How much is {n} plus 1?", "2", "sums", 1.0, f"c{n}", "train")
-        for n in range(5)
+        Example(f"e{n}", f"How much is {n} plus 1?", "2", "sums", 1.0, f"c{n}", split)
+        for n, split in enumerate(["train", "train", "validation", "train", "train"])
     ]
     talk = Example("e5", "Name a river.", "The Inn.", "talk", 1.0, "c5", "validation", "", TURNS)
     with made.store.writing(made.filtered) as folder:
