@@ -117,7 +117,7 @@ def test_a_worker_dies_and_the_others_make_its_pieces(workers, client, start, en
     helpers = [one for one in client.read_flow_runs() if one.name.startswith("sandbox-smoke: help")]
     made = [ended(one.id).message for one in helpers if one.state_name == "Completed"]
 
-    generation(presets.load("sandbox-smoke", AT_ONCE), str(tmp_path / "alone"))
+    generation(config=presets.load("sandbox-smoke", AT_ONCE), workspace=str(tmp_path / "alone"))
     assert samples(root) == samples(tmp_path / "alone")
     assert not (root / ".superseded").exists()  # no piece was made twice
     assert any(one.endswith("of 24 pieces made here") and one[0] != "0" for one in made)

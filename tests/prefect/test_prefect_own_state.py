@@ -116,7 +116,7 @@ def test_long_work_ends_in_the_middle(monkeypatch):
     def cancelled():
         raise Unheard(own_state.MESSAGE)
 
-    monkeypatch.setattr(watching.RunProgress, "_show", lambda *_: None)
+    monkeypatch.setattr(watching.Bar, "_send", lambda *_: None)
     times = iter([0.0, 20.0])
     bar = RunProgress("ops", "Training sft", clock=lambda: next(times, 20.0))
     monkeypatch.setattr(watching, "heed", cancelled)

@@ -53,11 +53,11 @@ def test_a_node_dies_and_the_other_makes_its_pieces(cluster, tmp_path):
 
     killer = threading.Thread(target=kill_a_node)
     killer.start()
-    generation(presets.load("sandbox-smoke", settings), str(root))
+    generation(config=presets.load("sandbox-smoke", settings), workspace=str(root))
     killer.join()
     assert len(killed) == 1
 
-    generation(presets.load("sandbox-smoke", SMALL), str(tmp_path / "alone"))
+    generation(config=presets.load("sandbox-smoke", SMALL), workspace=str(tmp_path / "alone"))
     assert samples(root) == samples(tmp_path / "alone")
     assert not (root / ".superseded").exists()  # no piece was made twice
     for record in (root / ".prefect-results").iterdir():
