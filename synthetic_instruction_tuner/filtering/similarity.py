@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BLOCK_PRODUCTS = 8_000_000
 """Multiplications a block: bounds the memory of a block to about 200 MB."""
-NUMBER = re.compile(r"\W*\d")
+NUMBER = re.compile(r"\A\W*\d")
 """How a number begins, with or without a sign or currency."""
 SLACK = 1e-9
 """Rounds bounds to the safe side."""

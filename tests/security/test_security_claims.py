@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support import clocks
 
 from synthetic_instruction_tuner.errors import WorkspaceError
 from synthetic_instruction_tuner.storage import claim_files, claims, processes
@@ -135,7 +136,7 @@ def test_a_claim_of_nonsense_is_watched_for_a_while_and_then_taken(
     tmp_path, monkeypatch, values, here
 ):
     now, clock = time.time(), iter(range(0, 100_000, 30))
-    monkeypatch.setattr(claims.time, "monotonic", lambda: next(clock))
+    clocks.turn(monkeypatch, claims, monotonic=lambda: next(clock))
     monkeypatch.setattr(processes, "alive", lambda pid, started=None: pid == os.getpid())
     where = processes.machine() if here else "elsewhere/1"
     content = {"token": "other", "pid": 4_000_000, "host": "x", "machine": where, "until": now - 30}
@@ -155,7 +156,7 @@ def test_a_claim_of_nonsense_is_watched_for_a_while_and_then_taken(
 def test_a_claim_in_the_name_of_a_process_that_lives_ends_too(tmp_path, monkeypatch, until):
     """Its process is there (init is on every machine), but nobody renews it."""
     clock = iter(range(0, 100_000, 30))
-    monkeypatch.setattr(claims.time, "monotonic", lambda: next(clock))
+    clocks.turn(monkeypatch, claims, monotonic=lambda: next(clock))
     content = {"token": "x", "pid": 1, "machine": processes.machine(), "until": until}
     (tmp_path / "x.json").write_text(json.dumps(content))
     taken = [claims.take(tmp_path / "x.json", "mine") for _ in range(4)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from synthetic_instruction_tuner.config import ModelConfig, presets
+from synthetic_instruction_tuner.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("tuner", "flows", "tasks", "blocks", "synthetic_instruction_tuner")
@@ -85,7 +86,7 @@ def test_foreign_code_is_off_in_every_setting_that_ships():
     def models(value):
         if isinstance(value, ModelConfig):
             yield value
-        elif hasattr(value, "model_fields"):
+        elif isinstance(value, Settings):
             for name in type(value).model_fields:
                 yield from models(getattr(value, name))
         elif isinstance(value, tuple):

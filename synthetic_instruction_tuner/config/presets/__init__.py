@@ -17,8 +17,6 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 FOLDER = Path(__file__).parent
 HIDDEN = ("completions.url", "completions.api_key_variable")
 """Fields into which a secret is put by mistake: an error does not repeat what they hold."""
-_IN_C = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times as fast where PyYAML has it, but deep nesting overflows its stack: not for others'."""
 _SHOWN = reprlib.Repr()
 """Shows values in errors: a few lines of YAML can stand for more text than fits the memory."""
 _SHOWN.maxlevel, _SHOWN.maxstring, _SHOWN.maxother = 2, 400, 400
@@ -119,8 +117,7 @@ def _read(study: str) -> dict[str, Any]:
             f"unknown study {study!r}; presets: {', '.join(names())}; or give a .yaml file"
         )
     try:
-        loader = _IN_C if path.parent == FOLDER else yaml.SafeLoader
-        values = yaml.load(path.read_text(encoding="utf-8"), loader)
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not readable YAML: {error}") from error
     if not isinstance(values, dict):

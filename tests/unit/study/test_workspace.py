@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support import clocks
 from support.waiting import wait_for
 
 from synthetic_instruction_tuner.config import presets
@@ -106,7 +107,7 @@ def test_a_holder_whose_clock_is_wrong_keeps_what_it_renews(tmp_path, monkeypatc
     path = claim_file(tmp_path, "x")
     monkeypatch.setattr(claims, "WATCH_SECONDS", 30.0)
     now = iter(range(0, 10_000, 20))
-    monkeypatch.setattr(claims.time, "monotonic", lambda: next(now))
+    clocks.turn(monkeypatch, claims, monotonic=lambda: next(now))
     for renewal in range(20):
         leave(path, until=time.time() + ahead + 20 * renewal)
         assert claims.take(path, "mine") is not None
@@ -257,7 +258,7 @@ def test_a_claim_is_renewed_and_a_lost_one_is_not(tmp_path, monkeypatch, caplog)
     path = tmp_path / "x.json"
     claims.take(path, "mine")
     with monkeypatch.context() as patch:
-        patch.setattr(claims.time, "time", lambda: 1e9)
+        clocks.turn(patch, claims, time=lambda: 1e9)
         assert claims.renew(path, "mine") is None
         assert claims.read(path)["until"] == 1e9 + claims.SECONDS
     leave(path, until=time.time() + 60)
