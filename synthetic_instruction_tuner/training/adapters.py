@@ -12,7 +12,8 @@ from synthetic_instruction_tuner.errors import StageError
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
-_NAME = re.compile(r"[\w.-]{1,200}")
+_NAME = re.compile(r"(\.\*\\\.)?([\w.-]|\\[.-]){1,200}")
+"""A name, or the form that PEFT itself writes for fused experts: `.*\\.gate_up_proj`."""
 _NAMED = ("target_modules", "exclude_modules", "layers_pattern", "feedforward_modules")
 """Settings by which PEFT finds layers: it matches a text as a pattern against every name."""
 _PATTERNS = ("rank_pattern", "alpha_pattern")
@@ -64,6 +65,6 @@ def check(folder: Path) -> None:
     strange = next((one for one in patterns if not _NAME.fullmatch(str(one))), None)
     if strange is not None:
         raise StageError(
-            f"{folder / CONFIG} finds layers by the pattern {str(strange)[:60]!r}; only names are "
-            "matched here, which takes bounded time"
+            f"{folder / CONFIG} finds layers by the pattern {str(strange)[:60]!r}; only names, "
+            r"alone or after '.*\.', are matched here, which takes bounded time"
         )

@@ -74,6 +74,8 @@ def test_a_pickled_adapter_is_never_opened(base, copied):
         {"exclude_modules": "(.*)*x"},
         {"layers_pattern": "(.*)*x"},
         {"rank_pattern": {"(.*)*x": 2}},
+        {"rank_pattern": {r".*\..*\.gate_up_proj": 2}},
+        {"alpha_pattern": {r".*\.": 2}},
         {"target_modules": [["q"]]},
     ],
 )
@@ -81,6 +83,13 @@ def test_patterns_in_an_adapter_are_refused(copied, settings):
     rewrite(copied / adapters.CONFIG, **settings)
     with pytest.raises(StageError, match="finds layers by the pattern"):
         adapters.check(copied)
+
+
+def test_the_pattern_that_peft_writes_for_fused_experts_is_matched(copied):
+    """PEFT doubles the rank of layers in which it fuses two: `_convert_peft_config_moe`."""
+    fused = {r".*\.gate_up_proj": 4}
+    rewrite(copied / adapters.CONFIG, rank_pattern=fused, alpha_pattern=fused)
+    adapters.check(copied)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a":' * 100_000, '{"rank_pattern": 7}'])
