@@ -443,6 +443,7 @@ def run_tuner(arguments: list[str], server: Server, hooks: Hooks, door: str) -> 
 def without_prefect() -> None:
     """Let flows and tasks be plain functions in this process: no server, no records."""
     import prefect
+    from prefect.logging import disable_run_logger
 
     import tasks.step
     import tuner.embedded_server
@@ -450,7 +451,8 @@ def without_prefect() -> None:
     tuner.embedded_server.start_unless_configured = lambda: None
 
     def call_flow(flow, *arguments, return_state=False, **named):
-        state = flow.fn(*arguments, **named)
+        with disable_run_logger():  # without a run there is none
+            state = flow.fn(*arguments, **named)
         if return_state:
             return SimpleNamespace(result=lambda: None, message=state.message)
         return state

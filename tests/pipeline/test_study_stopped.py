@@ -66,9 +66,17 @@ def test_a_killed_run_takes_its_server_along(migrated_home, tmp_path):
     assert psutil.wait_procs(started, timeout=60)[1] == []
 
 
-def test_a_port_that_is_found_is_held(monkeypatch):
-    """Two runs that start at once on one machine: neither ends up at the other's server."""
+@pytest.fixture
+def no_server_yet(monkeypatch):
+    """A process like a new one: Prefect keeps the server of whichever test started one before."""
     monkeypatch.setattr(embedded_server.EmbeddedServer, "_instances", {})
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        yield
+
+
+@pytest.mark.usefixtures("no_server_yet")
+def test_a_port_that_is_found_is_held():
+    """Two runs that start at once on one machine: neither ends up at the other's server."""
     port = embedded_server.EmbeddedServer().find_available_port()
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
@@ -76,11 +84,11 @@ def test_a_port_that_is_found_is_held(monkeypatch):
             other.bind(("127.0.0.1", port))
 
 
+@pytest.mark.usefixtures("no_server_yet")
 def test_a_server_that_does_not_start_in_time_is_one_line(monkeypatch):
     def late(_):
         raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
 
     monkeypatch.setattr(embedded_server.EmbeddedServer, "start", late)
-    refused = pytest.raises(TunerError, match=r"does not start \(Timed out .* less to do")
-    with temporary_settings(restore_defaults={PREFECT_API_URL}), refused:
+    with pytest.raises(TunerError, match=r"does not start \(Timed out .* less to do"):
         embedded_server.start_unless_configured()
