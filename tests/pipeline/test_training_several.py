@@ -8,6 +8,7 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 from support import training_models
 
@@ -193,9 +194,9 @@ def test_accelerate_launch_starts_them_and_ends_them_together(
         for event in launch.run(job):
             seen.append(event["event"])
             if event["event"] == "step" and event["step"] == 3:
-                launcher = children(os.getpid())[-1]
-                processes.extend([launcher, *children(launcher)])
-                os.kill(processes[2], signal.SIGKILL)
+                trained = workers(job)
+                processes.extend([trained[0].ppid(), *(one.pid for one in trained)])
+                trained[-1].kill()
 
     with pytest.raises(StageError, match="another process of this arm died"):
         watch()
@@ -205,6 +206,8 @@ def test_accelerate_launch_starts_them_and_ends_them_together(
     assert seen.count("phase") == 2, "the main process alone speaks"
 
 
-def children(process: int) -> list[int]:
-    text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [int(one) for one in text.split()]
+def workers(job: Job) -> list[psutil.Process]:
+    """Find the training processes that were started for a job by `accelerate launch`."""
+    told = ["-u", "-m", launch.WORKER, str(job.work / "job.json")]
+    running = psutil.process_iter(["cmdline"])
+    return [one for one in running if (one.info["cmdline"] or [])[1:5] == told]
