@@ -6,6 +6,7 @@ That a study killed anywhere ends with the same bytes is shown by `tests/chaos`.
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -121,8 +122,9 @@ def test_a_stricter_rule_keeps_fewer_rows_and_draws_nothing(tuner, finished):
 
 
 def test_an_arm_answers_beside_the_base_and_can_be_taken_along(tuner, tmp_path):
-    lines = tuner("chat", "base", "sft", "--prompt", "What is the capital of France?").splitlines()
-    assert [line.split(":")[0] for line in lines] == ["base", "sft"]
+    said = tuner("chat", "base", "sft", "--prompt", "What is the capital of France?")
+    assert said.startswith("base: ")
+    assert re.findall(r"^(base|sft): \S", said, re.MULTILINE) == ["base", "sft"]  # lines may follow
     tuner("export", "sft", tmp_path / "merged")
     names = {path.name for path in (tmp_path / "merged").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
