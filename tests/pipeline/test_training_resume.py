@@ -7,7 +7,9 @@ import os
 import random
 import shutil
 import signal
+import traceback
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -27,13 +29,23 @@ STEPS = {"sft": 24, "prompt": 16, "dpo": 16}
 
 def train_in_child(job: Job, kill_at: int = -1, kill_in_write: int = -1) -> int:
     """Train in a forked process that kills itself at a step, or at a call during a write."""
-    child = multiprocessing.get_context("fork").Process(
-        target=_train, args=(job, kill_at, kill_in_write)
-    )
+    context = multiprocessing.get_context("fork")
+    told, tell = context.Pipe(duplex=False)
+    child = context.Process(target=_train_or_tell, args=(tell, job, kill_at, kill_in_write))
     child.start()
+    tell.close()
     child.join(120)
     assert child.exitcode is not None
+    assert child.exitcode <= 0, told.recv()
     return child.exitcode
+
+
+def _train_or_tell(tell: Connection, job: Job, kill_at: int, kill_in_write: int) -> None:
+    try:
+        _train(job, kill_at, kill_in_write)
+    except BaseException:
+        tell.send(traceback.format_exc())
+        raise
 
 
 def _train(job: Job, kill_at: int, kill_in_write: int) -> None:
