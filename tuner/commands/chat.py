@@ -26,7 +26,7 @@ def chat(
     """Talk to one or more models of a study; an empty line ends the conversation."""
     study = existing(workspace, trusted)
     subjects = [study.subject(name) for name in models]
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)  # breaks lines where the model did
     turns: dict[str, list[dict[str, str]]] = {one.name: [] for one in subjects}
     while question := prompt or _ask():
         for one in subjects:
