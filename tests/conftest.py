@@ -10,10 +10,18 @@ from support import forking
 LONGEST = {
     f"test_{name}": place
     for place, name in enumerate(
-        ("prefect_outage", "chaos_short", "study_whole", "prefect_fan_out", "prefect_operations")
+        (
+            "training_resume",
+            "prefect_outage",
+            "chaos_short",
+            "study_whole",
+            "prefect_fan_out",
+            "prefect_operations",
+        )
     )
 }
-"""The files that take minutes."""
+"""The files that take minutes; before them one whose children are forks of the test process itself,
+and so must not inherit what other tests leave in it."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than idle cores: 30 times slower
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -49,7 +49,12 @@ def _train_or_tell(tell: Connection, job: Job, kill_at: int, kill_in_write: int)
 
 
 def _train(job: Job, kill_at: int, kill_in_write: int) -> None:
+    from accelerate.state import AcceleratorState, PartialState
+
     from synthetic_instruction_tuner.training.session import train
+
+    PartialState._reset_state()  # what an earlier test of this process left
+    AcceleratorState._reset_state()
 
     def emit(event: str, **fields: object) -> None:
         if event == "step" and fields["step"] == kill_at:
