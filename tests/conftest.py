@@ -12,6 +12,7 @@ LONGEST = {
     for place, name in enumerate(
         (
             "training_resume",
+            "training_several",
             "prefect_outage",
             "chaos_short",
             "study_whole",
@@ -20,7 +21,7 @@ LONGEST = {
         )
     )
 }
-"""The files that take minutes; before them one whose children are forks of the test process itself,
+"""The files that take minutes; before them those whose children are forks of the test process itself,
 and so must not inherit what other tests leave in it."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than idle cores: 30 times slower

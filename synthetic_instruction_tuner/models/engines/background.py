@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -54,7 +55,8 @@ def in_background(
             yield result
     finally:
         if thread.is_alive():
-            loop.call_soon_threadsafe(task.cancel)
+            with suppress(RuntimeError):  # the loop closed a moment ago: the work has ended
+                loop.call_soon_threadsafe(task.cancel)
         thread.join(_GRACE)
 
 
