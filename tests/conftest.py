@@ -21,8 +21,8 @@ LONGEST = {
         )
     )
 }
-"""The files that take minutes; before them those whose children are forks of the test process itself,
-and so must not inherit what other tests leave in it."""
+"""The files that take minutes; before them those whose children are forks of the test process
+itself, and so must not inherit what other tests leave in it."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than idle cores: 30 times slower
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
