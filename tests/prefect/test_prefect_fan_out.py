@@ -107,7 +107,7 @@ def ended(client):
 def test_a_worker_dies_and_the_others_make_its_pieces(workers, client, start, ended, tmp_path):
     root = tmp_path / "shared"
     run = start(root, FAN_OUT)
-    leader = wait_for("a leader", lambda: read(root / LEASE_FILE).get("pid"), seconds=150)
+    leader = wait_for("a leader", lambda: read(root / LEASE_FILE).get("pid"))
     victim = wait_for(
         "a helper", lambda: next((p for p in at_work(root).values() if p != leader), None)
     )
