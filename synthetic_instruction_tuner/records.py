@@ -88,7 +88,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A row that a rule turned away, and why; rejected rows are data.
+    """A row that a rule rejected, and why; rejected rows are data.
 
     Attributes:
         stage: "generation", "filtering" or "preference".

@@ -77,7 +77,7 @@ def _by_cost(
     reason = f"[[efficiency/{winner}/{path}|{form}]]"
     others = [arm for arm in near if arm != winner]
     if others:
-        reason += f"; the cost of {_labels(store, others)} is not told apart from it"
+        reason += f"; {_labels(store, others)} costs as much, within the scatter of measurements"
     cheaper = [arm for arm in costs if arm not in useful and costs[arm].is_below(costs[winner])]
     reason += "".join(
         f"; {_labels(store, some)} would be cheaper, but {why}"

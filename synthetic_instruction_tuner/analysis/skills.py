@@ -1,7 +1,7 @@
 """One benchmark taken apart: agent tasks by category and error, instructions by constraint.
 
 Everything is counted from the items' own logs, so a figure here cannot contradict the score that
-the same items average to. These figures are a look around: they carry intervals, no verdicts.
+the same items average to. These figures are exploratory: they carry intervals, no verdicts.
 """
 
 from __future__ import annotations

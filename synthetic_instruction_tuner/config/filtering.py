@@ -64,7 +64,7 @@ class FilteringConfig(Settings):
     """Which rows are kept, and how they are split."""
 
     target: int = Field(default=1000, ge=1)
-    """Rows wanted after filtering; generation goes on until they are there."""
+    """Rows required after filtering; generation goes on until they are there."""
     quotas: bool = True
     """Keep of each steering domain its share of the target (`generation.domains.weight`), whatever
     its yield; when no more can be drawn, rows of other domains fill up."""

@@ -1,10 +1,10 @@
 """The decision over all rows: what stays, what goes and why. Pure: rows in, rows out.
 
-The funnel, in order; a row counts for the first step that turns it away:
+The funnel, in order; a row counts for the first step that rejects it:
 
     exact_duplicate -> near_duplicate -> the rules -> contamination -> same_meaning -> surplus
 
-Duplicates are found among all rows, even those that a rule turns away, so that a teacher which
+Duplicates are found among all rows, even those that a rule rejects, so that a teacher which
 repeats itself is seen for what it is. A row that passes everything else is never dropped for one
 that does not: it ranks before it. Rows that ask the same in other words are looked for only where
 an encoder is configured, and only among rows that pass the rest.
@@ -44,7 +44,7 @@ class Decision:
         kept: The rows that stay, by index.
         rejected: The others, by index, each with its reason.
         passed: Rows that passed everything, surplus included.
-        failing: Rows that each rule turns away when copies are not set apart first.
+        failing: Rows that each rule rejects when copies are not set apart first.
         leaks: Rows with an item of the benchmark, by benchmark; a row may count for several.
     """
 
@@ -82,7 +82,7 @@ def decide(
         advance: Called with the number of rows judged so far.
         memory: Similar pairs that were found before; they save time and change nothing.
         embed: Embeds texts, to find rows that ask the same in other words.
-        quotas: Rows wanted of each domain; None: of any.
+        quotas: Rows required of each domain; None: of any.
         fill: Whether other domains fill the places that a domain leaves open.
 
     Returns:

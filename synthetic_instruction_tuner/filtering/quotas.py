@@ -25,8 +25,8 @@ def choose(
 
     Args:
         domains: The domain of each row that passed, in the order of the rows.
-        target: Rows wanted.
-        quotas: Rows wanted of each domain; None: any.
+        target: Rows required.
+        quotas: Rows required of each domain; None: any.
         fill: Whether rows of other domains take the places that a domain cannot fill.
 
     Returns:
@@ -64,7 +64,7 @@ def next_draws_by_domain(
     Args:
         kept: Rows kept of each domain.
         drawn: Draws of each domain; their shares stay what they are.
-        quotas: Rows wanted of each domain.
+        quotas: Rows required of each domain.
         reserve: Draws beyond what the yield calls for, as a factor.
     """
     total = sum(drawn.values())

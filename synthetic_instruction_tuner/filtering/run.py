@@ -210,7 +210,7 @@ def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> No
         )
     if kept < target:
         logger.warning(
-            "%d of the %d rows wanted (filtering.target) passed; there are no more draws to come "
+            "%d of the %d rows required (filtering.target) passed; there are no more draws to come "
             "from, so the study goes on with these",
             kept,
             target,

@@ -18,7 +18,7 @@ UNUSABLE = "unusable"
 
 
 def funnel(decision: Decision, unusable: int = 0) -> list[dict[str, Any]]:
-    """Return one entry a step: rows that reach it, rows it turns away, rows left.
+    """Return one entry a step: rows that reach it, rows it rejects, rows left.
 
     Args:
         decision: What became of the rows.

@@ -32,7 +32,7 @@ class Variant(NamedTuple):
         gained: Rows that pass here, but not as configured.
         lost: Rows that pass as configured, but not here.
         mean_quality: Mean quality score of the kept rows; None if there are none.
-        rejected: Rows by the step that turns them away.
+        rejected: Rows by the step that rejects them.
     """
 
     setting: str

@@ -78,7 +78,7 @@ class Yield:
     Attributes:
         judged: Rows.
         passed: Rows that pass every rule; duplicates and benchmark items come off later.
-        rules: Rows turned away by each rule, most first.
+        rules: Rows rejected by each rule, most first.
     """
 
     judged: int

@@ -22,7 +22,7 @@ def bind(tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ())
 
     Raises:
         ConfigurationError: If the tokenizer has no chat template, or of no known family, or one
-            whose answers cannot be told apart.
+            whose answers cannot be distinguished.
     """
     chat = Chat(tokenizer, find_family(family, template_text(tokenizer)), tuple(end_ids))
     chat.require_answers()

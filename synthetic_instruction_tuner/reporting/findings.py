@@ -85,8 +85,8 @@ def answers(results: Results) -> str:
     if verdict == "worse":
         return f"{label}: every arm is behind; the highest, {results.label(best)}, has {scores}."
     return (
-        f"{label}: no arm is shown to be better than {base}. The highest score is "
-        f"{results.label(best)}'s {scores}; the verdict is {verdict}."
+        f"{label}: no arm is shown to be better than {base}. The best arm, {results.label(best)}, "
+        f"scores {scores}; the verdict is {verdict}."
     )
 
 
@@ -103,7 +103,8 @@ def against_base(results: Results, arm: str) -> str:
         if tally[word]
     ]
     return (
-        f"{label} against the base, on [[tallies/{pair}/measured|count]] benchmarks: "
+        f"{label} against the base, on [[tallies/{pair}/measured|count]] "
+        f"benchmark{'' if tally['measured'] == 1 else 's'}: "
         f"{', '.join(parts)}."
     )
 
@@ -139,8 +140,8 @@ def contrast(results: Results, cell: Mapping[str, Any], key: str) -> str:
         )
     if cell["p"] < results.data["terms"]["alpha"]:
         missed = (
-            f"Alone it would count (p [[{path}/p|p]]), corrected for the number of comparisons it "
-            f"does not (p [[{path}/p_corrected|p]])."
+            f"On its own the difference would be significant (p [[{path}/p|p]]); corrected for the "
+            f"number of comparisons it is not (p [[{path}/p_corrected|p]])."
         )
     elif cell["mde"] is None:
         missed = "There are too few groups of items to find any difference."
@@ -191,10 +192,10 @@ def preference(results: Results) -> list[str]:
             "Before training it equals the model it is compared with and cannot prefer either "
             "answer."
             if results.get(f"{path}/first/accuracy") is None
-            else f"Before training it ranked [[{path}/first/accuracy|percent]] rightly."
+            else f"Before training it ranked [[{path}/first/accuracy|percent]] correctly."
         )
         sentences.append(
-            f"{label} ranks [[{path}/last/accuracy|percent]] of the held-out pairs rightly after "
+            f"{label} ranks [[{path}/last/accuracy|percent]] of the held-out pairs correctly after "
             f"training, with a mean margin of [[{path}/last/margin|ratio]]. {before}"
         )
     return sentences

@@ -1,6 +1,6 @@
 """What a filter rule is: one file in `rules/` with `ORDER`, `Config` and `check`.
 
-`ORDER` is the rule's place in the funnel: a row counts for the first rule that turns it away, so
+`ORDER` is the rule's place in the funnel: a row counts for the first rule that rejects it, so
 cheap and structural rules come before judgements of content. `check(sample, config)` returns a
 `Violation` or None and depends on nothing else.
 """

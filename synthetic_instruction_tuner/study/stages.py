@@ -30,8 +30,8 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 9
-    reporting: int = 9
+    analysis: int = 10
+    reporting: int = 10
 
 
 VERSIONS = Versions()

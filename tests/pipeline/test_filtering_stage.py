@@ -172,7 +172,7 @@ def test_the_last_draws_end_the_loop_with_a_warning(tmp_path, caplog):
     outcome = filter_rows(study, 20, Silent())
     assert (outcome.kept, outcome.draws_needed) == (14, None)
     assert outcome.manifest.facts["shortfall"] == 1
-    assert "14 of the 15 rows wanted (filtering.target) passed" in caplog.text
+    assert "14 of the 15 rows required (filtering.target) passed" in caplog.text
 
 
 def test_far_too_few_rows_are_an_error_that_names_the_worst_rule(tmp_path):

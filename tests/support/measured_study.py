@@ -40,13 +40,13 @@ ABILITY: Mapping[str, Mapping[str, float]] = {
         "dpo": (0.34, 0.53, 0.56, 0.49, 0.28, 0.14),
     }.items()
 }
-"""Share of items each test model answers rightly."""
+"""Share of items each test model answers correctly."""
 
 PLAIN: Mapping[str, Mapping[str, float]] = {
     "qa": {"verifiable": 0.06, "instructions": 0.05, "agent": 0.0},
     "qa_4": {"verifiable": 0.05, "instructions": 0.06, "agent": 0.0},
 }
-"""Share of items that the test base answers rightly in plain prompts."""
+"""Share of items that the test base answers correctly in plain prompts."""
 
 CHANCE = {"mmlu": 0.25, "arc_easy": 0.25, "truthfulqa_mc2": 0.4}
 METRIC = {

@@ -36,7 +36,7 @@ def filter_rows(
 
 
 def _table(variants: list[Variant]) -> Table:
-    table = Table("setting", "pass", "gained", "lost", "mean quality", "turned away by", box=None)
+    table = Table("setting", "pass", "gained", "lost", "mean quality", "rejected by", box=None)
     for one in variants:
         quality = "-" if one.mean_quality is None else f"{one.mean_quality:.3f}"
         rejected = ", ".join(f"{rule} {count}" for rule, count in one.rejected.items())

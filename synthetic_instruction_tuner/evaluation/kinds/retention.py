@@ -1,7 +1,7 @@
 """Knowledge retention: plain facts, each as a sentence to be ended, scored without any template.
 
 Fine-tuning for instructions can cost what the base knew. The share of facts that the model still
-ends rightly (of four ends, by log-likelihood), and the mean log-likelihood of the right end, show
+ends correctly (of four ends, by log-likelihood), and the mean log-likelihood of the right end, show
 it without asking for a form of answer that only some models were taught.
 """
 

@@ -63,7 +63,7 @@ class Chart:
 
 LIGHT = ("#6b7280", "#0072b2", "#d55e00", "#009e73", "#b0508a", "#8a6d00", "#3a9bd9", "#7a4bb5")
 DARK = ("#a3aab5", "#58b4e8", "#ff9a5c", "#4fd1a5", "#e79bc7", "#e3c55b", "#9ad1f5", "#bfa0ee")
-"""Okabe-Ito order (told apart with colour-blind eyes), darkened or lightened for contrast."""
+"""Okabe-Ito order (distinct to colour-blind readers), darkened or lightened for contrast."""
 MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "x")
 NEUTRAL = 0
 PALE = "#c3c8d0"

@@ -26,7 +26,7 @@ def logarithmic(low: float, high: float, form: str) -> list[float]:
 
 
 def linear(largest: float) -> list[float]:
-    """Choose about five round marks from nought to just beyond the largest value."""
+    """Choose about five round marks from zero to just beyond the largest value."""
     raw = max(largest, 1e-9) / 4
     unit = 10.0 ** floor(log10(raw))
     step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= raw)

@@ -78,7 +78,7 @@ def _setup(deck: Deck, results: Results, charts: Charts) -> None:
     steps = [
         "Generate: the teacher writes instructions and answers, seeing only the empty start of a "
         "conversation (Magpie).",
-        "Filter: rules turn away what is too short, repeated, refused, foreign or a "
+        "Filter: rules reject what is too short, repeated, refused, foreign or a "
         "near-duplicate; every rejected row keeps its reason.",
         "Prefer: several models answer, a reward model ranks, best and worst become a pair.",
         "Adapt: each arm trains a small addition to the same frozen student.",
@@ -210,7 +210,7 @@ SLIDES = (
         "All arms share student, data, items and conditions. Only the method differs."]),
     Slide(1, "Dataset", _fixed("From drawn to kept rows"), _data, lambda r: [
         "[[dataset/drawn|count]] rows drawn, [[dataset/kept|count]] kept.",
-        "Every rejected row keeps the rule that turned it away; the report shows examples.",
+        "Every rejected row keeps the rule that rejected it; the report shows examples.",
         "The criteria were fixed before the study ran. A failed one is shown, not hidden."]),
     Slide(1, "Methods", _fixed("How each arm adapts the student"), _methods, lambda r: [
         "The student stays frozen. What differs is how much is trained, and from what."]),

@@ -39,6 +39,17 @@
       Plotly.react(node, chart.data, layout, { displayModeBar: false, responsive: true });
     }
   };
+  const mark = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      const wider = box.scrollWidth > box.clientWidth + 1;
+      box.classList.toggle("wider", wider);
+      if (wider) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
   draw();
+  mark();
+  addEventListener("resize", mark);
+  addEventListener("toggle", mark, true);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 })();

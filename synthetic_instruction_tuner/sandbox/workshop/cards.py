@@ -68,7 +68,7 @@ def card(role: str, training: dict[str, Any], found: dict[str, Any], digest: str
     families = found.get("by_family", {})
     weak = ", ".join(f"{name} {value:.2f}" for name, value in families.items() if value < 0.9)
     weakest = (
-        f"\nFamilies answered rightly in less than 90 % of greedy answers: {weak or 'none'}.\n"
+        f"\nFamilies answered correctly in less than 90 % of greedy answers: {weak or 'none'}.\n"
     )
     return f"""---
 library_name: transformers

@@ -53,7 +53,7 @@ def accuracy(
     *,
     temperature: float = 0.0,
 ) -> dict[str, float]:
-    """Share of prompts answered rightly under the chat template."""
+    """Share of prompts answered correctly under the chat template."""
     said = sampling.answers(
         model, tok, [p.instruction for p in prompts], temperature=temperature, seed=SEED
     )
@@ -75,7 +75,7 @@ def accuracy_by_family(
 def plain_accuracy(
     model: "LlamaForCausalLM", tok: "PreTrainedTokenizerFast", prompts: Sequence[Prompt]
 ) -> dict[str, dict[str, float]]:
-    """Share of prompts that a base model completes rightly as plain text, cut at a blank line."""
+    """Share of prompts that a base model completes correctly as plain text, cut at a blank line."""
     prefixes = [f"{tokenizer.BOS}Q: {p.instruction}\nA:" for p in prompts]
     said = [text.split("\n\n")[0] for text in sampling.complete(model, tok, prefixes)]
     right = [bool(check(p.instruction, text)) for p, text in zip(prompts, said, strict=True)]

@@ -87,7 +87,7 @@ def fit_score(
     pairs: int,
     seed: int,
 ) -> float:
-    """Fit the score's scale to pairs drawn from the pool; return the share ranked rightly."""
+    """Fit the score's scale to pairs drawn from the pool; return the share ranked correctly."""
     import torch
 
     rng = Random(f"pairs-{seed}")

@@ -17,7 +17,7 @@ def test_only_an_arm_that_is_its_own_reference_cannot_prefer_before_training() -
     results = SimpleNamespace(preference_arms=("dpo", "simpo"), label=str.upper, get=held.get)
     dpo, simpo = findings.preference(results)
     assert dpo.endswith("and cannot prefer either answer.")
-    assert simpo.endswith("it ranked [[training/simpo/first/accuracy|percent]] rightly.")
+    assert simpo.endswith("it ranked [[training/simpo/first/accuracy|percent]] correctly.")
 
 
 def test_every_method_is_explained_in_a_few_words() -> None:

@@ -86,8 +86,8 @@ def test_the_sentence_follows_the_verdict():
     assert "A true difference of 5.0 points or more would probably have been found" in open_question
     assert "too few groups of items" in compared("inconclusive", mde=None)
     corrected = compared("inconclusive", p=0.03)
-    assert "Alone it would count (p 0.030), corrected" in corrected
-    assert corrected.endswith("it does not (p 0.090).")
+    assert "On its own the difference would be significant (p 0.030); corrected" in corrected
+    assert corrected.endswith("it is not (p 0.090).")
 
 
 def test_text_is_shortened_to_its_box():

@@ -18,7 +18,7 @@ def test_rules_name_the_first_reason() -> None:
 
 
 def test_ranking_counts_pairs_best_and_inverted() -> None:
-    """Two prompts, two answers each: the first ranked rightly, the second the wrong way round."""
+    """Two prompts, two answers each: the first ranked correctly, the second the wrong way round."""
     found = _rank({"a": ["", ""], "b": ["", ""]}, [True, False, True, False], [2.0, 1.0, 1.0, 3.0])
     assert found["agreement"]["value"] == 0.5
     assert found["best_of_n"]["value"] == 0.5

@@ -26,7 +26,7 @@ def _asked(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def test_only_asked_families_are_answered_and_rightly() -> None:
+def test_only_asked_families_are_answered_and_correctly() -> None:
     pairs = [pair for text in islice(student_documents(3), 4000) for pair in _asked(text)]
     assert len(pairs) > 500
     assert {family_of(question) for question, _ in pairs} == set(ASKED)

@@ -28,7 +28,7 @@ def describe(results: Results) -> list[Chart]:
     return [
         Chart(
             name="answers",
-            title=f"{results.benchmark(key)}: share answered rightly",
+            title=f"{results.benchmark(key)}: share answered correctly",
             note=(
                 f"{results.get(f'benchmarks/{key}/asks')} [[scores/{models[0]}/{key}/n|count]] "
                 "items, the same for every model. Bars: score; lines: "

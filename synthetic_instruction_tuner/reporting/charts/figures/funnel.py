@@ -9,7 +9,7 @@ ORDER = 10
 
 
 def describe(results: Results) -> list[Chart]:
-    """Rows kept, and rows turned away by each rule."""
+    """Rows kept, and rows rejected by each rule."""
     if results.get("dataset/status") != "measured":
         return []
     rules = results.get("dataset/rules")

@@ -12,10 +12,10 @@ CHARTS = (
     (
         "preference_accuracy",
         "accuracy",
-        "Held-out pairs ranked rightly",
+        "Held-out pairs ranked correctly",
         "Share of held-out pairs in which the model raises the chosen answer more than the "
         "rejected one, compared with the model it started from.",
-        "Pairs ranked rightly (%)",
+        "Pairs ranked correctly (%)",
         "percent",
     ),
     (
