@@ -7,19 +7,11 @@ them; the settings reference is made from the settings models, so that it cannot
 from __future__ import annotations
 
 import re
-import types
-import typing
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
-
-from synthetic_instruction_tuner.config import StudyConfig
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
+from synthetic_instruction_tuner.config import StudyConfig, examples
+from synthetic_instruction_tuner.config.reference import Setting, groups
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -79,67 +71,27 @@ def settings_reference() -> str:
         "# Settings",
         "",
         "Every setting of a study, as `section.field`; `tuner run STUDY --set section.field=value`",
-        "changes one. Fields of arms differ by method, fields of rules by rule.",
+        "changes one, `tuner settings section` shows them in a terminal. NAME is the name of an",
+        "entry. Fields of arms differ by method, fields of rules by rule.",
     ]
-    for place, model in groups(StudyConfig, ""):
-        lines += ["", f"## {place or 'study'}", "", (model.__doc__ or "").strip(), ""]
-        lines += ["| field | type | default | what it is |", "|---|---|---|---|"]
-        lines += [_row(name, field, model) for name, field in model.model_fields.items()]
+    for group in groups(StudyConfig):
+        lines += ["", f"## {group.title or 'study'}", "", (group.model.__doc__ or "").strip(), ""]
+        lines += ["| field | type | range | default | unit | what it is | source | example |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += map(_row, group.settings)
     return "\n".join(lines) + "\n"
 
 
-def groups(model: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """List a settings model and all within it, each with its place in the YAML file."""
-    yield place, model
-    for name, field in model.model_fields.items():
-        inner = [one for one in _arguments(field.annotation) if _is_model(one)]
-        for one in inner:
-            mark = f"[{one.model_fields['method'].default}]" if "method" in one.model_fields else ""
-            yield from groups(one, f"{place}.{name}{mark}".removeprefix("."))
-
-
-def _is_model(one: Any) -> bool:
-    return isinstance(one, type) and issubclass(one, BaseModel)
-
-
-def _arguments(annotation: Any) -> Iterator[Any]:
-    """List the classes within an annotation: of unions, tuples, annotated types."""
-    yield annotation
-    for one in typing.get_args(annotation):
-        yield from _arguments(one)
-
-
-def _row(name: str, field: FieldInfo, model: type[BaseModel]) -> str:
-    told = [base.model_fields.get(name) for base in model.__mro__ if _is_model(base)]
-    text = next((one.description for one in told if one and one.description), None)
-    if text is None:  # a group says itself what it is
-        inner = [one.__doc__ for one in _arguments(field.annotation) if _is_model(one)]
-        text = (inner[0] if inner else None) or ""
-    cells = (f"`{name}`", f"`{_type(field.annotation)}`", _default(field), " ".join(text.split()))
+def _row(one: Setting) -> str:
+    example = "" if one.type.endswith("group") else f"`{examples.assignment(one)}`"
+    cells = (
+        f"`{one.name}`",
+        f"`{one.type}`",
+        one.range and f"`{one.range}`",
+        one.default and f"`{one.default}`",
+        one.unit,
+        one.text,
+        one.source,
+        example,
+    )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _type(annotation: Any) -> str:
-    if annotation is type(None):
-        return "none"
-    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Literal:
-        return " or ".join(map(str, inside))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(dict.fromkeys(map(_type, inside)))
-    if origin is typing.Annotated:
-        return _type(inside[0])
-    if origin in (tuple, list):
-        return f"list of {_type(inside[0])}"
-    if _is_model(annotation):
-        return "group"
-    return getattr(annotation, "__name__", str(annotation)).replace("str", "text")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.default
-    if value is PydanticUndefined or isinstance(value, (BaseModel, tuple)):
-        return "" if value != () else "none"
-    return "none" if value is None else f"`{value}`"

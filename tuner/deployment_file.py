@@ -6,9 +6,8 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from synthetic_instruction_tuner import __version__
+from synthetic_instruction_tuner.config import yaml_text
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,11 +24,16 @@ def read(file: Path = FILE) -> dict[str, Any]:
     """Read a deployment file as Prefect does.
 
     Raises:
-        ConfigurationError: If it is not there.
+        ConfigurationError: If it is not there, or no mapping.
     """
     if not file.is_file():
         raise ConfigurationError(f"{file} does not exist; run this from a checkout of the project")
-    content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    try:
+        content = yaml_text.parse(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{file} is not readable YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{file} must hold a mapping, got {type(content).__name__}")
     return content
 
 

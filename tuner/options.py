@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from synthetic_instruction_tuner.config import presets
-from synthetic_instruction_tuner.config.presets import explain
+from synthetic_instruction_tuner.config.explained import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.workspace import (

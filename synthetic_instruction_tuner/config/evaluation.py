@@ -46,7 +46,7 @@ class EvaluationConfig(Settings):
     """Folder with the benchmark rows (offline); "sandbox": the closed world; None: the Hub."""
     chat_template: Literal["always", "generation", "never"] = "generation"
     """Where prompts get the chat template; the same for the base and every arm."""
-    base_prompts: tuple[str, ...] | None = None
+    base_prompts: tuple[str, ...] | None = Field(default=None, examples=[["template", "qa"]])
     """Forms in which the base is asked what models write: "template", "qa", "qa_4" (after four
     solved examples), ...; it counts in the best one, chosen on items of their own. None: these
     three, or the template alone if the student brings one."""

@@ -55,7 +55,7 @@ class CompletionsConfig(Settings):
 class GenerationConfig(Settings):
     """Magpie: the teacher writes instructions and answers them (arXiv 2406.08464)."""
 
-    source: str | None = None
+    source: str | None = Field(default=None, examples=["rows.csv"])
     """File or folder with raw rows to use instead of drawing (JSON, JSONL, parquet, datasets)."""
     teacher: ModelConfig = ModelConfig(name="meta-llama/Llama-3.1-8B-Instruct", quantization="nf4")
     """The instruct model that writes the data."""

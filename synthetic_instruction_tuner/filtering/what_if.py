@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import ValidationError
 
-from synthetic_instruction_tuner.config import FilteringConfig
-from synthetic_instruction_tuner.config.presets import explain
+from synthetic_instruction_tuner.config import FilteringConfig, yaml_text
+from synthetic_instruction_tuner.config.explained import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.filtering.decision import Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
@@ -102,13 +101,13 @@ def override(settings: FilteringConfig, assignments: Iterable[str]) -> Filtering
             target = _inside(target, name, path)
         _inside(target, field, path)
         try:
-            target[field] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigurationError(f"{assignment!r}: {text!r} is not YAML") from error
+            target[field] = yaml_text.parse(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{assignment!r}: {text!r} is not YAML: {error}") from error
     try:
         return FilteringConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError(f"filtering.{explain(error)}") from error
+        raise ConfigurationError(f"filtering.{explain(error, values, FilteringConfig)}") from error
 
 
 def _full_path(path: str) -> list[str]:

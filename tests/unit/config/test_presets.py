@@ -58,17 +58,34 @@ def test_overrides_reach_sections_lists_by_name_and_by_number():
     ("assignment", "message"),
     [
         ("seed", "write it as section.field=value"),
-        ("sede=1", "sede: no such field; allowed here: name, title, seed"),
-        ("generation.drawz=1", "generation.drawz: no such field; allowed here: source"),
-        ("generation.draws=-3", r"generation.draws: .* greater than or equal to 1 \(got -3\)"),
-        ("generation.draws=many", r"valid integer.*\(got 'many'\)"),
+        (
+            "sede=1",
+            r"sede: no such field; did you mean seed or seeds\?; allowed here: name, title, seed",
+        ),
+        (
+            "generation.drawz=1",
+            r"drawz: no such field; did you mean generation.draws\?; allowed here: source",
+        ),
+        ("generation.draws=-3", r"generation.draws: must be at least 1 \(got -3\)"),
+        ("generation.draws=many", r"must be a whole number \(got 'many'\)"),
         ("generation.engine=llama", r"'transformers', 'vllm' or 'completions' \(got 'llama'\)"),
         ("seed.x=1", "'seed' is a value, not a section"),
         ("training.arms.nope.rank=1", r"no entry 'nope'; allowed: \['sft'"),
-        ("training.arms.sft.method=lorra", "does not match any of the expected tags"),
+        (
+            "training.arms.sft.method=lorra",
+            r"training.arms.sft: method must be one of .*; did you mean lora or ",
+        ),
         ("training.arms.dpo.start_from=later", r"arm 'dpo' has start_from='later'; allowed:"),
         ("filtering.target=99999", r"filtering.target=99999 is more than .*max_draws"),
+        (
+            "training.arms.sft.rnk=1",
+            r"training.arms.sft.rnk: .*did you mean training.arms.sft.rank\?",
+        ),
+        ("training.arms.sft.rank=x", r"training.arms.sft.rank: must be a whole number"),
+        ("draws=1", r"draws: no such field; did you mean generation.draws\?"),
+        ("generation.teacher=sandbox", r"teacher: must be a group of fields \(got 'sandbox'\)"),
         ("title=[", "is not YAML"),
+        ("generation.teacher={name: a, name: b}", "'name' is given twice"),
     ],
 )
 def test_a_wrong_override_names_field_value_and_choices(assignment, message):
@@ -93,9 +110,43 @@ def test_benchmarks_are_told_apart_and_the_primary_ones_are_among_them(evaluatio
     assert allowed.evaluation.primary == ("mmlu", "mmlu-5shot")
 
 
-def test_an_unknown_study_lists_the_presets():
-    with pytest.raises(ConfigurationError, match="unknown study 'sandbx'; presets: a100, colab-t4"):
+def test_a_name_that_fits_two_entries_is_asked_about():
+    two = "evaluation.benchmarks=[{name: mmlu, num_fewshot: 5}, {name: mmlu, num_fewshot: 0}]"
+    which = r"'mmlu' fits 2 entries; which one\? mmlu-5shot \(number 0\) or mmlu-0shot \(number 1\)"
+    with pytest.raises(ConfigurationError, match=which):
+        presets.load(
+            "sandbox", [two, "evaluation.primary=[]", "evaluation.benchmarks.mmlu.items=9"]
+        )
+    one = "evaluation.benchmarks.mmlu-0shot.items=9"
+    found = presets.load("sandbox", [two, "evaluation.primary=[]", one]).evaluation.benchmarks
+    assert [bench.items for bench in found] == [None, 9]
+
+
+def test_an_unknown_study_lists_the_nearest_and_the_presets():
+    told = r"unknown study 'sandbx'; did you mean sandbox.*\?; presets: a100, colab-t4"
+    with pytest.raises(ConfigurationError, match=told):
         presets.load("sandbx")
+
+
+@pytest.mark.parametrize("path", ["missing.yaml", "some/folder/study"])
+def test_a_file_that_is_not_there_is_no_unknown_preset(path):
+    with pytest.raises(ConfigurationError, match=f"no such file: '{path}'"):
+        presets.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("name: x\nseed: 1\nseed: 2\n", "'seed' is given twice, again in line 3"),
+        ("name: x\nfiltering:\n  target: 1\n  target: 2\n", "'target' is given twice"),
+        ("name: x\nseeds: [{a: 1, a: 2}]\n", "'a' is given twice"),
+    ],
+)
+def test_a_key_given_twice_is_named(tmp_path, text, key):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=key):
+        presets.load(str(path))
 
 
 def test_a_file_is_a_study_too(tmp_path):
