@@ -12,6 +12,7 @@ Tests of what happens while a process starts use `subprocess` itself.
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import inspect
 import json
@@ -31,6 +32,8 @@ from pathlib import Path
 IMPORTED_AT = ("CUDA_VISIBLE_DEVICES", "HF_HOME", "HF_HUB_OFFLINE", "OMP_NUM_THREADS")
 """Variables that libraries read when they are imported: a process with others starts as always."""
 MOST_BYTES = 1 << 20
+PATIENCE = 60.0
+"""Seconds for a fork to be asked for and made; it takes a tenth of one."""
 _place: list[str] = []
 """Where forks are served, for this process and those that it forks."""
 _statuses: dict[int, socket.socket] = {}
@@ -108,9 +111,16 @@ def is_forkable(told):
 def ask(wish, descriptors):
     """Have a process forked and return its number."""
     status = socket.socket(socket.AF_UNIX)
-    status.connect(_place[0])
-    socket.send_fds(status, [json.dumps(wish).encode() + b"\n"], descriptors)
-    process = int(_line(status))
+    try:
+        status.settimeout(PATIENCE)
+        status.connect(_place[0])
+        told = json.dumps(wish).encode() + b"\n"
+        status.sendall(told[socket.send_fds(status, [told], descriptors) :])
+        process = int(_line(status))
+        status.settimeout(None)
+    except BaseException:
+        status.close()  # who forks reads to the end of what was asked
+        raise
     _statuses[process] = status
     return process
 
@@ -120,12 +130,16 @@ def waitpid(process, flags):
     status = _statuses.get(process)
     if status is None:
         return _system_waitpid(process, flags)
-    status.setblocking(not flags & os.WNOHANG)
+    # Several threads may wait for one process: each only looks, and the first one takes.
+    only_now = socket.MSG_DONTWAIT if flags & os.WNOHANG else 0
     try:
-        told = status.recv(64)
+        told = status.recv(64, socket.MSG_PEEK | only_now)
     except BlockingIOError:
         return 0, 0
-    _statuses.pop(process, None)
+    except OSError as error:
+        raise ChildProcessError(errno.ECHILD, f"{process} was waited for elsewhere") from error
+    if _statuses.pop(process, None) is None:
+        raise ChildProcessError(errno.ECHILD, f"{process} was waited for elsewhere")
     status.close()
     return process, int(told or b"9")  # who forks was killed, and so is what it forked
 
@@ -138,7 +152,7 @@ def _line(connection):
     while not told.endswith(b"\n"):
         more = connection.recv(64)
         if not more:
-            raise RuntimeError("no process could be forked; see the log beside the socket")
+            raise RuntimeError(f"no process could be forked; see {_place[0]}.log")
         told += more
     return told
 
@@ -177,18 +191,20 @@ class Nursery:
                     self._tell(key.fileobj, *key.data)
 
     def _fork(self, connection: socket.socket) -> None:
-        text, descriptors, _, _ = socket.recv_fds(connection, MOST_BYTES, 32)
-        while not text.endswith(b"\n"):
-            text += connection.recv(MOST_BYTES)
-        process = os.fork()
+        text, descriptors = _wish(connection)
+        process = os.fork() if text.endswith(b"\n") else -1  # who asked is gone in mid-sentence
         if process == 0:
             self._close()
             connection.close()
             become(json.loads(text), descriptors)
         for one in descriptors:
             os.close(one)
+        if process < 0:
+            connection.close()
+            return
         self._selector.register(os.pidfd_open(process), selectors.EVENT_READ, (process, connection))
-        connection.sendall(b"%d\n" % process)
+        with suppress(BrokenPipeError):  # who asked is gone: its process tells nobody how it ended
+            connection.sendall(b"%d\n" % process)
 
     def _close(self) -> None:
         """Close what a forked process must not keep."""
@@ -207,6 +223,17 @@ class Nursery:
         with suppress(OSError):
             connection.sendall(b"%d" % status)
         connection.close()
+
+
+def _wish(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Read what is asked for, to the end of its line, and the descriptors that come with it."""
+    text, descriptors, _, _ = socket.recv_fds(connection, MOST_BYTES, 32)
+    while text and not text.endswith(b"\n"):
+        more = connection.recv(MOST_BYTES)
+        if not more:
+            break
+        text += more
+    return text, descriptors
 
 
 def become(wish: dict, descriptors: list[int]) -> None:
@@ -240,10 +267,13 @@ def _serve_own_children() -> None:
     if os.fork() == 0:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for standard in range(3):
-            os.dup2(nothing, standard)
-        os.closerange(3, ready)
+        log = os.open(f"{place}.log", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.dup2(tell, 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # an open end of a pipe is waited for
+        tell = 3
         nursery = Nursery(place, own)
         _place[:] = [place]
         os.write(tell, b"1")
