@@ -11,18 +11,17 @@ LONGEST = {
     f"test_{name}": place
     for place, name in enumerate(
         (
-            "training_resume",
-            "training_several",
             "prefect_outage",
             "chaos_short",
             "study_whole",
             "prefect_fan_out",
             "prefect_operations",
+            "training_resume",
+            "training_several",
         )
     )
 }
-"""The files that take minutes; before them those whose children are forks of the test process
-itself, and so must not inherit what other tests leave in it."""
+"""The files that take minutes."""
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than idle cores: 30 times slower
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

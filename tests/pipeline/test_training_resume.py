@@ -2,20 +2,13 @@
 
 import hashlib
 import json
-import multiprocessing
-import os
 import random
 import shutil
-import signal
-import traceback
-from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from support import training_models
+from support import dying_training, training_models
 
-from synthetic_instruction_tuner.training.checkpoints import checkpoint
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.run import make_job
 
@@ -27,54 +20,8 @@ ARMS = {
 STEPS = {"sft": 24, "prompt": 16, "dpo": 16}
 
 
-def train_in_child(job: Job, kill_at: int = -1, kill_in_write: int = -1) -> int:
-    """Train in a forked process that kills itself at a step, or at a call during a write."""
-    context = multiprocessing.get_context("fork")
-    told, tell = context.Pipe(duplex=False)
-    child = context.Process(target=_train_or_tell, args=(tell, job, kill_at, kill_in_write))
-    child.start()
-    tell.close()
-    child.join(120)
-    assert child.exitcode is not None
-    assert child.exitcode <= 0, told.recv()
-    return child.exitcode
-
-
-def _train_or_tell(tell: Connection, job: Job, kill_at: int, kill_in_write: int) -> None:
-    try:
-        _train(job, kill_at, kill_in_write)
-    except BaseException:
-        tell.send(traceback.format_exc())
-        raise
-
-
-def _train(job: Job, kill_at: int, kill_in_write: int) -> None:
-    from accelerate.state import AcceleratorState, PartialState
-
-    from synthetic_instruction_tuner.training.session import train
-
-    PartialState._reset_state()  # what an earlier test of this process left
-    AcceleratorState._reset_state()
-
-    def emit(event: str, **fields: object) -> None:
-        if event == "step" and fields["step"] == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    calls = 0
-
-    def counted(action: Callable[..., None]) -> Callable[..., None]:
-        def call(*arguments: object) -> None:
-            nonlocal calls
-            calls += 1
-            if calls == kill_in_write:
-                os.kill(os.getpid(), signal.SIGKILL)
-            action(*arguments)
-
-        return call
-
-    checkpoint.sync = counted(checkpoint.sync)
-    checkpoint.write_json = counted(checkpoint.write_json)
-    train(job, emit, lambda: False)
+def train(job: Job, **kill: int) -> int:
+    return dying_training.end(dying_training.begin(job, **kill))
 
 
 def outcome(job: Job) -> tuple[dict[str, str], list, list]:
@@ -86,11 +33,10 @@ def outcome(job: Job) -> tuple[dict[str, str], list, list]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Job, tuple]]:
+def undisturbed(
+    forks: None, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Job, tuple]]:
     """Every arm trained once without interruption."""
-    from peft import get_peft_model  # noqa: F401  imported here once, for all forked children
-    from trl import DPOTrainer, SFTTrainer  # noqa: F401
-
     root = tmp_path_factory.mktemp("undisturbed")
     student = training_models.save_student(root / "student")
     arms = [{"name": name, **settings} for name, settings in ARMS.items()]
@@ -98,7 +44,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Job
     trained = {}
     for subject in study.subjects[1:]:
         job = make_job(study, subject)
-        assert train_in_child(job) == 0
+        assert train(job) == 0
         trained[subject.name] = (job, outcome(job))
         kept = job.folder.with_name(f"kept-{subject.name}")
         shutil.copytree(job.folder, kept)
@@ -110,9 +56,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Job
 
 def resumed(job: Job, folder: Path, **kill: int) -> tuple:
     again = job.model_copy(update={"folder": folder, "cache": folder / "cache"})
-    assert train_in_child(again, **kill) == -signal.SIGKILL
+    assert train(again, **kill) == dying_training.KILLED
     assert not (folder / "run.json").exists()
-    assert train_in_child(again) == 0
+    assert train(again) == 0
     return outcome(again)
 
 
@@ -126,14 +72,14 @@ def check(undisturbed: dict, arm: str, folder: Path, **kill: int) -> None:
 
 @pytest.mark.parametrize(("arm", "step"), [("sft", 3), ("sft", 22), ("prompt", 13), ("dpo", 14)])
 def test_killed_at_a_step(undisturbed: dict, tmp_path: Path, arm: str, step: int) -> None:
-    check(undisturbed, arm, tmp_path, kill_at=step)
+    check(undisturbed, arm, tmp_path, after=step)
 
 
 @pytest.mark.parametrize(("arm", "call"), [("sft", 9), ("dpo", 12)])
 def test_killed_while_a_checkpoint_is_written(
     undisturbed: dict, tmp_path: Path, arm: str, call: int
 ) -> None:
-    check(undisturbed, arm, tmp_path, kill_in_write=call)
+    check(undisturbed, arm, tmp_path, in_write=call)
 
 
 @pytest.mark.slow
@@ -141,7 +87,7 @@ def test_killed_while_a_checkpoint_is_written(
 @pytest.mark.parametrize("arm", ARMS)
 def test_killed_at_any_step(undisturbed: dict, tmp_path: Path, arm: str, draw: int) -> None:
     step = random.Random(f"{arm}-{draw}").randint(1, STEPS[arm] - 1)
-    check(undisturbed, arm, tmp_path, kill_at=step)
+    check(undisturbed, arm, tmp_path, after=step)
 
 
 @pytest.mark.slow
@@ -150,17 +96,17 @@ def test_killed_at_any_step(undisturbed: dict, tmp_path: Path, arm: str, draw: i
 def test_killed_at_any_point_of_a_write(
     undisturbed: dict, tmp_path: Path, arm: str, call: int
 ) -> None:
-    check(undisturbed, arm, tmp_path, kill_in_write=call)
+    check(undisturbed, arm, tmp_path, in_write=call)
 
 
 def test_a_damaged_checkpoint_is_passed_over(undisturbed: dict, tmp_path: Path) -> None:
     job, expected = undisturbed["sft"]
     again = job.model_copy(update={"folder": tmp_path})
-    assert train_in_child(again, kill_at=14) == -signal.SIGKILL
+    assert train(again, after=14) == dying_training.KILLED
     newest = sorted(again.checkpoints.glob("step-*"))[-1]
     assert newest.name == "step-0000010"
     weights = newest / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x00")
-    assert train_in_child(again) == 0
+    assert train(again) == 0
     assert outcome(again) == expected
     assert list(again.checkpoints.glob("damaged-step-0000010-*"))

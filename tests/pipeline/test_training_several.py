@@ -1,8 +1,6 @@
 """One arm in two processes (gloo on the CPU): the same training as in one, and as hard to lose."""
 
 import json
-import multiprocessing
-import os
 import shutil
 import signal
 import socket
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support import training_models
+from support import dying_training, training_models
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.training import launch
@@ -28,10 +26,7 @@ ROWS = 21  # 18 to train on: the last batch of an epoch has two, the other proce
 
 
 @pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from peft import get_peft_model  # noqa: F401  imported here once, for all forked children
-    from trl import DPOTrainer, SFTTrainer  # noqa: F401
-
+def student(forks: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return training_models.save_student(tmp_path_factory.mktemp("student"))
 
 
@@ -45,48 +40,26 @@ def job_of(student: Path, root: Path, processes: int, strategy: str = "ddp", **a
     return make_job(study, study.subject("arm"))
 
 
-def train_together(job: Job, kill: tuple[int, int] | None = None) -> list[int | None]:
-    """Train in as many forked processes as the job asks for; `kill` names a rank and a step."""
-    context = multiprocessing.get_context("fork")
+def train_together(job: Job, kill: tuple[int, int] | None = None) -> list[int]:
+    """Train in as many processes as the job asks for; `kill` names a rank and a step."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ranks = [
-        context.Process(target=_train, args=(job, rank, port, kill))
-        for rank in range(job.training.processes)
-    ]
-    for one in ranks:
-        one.start()
-    for one in ranks:
-        one.join(120)
-    return [one.exitcode for one in ranks]
-
-
-def _train(job: Job, rank: int, port: int, kill: tuple[int, int] | None) -> None:
-    from accelerate.state import AcceleratorState, PartialState
-
-    from synthetic_instruction_tuner.training.loop import Loop
-    from synthetic_instruction_tuner.training.session import train
-
-    PartialState._reset_state()  # what an earlier test of this process left
-    AcceleratorState._reset_state()
-    if job.training.processes > 1:
-        os.environ |= {
+    processes = job.training.processes
+    ranks = []
+    for rank in range(processes):
+        place = {
             "RANK": str(rank),
             "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(job.training.processes),
+            "WORLD_SIZE": str(processes),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
-    update = Loop._update
-
-    def updated(self: Loop) -> None:
-        if (rank, self.state.step) == kill:
-            os.kill(os.getpid(), signal.SIGKILL)
-        update(self)
-
-    Loop._update = updated  # type: ignore[method-assign]
-    train(job, lambda event, **fields: None, lambda: False)
+        dies = {"before": kill[1]} if kill and kill[0] == rank else {}
+        ranks.append(dying_training.begin(job, place if processes > 1 else None, **dies))
+    for one in ranks:
+        one.communicate(timeout=120)
+    return [one.returncode for one in ranks]
 
 
 def result(job: Job) -> dict:
