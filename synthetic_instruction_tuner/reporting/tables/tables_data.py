@@ -48,7 +48,11 @@ def preference(results: Results) -> Table:
             ("Reward agrees with the checker", "preference/checker_agreement", "percent"),
             ("Best answer by reward is right", "preference/checker_best_of_k_right", "percent"),
             ("Any answer is right", "preference/checker_any_right", "percent"),
-            ("Pairs whose chosen answer is wrong and rejected one right", "preference/checker_inverted_share", "percent"),
+            (
+                "Pairs whose chosen answer is wrong and rejected one right",
+                "preference/checker_inverted_share",
+                "percent",
+            ),
         ]
     return _figures("preference", entries)
 
