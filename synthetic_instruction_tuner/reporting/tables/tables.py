@@ -152,7 +152,7 @@ def _range(path: str, form: str = "percent") -> str:
 def comparisons(results: Results, family: str) -> Table:
     """Comparisons of a family, with all that a referee would ask for.
 
-    Everything that was declared is shown; of the exploratory ones, those that chance explains least.
+    Everything that was declared is shown; of the exploratory ones, the least likely by chance.
     """
     found = [
         (pair, key, cell)
