@@ -4,21 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import WithJsonSchema
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 from blocks.language_model import LanguageModel
 from blocks.reward_model import RewardModel
 from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.errors import ConfigurationError
 
 if TYPE_CHECKING:
     PresetName = str
 else:
     PresetName = Literal[tuple(presets.names())]
-WholeStudy = Annotated[
-    StudyConfig, WithJsonSchema({"type": "object", "title": "Every setting of a study"})
-]
-"""A study as programs hand it on. In a form it is one JSON field: shown field by field it would be
-as long as all settings together, and Prefect would build that schema anew in every process."""
+
+
+class _Whole:
+    """Validates a study without telling pydantic its fields.
+
+    Prefect builds the schema of a form whenever a flow is imported; with all settings in it that
+    took half of what `tuner deploy` computes, and a second at the start of every run.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: type, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        form = {"type": "object", "title": "Every setting of a study"}
+        return core_schema.no_info_plain_validator_function(
+            _whole, metadata={"pydantic_js_functions": [lambda *_: form]}
+        )
+
+
+def _whole(value: object) -> StudyConfig:
+    try:
+        return StudyConfig.model_validate(value)
+    except ValidationError as error:
+        raise ConfigurationError(f"config: {presets.explain(error)}") from error
+
+
+WholeStudy = Annotated[StudyConfig, _Whole()]
+"""A study as programs hand it on. In a form it is one JSON field."""
 
 
 def chosen(

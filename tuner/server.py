@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import httpx
 from prefect.automations import EventTrigger, Posture
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
-from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import AutomationCore
@@ -24,6 +23,7 @@ from tasks.own_state import SUSPENDED
 from tuner import deployment_file
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.responses import DeploymentResponse
     from prefect.deployments.runner import RunnerDeployment
 
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
@@ -34,6 +34,9 @@ HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127
 
 POOL = "tuner"
 """The work pool of all deployments (see `prefect.yaml`)."""
+PAGE = 200
+"""Most that a server lists at once."""
+Listed = TypeVar("Listed")
 
 
 def require(client: SyncPrefectClient) -> None:
@@ -195,17 +198,41 @@ class Brought(NamedTuple):
     kept: int
 
 
-def bring(client: SyncPrefectClient, wanted: Collection[RunnerDeployment]) -> Brought:
+def known(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
+    """Read all deployments of a server by "flow/name", with few requests: Cloud counts them."""
+    flows = {one.id: one.name for one in _everything(client.read_flows)}
+    found = _everything(client.read_deployments)
+    return {f"{flows.get(one.flow_id, '?')}/{one.name}": one for one in found}
+
+
+def _everything(read: Callable[..., list[Listed]]) -> list[Listed]:
+    found: list[Listed] = []
+    while page := read(limit=PAGE, offset=len(found)):
+        found += page
+        if len(page) < PAGE:
+            break
+    return found
+
+
+def bring(
+    client: SyncPrefectClient,
+    wanted: Collection[RunnerDeployment],
+    there: Mapping[str, DeploymentResponse],
+) -> Brought:
     """Make deployments, or change those that are not as they should be.
 
     A schedule that was switched on or off in the UI stays so; one that is not wanted any more is
     removed, because Prefect itself keeps whatever once was scheduled.
+
+    Args:
+        client: Of the server.
+        wanted: What there shall be.
+        there: What there is (see `known`).
     """
     made = changed = kept = 0
     for one in wanted:
-        try:
-            found = client.read_deployment_by_name(one.full_name)
-        except ObjectNotFound:
+        found = there.get(one.full_name)
+        if found is None:
             one.apply(work_pool_name=one.work_pool_name)
             made += 1
             continue
@@ -236,14 +263,12 @@ def _without_state(schedules: Collection[Any], known: Collection[str | None]) ->
     ]
 
 
-def left_over(client: SyncPrefectClient, wanted: Collection[RunnerDeployment]) -> list[str]:
+def left_over(
+    wanted: Collection[RunnerDeployment], there: Mapping[str, DeploymentResponse]
+) -> list[str]:
     """Name the deployments of the pool that nobody asks for, as "flow/name"."""
-    names = {one.full_name for one in wanted}
-    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL]))
-    flows = {one.id: one.name for one in client.read_flows()}
-    found = client.read_deployments(work_pool_filter=pool, limit=200)
-    titles = [f"{flows.get(one.flow_id, '?')}/{one.name}" for one in found]
-    return sorted(set(titles) - names)
+    ours = {title for title, one in there.items() if one.work_pool_name == POOL}
+    return sorted(ours - {one.full_name for one in wanted})
 
 
 def is_cloud() -> bool:

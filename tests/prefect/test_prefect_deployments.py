@@ -1,5 +1,8 @@
 """Deployments: the file, what `tuner deploy` makes, what the form refuses, what a run shows."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -80,6 +83,16 @@ def test_a_form_and_a_schedule_change_what_they_name_and_nothing_else():
         chosen("sandbox", settings={"training.arms.lora.rank": 3})
 
 
+def test_a_whole_study_is_checked_where_a_program_hands_it_on():
+    from flows.generation import generation
+
+    whole = presets.load("sandbox-smoke")
+    given = whole.model_dump(mode="json")
+    assert generation.validate_parameters({"config": given})["config"] == whole
+    with pytest.raises(ConfigurationError, match=r"config: seed: .*\(got 'one'\)"):
+        generation.validate_parameters({"config": given | {"seed": "one"}})
+
+
 def test_due_runs_do_not_stack_and_what_the_ui_paused_stays_paused():
     (one,) = [one for one in FILE["deployments"] if "schedules" in one]
     assert deployment_file.flow_of(one).name == deployment_file.SCHEDULED
@@ -157,6 +170,18 @@ def test_deploying_again_leaves_alone_what_is_right_and_keeps_what_the_ui_switch
     assert second.pull_steps == [{"tasks.location.enter_code": {}}]
     assert second.entrypoint == "flows/scheduled_generation.py:scheduled_generation"
     assert second.job_variables == {"env": deployment_file.environment()}
+
+
+def test_deploying_what_is_there_takes_less_than_five_seconds(client):
+    environment = os.environ | {"PREFECT_API_URL": PREFECT_API_URL.value()}
+    command = [sys.executable, "-m", "tuner.main", "deploy"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as again:
+        said = again.stdout.read()
+        _, status, used = os.wait4(again.pid, 0)
+        again.returncode = os.waitstatus_to_exitcode(status)
+    assert "0 made, 0 changed, 10 as they were" in said
+    assert used.ru_utime + used.ru_stime < 5  # computed, whatever else this machine does; 3 usually
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,13 @@ def deploy(
             typer.echo(FREE_TIER.format(len(content["deployments"])))
         _prepare(client, notify)
         wanted = [deployment_file.build(one, content["pull"]) for one in content["deployments"]]
-        done = server.bring(client, wanted)
+        there = server.known(client)
+        done = server.bring(client, wanted, there)
         typer.echo(
             f"{len(wanted)} deployments of work pool {server.POOL!r} are ready: "
             f"{done.made} made, {done.changed} changed, {done.kept} as they were."
         )
-        if left := server.left_over(client, wanted):
+        if left := server.left_over(wanted, there):
             typer.echo(f"Not in the file any more (delete them in the UI): {', '.join(left)}")
         if server.slots_in_memory(client):
             typer.echo(SLOTS)
