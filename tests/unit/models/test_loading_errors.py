@@ -1,7 +1,9 @@
 import pytest
 
 from synthetic_instruction_tuner.config import ModelConfig
+from synthetic_instruction_tuner.errors import MissingModelError
 from synthetic_instruction_tuner.models.loading import explain
+from synthetic_instruction_tuner.models.reference import local_folder
 
 MODEL = ModelConfig(name="org/model", revision="v2")
 
@@ -34,3 +36,20 @@ def test_every_error_says_what_to_do(error, advice):
     message = explain(MODEL, error)
     assert message.startswith("model 'org/model' ")
     assert advice in message
+
+
+def test_a_gguf_file_or_folder_is_refused_by_name_and_says_what_to_give(tmp_path):
+    file = tmp_path / "SmolLM2.Q4_1.GGUF"
+    for name in (str(file), "models/some.gguf"):
+        with pytest.raises(MissingModelError, match=f"{name!r} is GGUF.*engine=completions"):
+            local_folder(ModelConfig(name=name))
+    (tmp_path / "SmolLM2.Q4_1.gguf").touch()
+    with pytest.raises(MissingModelError, match="is GGUF"):
+        local_folder(ModelConfig(name=str(tmp_path)))
+    (tmp_path / "config.json").touch()
+    assert local_folder(ModelConfig(name=str(tmp_path))) == tmp_path
+
+
+def test_a_gguf_repository_is_named_where_its_safetensors_are_missed():
+    model = ModelConfig(name="org/Model-3B-GGUF")
+    assert "is GGUF" in explain(model, OSError("no file named model.safetensors"))
