@@ -22,12 +22,14 @@ from synthetic_instruction_tuner.config.generation import (
 from synthetic_instruction_tuner.config.models import ModelConfig, SamplingConfig
 from synthetic_instruction_tuner.config.operation import CostConfig, RunnerConfig, SessionConfig
 from synthetic_instruction_tuner.config.preference import PreferenceConfig, ResponderConfig
+from synthetic_instruction_tuner.config.sources import ColumnsConfig
 from synthetic_instruction_tuner.config.study import StudyConfig
 from synthetic_instruction_tuner.config.training import ArmConfig, TrainingConfig
 
 __all__ = [
     "ArmConfig",
     "BenchmarkConfig",
+    "ColumnsConfig",
     "CompletionsConfig",
     "ContaminationConfig",
     "CostConfig",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from synthetic_instruction_tuner.config.models import NAME, ModelConfig, SamplingConfig
+from synthetic_instruction_tuner.config.sources import ColumnsConfig, hub_source
 from synthetic_instruction_tuner.settings import Settings
 
 
@@ -56,7 +57,10 @@ class GenerationConfig(Settings):
     """Magpie: the teacher writes instructions and answers them (arXiv 2406.08464)."""
 
     source: str | None = Field(default=None, examples=["rows.csv"])
-    """File or folder with raw rows to use instead of drawing (JSON, JSONL, parquet, datasets)."""
+    """Raw rows to use instead of drawing: a file (JSON, JSONL, CSV, TSV, parquet, each also .gz), a
+    folder of them or of `datasets`, or "hf:owner/name@revision#split" on the Hub."""
+    columns: ColumnsConfig = ColumnsConfig()
+    """Which field of those rows is what; the usual names are recognised."""
     teacher: ModelConfig = ModelConfig(name="meta-llama/Llama-3.1-8B-Instruct", quantization="nf4")
     """The instruct model that writes the data."""
     engine: Literal["transformers", "vllm", "completions"] = "transformers"
@@ -79,6 +83,13 @@ class GenerationConfig(Settings):
     """Samples a chunk: one task, one file. A killed session draws its unfinished samples again."""
     batch_size: int = Field(default=32, ge=1)
     """Samples drawn side by side; halved when memory runs out. Does not change the data."""
+
+    @field_validator("source")
+    @classmethod
+    def _is_readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            hub_source(value)
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> GenerationConfig:

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.config.sources import ColumnsConfig, hub_source
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.generation.rows import BadRow, read_row
-from synthetic_instruction_tuner.generation.sources import Unreadable, read_rows
+from synthetic_instruction_tuner.generation.row_files import Unreadable
+from synthetic_instruction_tuner.generation.rows import RECOGNISED, BadRow, read_row
+from synthetic_instruction_tuner.generation.sources import read_rows
 from synthetic_instruction_tuner.generation.store import REJECTED, SAMPLES
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Message, Rejection, Sample, write_lines
@@ -26,6 +28,7 @@ SHOWN = 3
 """Bad rows named in the log; all of them are written down."""
 LONGEST_ROW = 1_000_000
 """Characters of an imported row: what rules take a second for. Drawn rows have token limits."""
+WANTED = {"json": "one JSON object a line", "csv": "one cell for each column"}
 DOMAIN = "general"
 IMPORTED = "imported"
 
@@ -43,12 +46,14 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
     found = study.store.find(artifact)
     if found is not None:
         return found
-    source = Path(str(study.config.generation.source)).expanduser()
+    source = str(study.config.generation.source)
+    columns = study.config.generation.columns
     started = time.monotonic()
     samples: list[Sample] = []
     rejected: list[Rejection] = []
     for index, row in enumerate(read_rows(source)):
-        result = _import_row(digest({"draws": artifact.identity, "index": index}), index, row)
+        identity = digest({"draws": artifact.identity, "index": index})
+        result = import_row(identity, index, row, columns)
         (samples if isinstance(result, Sample) else rejected).append(result)  # type: ignore[arg-type]
         if index % 1000 == 999:
             progress.update(index + 1, index + 1, "rows read")
@@ -64,12 +69,17 @@ def import_rows(study: Study, progress: Progress) -> Manifest:
         "samples": len(samples),
         "rejected": len(rejected),
         "rules": dict(Counter(one.rule for one in rejected)),
-        "source": source.name,
+        "source": name_of(source),
     }
     return study.store.commit(artifact, facts, time.monotonic() - started)
 
 
-def _tell(source: Path, samples: list[Sample], rejected: list[Rejection]) -> None:
+def name_of(source: str) -> str:
+    """Return a source as tables and logs call it: a file's name, a data set on the Hub in full."""
+    return source if hub_source(source) else Path(source).name
+
+
+def _tell(source: str, samples: list[Sample], rejected: list[Rejection]) -> None:
     """Say which rows cannot be used, and what of the others will not be."""
     total = len(samples) + len(rejected)
     if rejected:
@@ -78,7 +88,7 @@ def _tell(source: Path, samples: list[Sample], rejected: list[Rejection]) -> Non
             "reasons): %s",
             len(rejected),
             total,
-            source.name,
+            name_of(source),
             _named(rejected),
         )
     steered = sum(bool(one.system_prompt) for one in samples)
@@ -88,7 +98,7 @@ def _tell(source: Path, samples: list[Sample], rejected: list[Rejection]) -> Non
             "trained on nor shown to those who answer",
             steered,
             total,
-            source.name,
+            name_of(source),
         )
 
 
@@ -98,11 +108,21 @@ def _named(rejected: list[Rejection]) -> str:
     return "; ".join(shown) + (f"; and {len(rejected) - SHOWN} more" if rejected[SHOWN:] else "")
 
 
-def _import_row(identity: str, index: int, row: Any) -> Sample | Rejection:
+def import_row(
+    identity: str, index: int, row: Any, columns: ColumnsConfig = RECOGNISED
+) -> Sample | Rejection:
+    """Turn a raw row into a sample, or say why it cannot be one.
+
+    Args:
+        identity: Id of the sample.
+        index: Place in the source, from 0.
+        row: What the source held.
+        columns: Which of its fields is what.
+    """
     try:
         if isinstance(row, Unreadable):
-            raise BadRow("json", row.problem, "one JSON object a line")
-        system, messages = read_row(row)
+            raise BadRow(row.rule, row.problem, WANTED.get(row.rule, "a shorter row"))
+        system, messages = read_row(row, columns)
         characters = len(system) + sum(len(one["content"]) for one in messages)
         if characters > LONGEST_ROW:
             raise BadRow("size", f"{characters} characters", f"at most {LONGEST_ROW} characters")
@@ -116,13 +136,13 @@ def _import_row(identity: str, index: int, row: Any) -> Sample | Rejection:
             threshold=problem.expected,
             row={"number": index + 1, "raw": raw},
         )
-    return _sample(identity, index, system, messages, row)
+    domain = row.get(columns.domain or "domain")
+    return _sample(identity, index, system, messages, domain)
 
 
 def _sample(
-    identity: str, index: int, system: str, messages: list[Message], row: Mapping[str, Any]
+    identity: str, index: int, system: str, messages: list[Message], domain: object
 ) -> Sample:
-    domain = row.get("domain")
     return Sample(
         id=identity,
         index=index,
@@ -137,14 +157,14 @@ def _sample(
     )
 
 
-def _check_any(source: Path, samples: list[Sample], rejected: list[Rejection]) -> None:
+def _check_any(source: str, samples: list[Sample], rejected: list[Rejection]) -> None:
     if samples:
         return
     if not rejected:
-        raise ConfigurationError(f"generation.source={str(source)!r} has no rows")
+        raise ConfigurationError(f"generation.source={source!r} has no rows")
     first = rejected[0]
     raise ConfigurationError(
-        f"generation.source={str(source)!r}: none of {len(rejected)} rows is usable; row "
+        f"generation.source={source!r}: none of {len(rejected)} rows is usable; row "
         f"{first.row['number']}: {first.rule}: {first.value}; expected {first.threshold}"
     )
 

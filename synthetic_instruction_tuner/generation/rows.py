@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from synthetic_instruction_tuner.config.sources import ColumnsConfig
 from synthetic_instruction_tuner.records import Message
 
-PAIRS = (("instruction", "output"), ("instruction", "response"), ("prompt", "completion"))
+RECOGNISED = ColumnsConfig()
+
+PAIRS = (
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("question", "answer"),
+    ("question", "response"),
+    ("query", "response"),
+    ("input", "output"),
+)
+"""Names under which rows hold what is asked and the answer; the first that a row has counts."""
+CHATS = ("messages", "conversations")
 SHAPES = (
-    "instruction/output, instruction/response, prompt/completion, messages, or conversations "
-    "(ShareGPT)"
+    f"{', '.join('/'.join(one) for one in PAIRS)}, messages, or conversations (ShareGPT); "
+    "generation.columns names other fields"
 )
 _SHAREGPT_ROLES = {
     "human": "user",
@@ -35,8 +50,70 @@ class BadRow(ValueError):
         self.rule, self.value, self.expected = rule, value, expected
 
 
-def read_row(row: Any) -> tuple[str, list[Message]]:
+class Shape(NamedTuple):
+    """Which fields of a row are what, under the names that the row has.
+
+    Attributes:
+        conversation: Field with a list of messages; None: the next two hold one exchange.
+        instruction: Field with what is asked.
+        response: Field with the answer.
+        context: Field with what the instruction speaks of; may be missing in the row.
+        system: Fields that may hold a system prompt.
+    """
+
+    conversation: str | None
+    instruction: str
+    response: str
+    context: str
+    system: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.conversation or f"{self.instruction} -> {self.response}"
+
+
+def shape_of(row: Mapping[str, Any], columns: ColumnsConfig) -> Shape:
+    """Tell what the fields of a row are: as named in the settings, else by their usual names.
+
+    Raises:
+        BadRow: If they are neither.
+    """
+    known = {str(name).strip().lower(): name for name in row}
+    system = (columns.system,) if columns.system else ("system_prompt", "system")
+    rest = (columns.input or known.get("input", "input"), tuple(known.get(n, n) for n in system))
+    named = (columns.messages, columns.instruction, columns.response)
+    if any(named):
+        missing = [one for one in named if one is not None and one not in row]
+        if not missing:
+            return _as_named(known, columns, *rest)
+        raise BadRow("shape", ", ".join(map(str, row)), f"the columns {', '.join(missing)}")
+    for name in CHATS:
+        if name in known and row[known[name]] is not None:
+            return Shape(known[name], "", "", *rest)
+    for question, answer in PAIRS:
+        if question in known and answer in known:
+            return Shape(None, known[question], known[answer], *rest)
+    raise BadRow("shape", ", ".join(map(str, row)) or "no fields", SHAPES)
+
+
+def _as_named(
+    known: Mapping[str, str], columns: ColumnsConfig, context: str, system: tuple[str, ...]
+) -> Shape:
+    """Take the fields that the settings name; the other half of an exchange may be recognised."""
+    if columns.messages:
+        return Shape(columns.messages, "", "", context, system)
+    asked = columns.instruction or next((known[q] for q, _ in PAIRS if q in known), None)
+    answered = columns.response or next((known[a] for _, a in PAIRS if a in known), None)
+    if asked is None or answered is None:
+        raise BadRow("shape", ", ".join(known), "columns.instruction and columns.response")
+    return Shape(None, asked, answered, context, system)
+
+
+def read_row(row: Any, columns: ColumnsConfig = RECOGNISED) -> tuple[str, list[Message]]:
     """Read one raw row.
+
+    Args:
+        row: What a file held.
+        columns: Which of its fields is what; by default the usual names are recognised.
 
     Returns:
         The system prompt ("" for none), and user and assistant messages in alternation, at least
@@ -47,33 +124,42 @@ def read_row(row: Any) -> tuple[str, list[Message]]:
     """
     if not isinstance(row, Mapping):
         raise BadRow("shape", type(row).__name__, "an object with named fields")
-    for name in ("messages", "conversations"):
-        if row.get(name) is not None:
-            system, turns = _checked(_chat(row[name]))
-            return system or _system(row), turns
-    for question, answer in PAIRS:
-        if question in row and answer in row:
-            return _pair(row, question, answer)
-    raise BadRow("shape", ", ".join(map(str, row)) or "no fields", SHAPES)
+    shape = shape_of(row, columns)
+    if shape.conversation is None:
+        return _pair(row, shape)
+    system, turns = _checked(_chat(_unpacked(row[shape.conversation])))
+    return system or _system(row, shape), turns
 
 
-def _pair(row: Mapping[str, Any], question: str, answer: str) -> tuple[str, list[Message]]:
+def _unpacked(turns: Any) -> Any:
+    """Read messages that a table's cell holds as JSON."""
+    if isinstance(turns, str) and turns.lstrip().startswith("["):
+        try:
+            return json.loads(turns)
+        except (ValueError, RecursionError):
+            return turns
+    return turns
+
+
+def _pair(row: Mapping[str, Any], shape: Shape) -> tuple[str, list[Message]]:
+    question, answer = shape.instruction, shape.response
     if isinstance(row[question], list):  # TRL's conversational prompt/completion
         return _checked(_chat([*row[question], *_as_list(row[answer])]))
     instruction = _text(row[question], question)
-    context = row.get("input")  # Alpaca rows carry what the instruction speaks of separately
-    if isinstance(context, str) and context.strip():
+    context = row.get(shape.context)  # Alpaca rows carry what the instruction speaks of separately
+    if isinstance(context, str) and context.strip() and shape.context != question:
         instruction = f"{instruction}\n\n{context}"
     turns = [
         {"role": "user", "content": instruction},
         {"role": "assistant", "content": _text(row[answer], answer)},
     ]
-    return _system(row), _checked(turns)[1]
+    return _system(row, shape), _checked(turns)[1]
 
 
-def _system(row: Mapping[str, Any]) -> str:
+def _system(row: Mapping[str, Any], shape: Shape) -> str:
     """Return the system prompt that stands beside the turns."""
-    return _text(row.get("system_prompt") or row.get("system") or "", "system").strip()
+    told = next((row[name] for name in shape.system if row.get(name)), "")
+    return _text(told, "system").strip()
 
 
 def _as_list(value: Any) -> list[Any]:

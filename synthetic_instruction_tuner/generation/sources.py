@@ -1,47 +1,79 @@
-"""Reading raw rows from files a user has: JSON, JSON lines, parquet, a `datasets` folder."""
+"""Reading raw rows from what a user has: a file, a folder, a data set on the Hub."""
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.config.sources import HubSource, hub_source
+from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableError
+from synthetic_instruction_tuner.generation.row_files import READERS, kind_of, read_file
 from synthetic_instruction_tuner.storage import plain
 
-KINDS = ".json, .jsonl, .parquet, or a folder of those or written by datasets.save_to_disk"
+KINDS = (
+    f"{', '.join(READERS)}, each also .gz, a folder of those or written by datasets.save_to_disk, "
+    "or hf:owner/name@revision#split"
+)
 
 
-class Unreadable:
-    """A line that is not JSON; it stands in for the row, so that numbers stay right."""
-
-    def __init__(self, text: str, problem: str) -> None:
-        self.text, self.problem = text, problem
-
-
-def read_rows(source: Path) -> Iterator[Any]:
-    """Yield the raw rows of a file or folder, in order.
+def read_rows(source: str | Path) -> Iterator[object]:
+    """Yield the raw rows of `generation.source`, in order.
 
     Raises:
         ConfigurationError: If it does not exist or is of no known kind, or cannot be read at all;
             or if a folder leads out of itself.
+        UnreachableError: If it lies on the Hub, and there is no way to it.
     """
-    if not source.exists():
-        raise ConfigurationError(f"generation.source={str(source)!r} does not exist")
-    if not source.is_dir() and not source.is_file():
-        raise ConfigurationError(
-            f"generation.source={str(source)!r} is {plain.describe(source)}; allowed: {KINDS}"
-        )
-    if source.is_dir():
-        refuse_ways_out(source)
-        yield from _folder(source)
+    try:
+        on_hub = hub_source(str(source))
+    except ValueError as error:
+        raise ConfigurationError(f"generation.source={str(source)!r}: {error}") from error
+    if on_hub is not None:
+        yield from _hub(on_hub)
         return
-    readers = {".json": _json, ".jsonl": _lines, ".parquet": _parquet}
-    if source.suffix not in readers:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise ConfigurationError(f"generation.source={str(source)!r} does not exist")
+    if path.is_dir():
+        refuse_ways_out(path)
+        yield from _folder(path)
+        return
+    if not path.is_file():
+        raise ConfigurationError(
+            f"generation.source={str(source)!r} is {plain.describe(path)}; allowed: {KINDS}"
+        )
+    if kind_of(path) not in READERS:
         raise ConfigurationError(f"generation.source={str(source)!r}: allowed are {KINDS}")
-    yield from readers[source.suffix](source)
+    yield from read_file(path)
+
+
+def _hub(source: HubSource) -> Iterator[object]:
+    """Read a split of a data set on the Hub, from the cache where it lies there already."""
+    import datasets
+    import httpx
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    named = f"generation.source: data set {source.name!r} at {source.revision!r}"
+    try:
+        rows = datasets.load_dataset(
+            source.name, source.configuration, split=source.split, revision=source.revision
+        )
+    except (OfflineModeIsEnabled, ConnectionError, httpx.HTTPError, HfHubHTTPError) as error:
+        raise UnreachableError(
+            f"{named} cannot be read from the Hub (no network, HF_HUB_OFFLINE, or no access to it; "
+            f"private ones need HF_TOKEN): {_first_line(error)}"
+        ) from error
+    except (FileNotFoundError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise ConfigurationError(
+            f"{named}, split {source.split!r}: {_first_line(error)}"
+        ) from error
+    yield from rows
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def refuse_ways_out(folder: Path) -> None:
@@ -59,56 +91,7 @@ def refuse_ways_out(folder: Path) -> None:
             )
 
 
-def _json(path: Path) -> Iterator[Any]:
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        if _holds_lines(path):
-            yield from _lines(path)
-            return
-        raise ConfigurationError(f"generation.source={str(path)!r} is not JSON: {error}") from error
-    if not isinstance(rows, list):
-        raise ConfigurationError(
-            f"generation.source={str(path)!r} must hold a list of rows, got {type(rows).__name__}"
-        )
-    yield from rows
-
-
-def _holds_lines(path: Path) -> bool:
-    """Tell whether a file holds JSON lines, whatever its name says (`Dataset.to_json` does so)."""
-    with path.open("rb") as file:
-        first = file.readline().decode("utf-8-sig", errors="replace")
-    try:
-        return isinstance(json.loads(first), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _lines(path: Path) -> Iterator[Any]:
-    for line in path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n"):
-        if not line.strip():
-            continue
-        try:
-            yield json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            yield Unreadable(line.decode("utf-8", errors="replace")[:500], str(error))
-
-
-def _parquet(path: Path) -> Iterator[Any]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        file = parquet.ParquetFile(path)
-        for batch in file.iter_batches(batch_size=4096):
-            yield from batch.to_pylist()
-    except pyarrow.ArrowException as error:
-        raise ConfigurationError(
-            f"generation.source={str(path)!r} is not readable parquet: {error}"
-        ) from error
-
-
-def _folder(path: Path) -> Iterator[Any]:
+def _folder(path: Path) -> Iterator[object]:
     if (path / "dataset_dict.json").is_file():
         for split in _splits(path / "dataset_dict.json"):
             yield from _saved_dataset(path / split)
@@ -116,9 +99,7 @@ def _folder(path: Path) -> Iterator[Any]:
     if (path / "state.json").is_file():
         yield from _saved_dataset(path)
         return
-    files = [
-        one for one in sorted(path.rglob("*")) if one.suffix in (".json", ".jsonl", ".parquet")
-    ]
+    files = [one for one in sorted(path.rglob("*")) if kind_of(one) in READERS]
     if not files:
         raise ConfigurationError(f"generation.source={str(path)!r} holds no rows: allowed {KINDS}")
     for file in files:
@@ -143,7 +124,7 @@ def _names(path: Path, field: str, choose: Callable[[Any], Any]) -> list[str]:
     return names
 
 
-def _saved_dataset(path: Path) -> Iterator[Any]:
+def _saved_dataset(path: Path) -> Iterator[object]:
     """Read a folder of `save_to_disk`; its state names the files, which `datasets` would follow."""
     import datasets
 

@@ -22,6 +22,7 @@ from synthetic_instruction_tuner.config import (
 )
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
+from synthetic_instruction_tuner.config.sources import ColumnsConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
 from synthetic_instruction_tuner.models.engines.protocol import engine_identity
@@ -68,7 +69,7 @@ class Study(Design):
         """The endless sequence of draws: what determines sample 0, 1, 2, ... (never how many)."""
         settings = self.config.generation
         if settings.source is not None:
-            return self._imported(settings.source)
+            return self._imported(settings.source, settings.columns)
         config = settings.content("instruction", "response", "domains", "turns") | {
             "engine": engine_identity(settings.engine),
             "teacher": reference.content(settings.teacher),
@@ -78,8 +79,10 @@ class Study(Design):
         return Artifact("generation", "draws", "data/raw/chunks", VERSIONS.generation, config)
 
     @staticmethod
-    def _imported(source: str) -> Artifact:
-        config = {"files": inputs.source_content(source)}
+    def _imported(source: str, columns: ColumnsConfig) -> Artifact:
+        config: dict[str, object] = {"files": inputs.source_content(source)}
+        if named := columns.model_dump(mode="json", exclude_none=True):
+            config["columns"] = named
         version = VERSIONS.imports
         return Artifact("generation", "imported", "data/raw/imported", version, config)
 

@@ -22,7 +22,7 @@ class Versions(NamedTuple):
     """
 
     generation: int = 1
-    imports: int = 2
+    imports: int = 3
     filtering: int = 4
     preference: int = 2
     pairing: int = 2

@@ -1,6 +1,6 @@
 import pytest
 
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableError
 from synthetic_instruction_tuner.generation.sources import read_rows
 
 ROWS = [{"instruction": f"Ask {n}", "output": "Yes"} for n in range(5)]
@@ -40,3 +40,24 @@ def test_a_folder_of_files_is_read_in_order_of_names(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="holds no rows"):
         list(read_rows(tmp_path / "empty"))
+
+
+def test_a_data_set_of_the_hub(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def load(name, configuration, split, revision):
+        asked.append((name, configuration, split, revision))
+        return datasets.Dataset.from_list(ROWS)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "load_dataset", load)
+        assert list(read_rows("hf:owner/name@0123abc#test")) == ROWS
+        assert list(read_rows("hf:owner/name/part")) == ROWS
+    assert asked == [
+        ("owner/name", None, "test", "0123abc"),
+        ("owner/name", "part", "train", "main"),
+    ]
+    with pytest.raises(UnreachableError, match="'owner/name' at 'v1' cannot be read from the Hub"):
+        list(read_rows("hf:owner/name@v1"))

@@ -116,8 +116,12 @@ def test_conversations_of_several_turns_keep_their_messages(tmp_path):
         ("rows.json", "[]", "has no rows"),
         ("rows.jsonl", "", "has no rows"),
         ("rows.json", "[1", "is not JSON"),
-        ("rows.json", '{"instruction": "x"}', "must hold a list of rows, got dict"),
-        ("rows.txt", "x", r"allowed are \.json, \.jsonl, \.parquet"),
+        (
+            "rows.json",
+            '{"instruction": "x"}',
+            'must hold a list of rows, or one under "data", got dict',
+        ),
+        ("rows.txt", "x", r"allowed are .json, .jsonl"),
         ("rows.json", '[{"a": 1}, 2]', "none of 2 rows is usable; row 1: shape: a"),
     ],
 )
