@@ -11,7 +11,7 @@ from blocks.choice import PresetName, WholeStudy, chosen
 from synthetic_instruction_tuner.preference.run import missing_spans
 from tasks.naming import named
 from tasks.pieces import arm, responses
-from tasks.preference import build_pairs, finish_responses, score_rewards
+from tasks.preference import build_pairs, finish_responses, lengthen_responses, score_rewards
 from tasks.spread import make
 from tasks.step import budget_used_up, call, working
 
@@ -43,5 +43,7 @@ def preference(
             if budget_used_up(study):
                 return
             call(finish_responses, study, study.responses(responder), name)
+        if study.config.preference.lengthen:
+            call(lengthen_responses, study, study.lengthened)
         call(score_rewards, study, study.rewards)
         call(build_pairs, study, study.pairs)

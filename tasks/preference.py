@@ -29,6 +29,13 @@ def finish_responses(
 
 
 @step
+def lengthen_responses(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
+    """Draw cut answers on, where too few instructions have two whole ones."""
+    study = opened(config, workspace)
+    return summary(run.lengthen_responses(study, progress.start("Longer answers")))
+
+
+@step
 def score_rewards(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
     """Score every response with the reward model."""
     study = opened(config, workspace)

@@ -64,6 +64,9 @@ class PreferenceConfig(Settings):
     max_similarity: float = Field(default=0.95, gt=0, le=1)
     """Pairs whose texts are more alike than this are rejected (Jaccard of the sets of adjacent word
     pairs: near 1 for a changed word in a long text, low for the same words in another order)."""
+    lengthen: int = Field(default=0, ge=0, le=4)
+    """How often at most the limits on new tokens are doubled for answers that were cut, while fewer
+    than `pairs` instructions have two whole answers; 0: they stay cut and give no pair."""
     chunk_size: int = Field(default=100, ge=1)
     """Instructions a task."""
     batch_size: int = Field(default=32, ge=1)

@@ -41,6 +41,8 @@ def build_pairs(study: Study) -> Manifest:
     if len(pairs) + len(rejections) != len(scored):
         raise StageError(f"{len(scored)} examples became {len(pairs)} + {len(rejections)} rows")
     facts = describe(scored, pairs, rejections)
+    if study.config.preference.lengthen:
+        facts["lengthened"] = study.store.require(study.lengthened).facts["rounds"]
     if _is_closed_world(study):
         from synthetic_instruction_tuner import sandbox
 

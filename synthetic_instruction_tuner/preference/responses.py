@@ -71,7 +71,7 @@ def draw_responses(
     if wanted:
         journal = Journal(study.store.staging(artifact) / JOURNAL)
         started -= journal.seconds  # of sessions that were killed
-        drawn, template = _draw(study, responder, wanted, progress, journal)
+        drawn, template = draw(study, responder, wanted, progress, journal)
         limit = responder.sampling.max_new_tokens
         setting = f"preference.responders.{responder_name}.sampling.max_new_tokens"
         cut = sum(one.finish == "length" for one in drawn)
@@ -221,7 +221,7 @@ def _holds(row: Response, responder: ResponderConfig) -> bool:
     return row.tokens <= limit if row.finish == "stop" else row.tokens == limit
 
 
-def _draw(
+def draw(
     study: Study,
     responder: ResponderConfig,
     examples: Sequence[Example],

@@ -14,7 +14,7 @@ from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.memory_errors import free_memory
 from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
 from synthetic_instruction_tuner.preference.pairing import SPLITS, require_answers
-from synthetic_instruction_tuner.preference.responses import kept_examples
+from synthetic_instruction_tuner.preference.responses import RESPONSES, kept_examples
 from synthetic_instruction_tuner.preference.reward_formats import Encoded, Prompt
 from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
@@ -129,9 +129,8 @@ def _finite(response: Response, reward: float) -> float:
 
 
 def _all_responses(study: Study) -> Iterator[Response]:
-    for responder in study.config.preference.responders:
-        manifest = study.store.require(study.responses(responder))
-        yield from read_lines(manifest.path("responses.jsonl"), Response)
+    for artifact in study.answers:
+        yield from read_lines(study.store.require(artifact).path(RESPONSES), Response)
 
 
 def _finish(

@@ -151,13 +151,29 @@ class Study(Design):
         return Artifact("preference", name, folder, VERSIONS.preference, config, made_from)
 
     @cached_property
+    def lengthened(self) -> Artifact:
+        """All responses, the cut ones drawn on where pairs would be missing."""
+        settings = self.config.preference
+        config = settings.content("lengthen", "pairs", "one_side")
+        made_from = tuple(self.responses(one) for one in settings.responders)
+        folder, version = "data/preference/lengthened", VERSIONS.preference
+        return Artifact("preference", "lengthened", folder, version, config, made_from)
+
+    @property
+    def answers(self) -> tuple[Artifact, ...]:
+        """The responses that are scored."""
+        settings = self.config.preference
+        if settings.lengthen:
+            return (self.lengthened,)
+        return tuple(self.responses(one) for one in settings.responders)
+
+    @cached_property
     def rewards(self) -> Artifact:
         """Every response with its reward."""
         settings = self.config.preference
         config = {"reward": reference.content(settings.reward), "format": settings.reward_format}
-        made_from = tuple(self.responses(one) for one in settings.responders)
         folder = "data/preference/rewards"
-        return Artifact("preference", "rewards", folder, VERSIONS.preference, config, made_from)
+        return Artifact("preference", "rewards", folder, VERSIONS.preference, config, self.answers)
 
     @cached_property
     def pairs(self) -> Artifact:
@@ -283,6 +299,8 @@ class Study(Design):
         if "preference" in stages:
             for responder in self.config.preference.responders:
                 yield self.responses(responder)
+            if self.config.preference.lengthen:
+                yield self.lengthened
             yield self.rewards
             yield self.pairs
         for subject in self.subjects[1:]:

@@ -78,10 +78,10 @@ def test_other_chunk_sizes_take_over_what_is_there(model, reference, tmp_path, m
     draw_responses(study, "warm", 0, 3, Silent())
     other = preference_study(tmp_path, model, model, chunk_size=5)
     asked = Counter()
-    draw = responses._draw
+    draw = responses.draw
     monkeypatch.setattr(
         responses,
-        "_draw",
+        "draw",
         lambda study, who, examples, *rest: (
             asked.update(one.id for one in examples) or draw(study, who, examples, *rest)
         ),
