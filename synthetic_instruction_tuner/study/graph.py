@@ -16,10 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from synthetic_instruction_tuner.config import (
-    BenchmarkConfig,
-    ResponderConfig,
-)
+from synthetic_instruction_tuner.config import BenchmarkConfig, ResponderConfig
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config.sources import ColumnsConfig
@@ -162,10 +159,8 @@ class Study(Design):
     @property
     def answers(self) -> tuple[Artifact, ...]:
         """The responses that are scored."""
-        settings = self.config.preference
-        if settings.lengthen:
-            return (self.lengthened,)
-        return tuple(self.responses(one) for one in settings.responders)
+        first = tuple(map(self.responses, self.config.preference.responders))
+        return (self.lengthened,) if self.config.preference.lengthen else first
 
     @cached_property
     def rewards(self) -> Artifact:
@@ -207,15 +202,9 @@ class Study(Design):
         """One model's scores and per-item log on one benchmark."""
         config = self._terms(benchmark)
         made_from = [self.items] if subject.arm is None else [self.items, self.trained(subject)]
-        key = benchmark_key(benchmark)
-        return Artifact(
-            "evaluation",
-            f"{subject.name}/{key}",
-            f"evaluation/results/{subject.name}/{key}",
-            VERSIONS.evaluation,
-            config,
-            tuple(made_from),
-        )
+        name, version = f"{subject.name}/{benchmark_key(benchmark)}", VERSIONS.evaluation
+        folder = f"evaluation/results/{name}"
+        return Artifact("evaluation", name, folder, version, config, tuple(made_from))
 
     def _terms(self, benchmark: BenchmarkConfig) -> dict[str, object]:
         """Return the settings that every model is measured with."""
@@ -297,8 +286,7 @@ class Study(Design):
         yield self.filtered
         yield self.raw(self.filtered)
         if "preference" in stages:
-            for responder in self.config.preference.responders:
-                yield self.responses(responder)
+            yield from map(self.responses, self.config.preference.responders)
             if self.config.preference.lengthen:
                 yield self.lengthened
             yield self.rewards
