@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.analysis.benchmarks import describe
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE, Subject, benchmark_key
 

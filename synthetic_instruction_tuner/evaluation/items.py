@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import Dataset, benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
-from synthetic_instruction_tuner.config.benchmarks import BENCHMARKS, Dataset, benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.evaluation import drawing, prompts, rows, subsets
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems, definitions, items_file
 from synthetic_instruction_tuner.evaluation.harness import hub, ifeval
+from synthetic_instruction_tuner.evaluation.prompts import Files
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.design import Design
@@ -41,6 +42,7 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
         Facts for the manifest: items by benchmark key, and where the rows came from.
     """
     source = _source(config, folder)
+    files = Files(folder, source)
     chooses = {benchmark_key(one.benchmark) for one in Design(config).readings}
     tasks: dict[str, list[TaskItems]] = {}
     selecting: dict[str, list[TaskItems]] = {}
@@ -48,8 +50,7 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
     texts: dict[tuple[str, str], str] = {}
     for benchmark in config.evaluation.benchmarks:
         key = benchmark_key(benchmark)
-        kind = benchmark_named(benchmark.name).kind
-        if kind == "lm_eval":
+        if benchmark_named(benchmark.name).kind == "lm_eval":
             found = _task_items(benchmark, source, folder)
             tasks[key] = _choose(found, benchmark, folder, config.seed)
             counts[key] = sum(_count(one, folder) for one in tasks[key])
@@ -58,12 +59,12 @@ def write_items(config: StudyConfig, folder: Path) -> dict[str, Any]:
                 most = min(config.evaluation.prompt_items, counts[key])
                 selecting[key] = _rest(found, tasks[key], folder, most, config.seed)
         else:
-            written = drawing.write_prompts(kind, benchmark, folder, config.seed, source)
+            written = drawing.write_prompts(benchmark, config.seed, files)
             counts[key] = len(written)
             texts |= {(benchmark.name, one.id): one.text for one in written}
             if key in chooses:
                 most = min(config.evaluation.prompt_items, counts[key])
-                drawing.write_selection(kind, benchmark, folder, config.seed, most, written)
+                drawing.write_selection(benchmark, config.seed, files, most, written)
     _write_tasks(folder / TASKS, tasks)
     if selecting:
         _write_tasks(folder / SELECTION_TASKS, selecting)
@@ -111,10 +112,10 @@ def _source(config: StudyConfig, folder: Path) -> Path | None:
 
 
 def _task_items(benchmark: BenchmarkConfig, source: Path | None, folder: Path) -> list[TaskItems]:
-    entry = BENCHMARKS.get(benchmark.name)
-    if entry is not None and entry.definition.startswith(ifeval.DEFINITIONS):
+    entry = benchmark_named(benchmark.name)
+    if entry.definition.startswith(ifeval.DEFINITIONS):
         ifeval.prepare()
-    if entry is None or entry.dataset is None:
+    if entry.dataset is None:
         return hub.export_task(benchmark, folder)
     if benchmark.num_fewshot and not entry.examples:
         raise ConfigurationError(hub.FIXED.format(benchmark.name))
@@ -172,7 +173,7 @@ def _split_file(base: Path, split: str, needed: bool) -> Path | None:
 
 def _adopt(path: Path, data: Dataset, name: str, split: str, folder: Path) -> str:
     """Check a file of rows and take it into the artifact as JSON lines; return its name there."""
-    content = rows.read_rows(path, data.shape)
+    content = rows.read_rows(path, data)
     target = folder / "rows" / data.folder / name / f"{split}.jsonl"
     if path != target:
         rows.write_rows(target, content)
@@ -233,16 +234,13 @@ def _row_texts(
     benchmark: BenchmarkConfig, tasks: Sequence[TaskItems], folder: Path
 ) -> dict[tuple[str, str], str]:
     """Collect the texts of the chosen items by benchmark and id."""
-    entry = BENCHMARKS.get(benchmark.name)
+    data = benchmark_named(benchmark.name).dataset
     texts = {}
     for task in tasks:
         content = rows.read_rows(folder / items_file(task))
         ids = rows.item_ids(benchmark.name, task.task, content)
         for position in task.chosen if task.chosen is not None else range(len(content)):
             row = content[position]
-            if entry is not None and entry.dataset is not None:
-                text = rows.QUESTIONS[entry.dataset.shape](row)
-            else:
-                text = hub.text_of(row)
+            text = data.question(row) if data else hub.text_of(row)
             texts[benchmark.name, ids[position]] = text
     return texts

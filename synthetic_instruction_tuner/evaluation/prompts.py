@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
@@ -11,8 +12,6 @@ from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.subject import benchmark_key
 
 MEASURED, SELECTION = "prompts/", "selection/"
-DEFAULT_ITEMS = 400
-"""Prompts where the benchmark's `items` is not set."""
 
 
 class Prompt(NamedTuple):
@@ -29,6 +28,18 @@ class Prompt(NamedTuple):
     cluster: str
     text: str
     data: dict[str, Any]
+
+
+class Files(NamedTuple):
+    """Where drawing finds and leaves rows.
+
+    Attributes:
+        folder: The items artifact.
+        data: Folder with the rows of benchmarks that have some; None: the Hub.
+    """
+
+    folder: Path
+    data: Path | None
 
 
 def file_name(benchmark: BenchmarkConfig, selecting: bool = False) -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import StageError, UnreachableError
 from synthetic_instruction_tuner.evaluation import items
 from synthetic_instruction_tuner.evaluation.examples import examples_for
-from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
 from synthetic_instruction_tuner.evaluation.items import write_items
+from synthetic_instruction_tuner.evaluation.kinds import kind_of, lm_eval
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.memory.measure import Memory
 from synthetic_instruction_tuner.models.student_templates import OWN
@@ -31,17 +29,6 @@ from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject
 from synthetic_instruction_tuner.training import students
 
 logger = logging.getLogger(__name__)
-
-KINDS: Mapping[str, str] = {
-    "lm_eval": "harness.lm_eval_tasks",
-    "verifiable": "kinds.verifiable",
-    "instructions": "kinds.instructions",
-    "retention": "kinds.retention",
-    "agent": "kinds.agent_suite",
-    "database": "kinds.agent_suite",
-    "speed": "kinds.speed",
-}
-"""Module of this package whose `run` scores a kind of benchmark."""
 
 RESULT, ITEMS, LEFT_OUT = "result.json", "items.jsonl", "left_out.json"
 OWN_TEMPLATE = "the student brings a chat template"
@@ -84,7 +71,7 @@ def one_base() -> Iterator[None]:
         yield
     finally:
         students.release()
-        lm_eval_tasks.forget()
+        lm_eval.forget()
 
 
 def evaluate(
@@ -160,17 +147,17 @@ def _left_out(trial: Trial) -> str | None:
     """Say why the base is not asked in a form, or return None."""
     if trial.settings.base_prompts is None and trial.student.chat.layout == OWN:
         return OWN_TEMPLATE
-    lm_eval = benchmark_named(trial.benchmark.name).kind == "lm_eval"
-    if lm_eval and not lm_eval_tasks.writes(trial):
+    of_harness = benchmark_named(trial.benchmark.name).kind == "lm_eval"
+    if of_harness and not lm_eval.writes(trial):
         return RANKED
-    rest = items.read_tasks(trial.items, trial.key, True) if lm_eval else trial.prompts()
+    rest = items.read_tasks(trial.items, trial.key, True) if of_harness else trial.prompts()
     return NO_ITEMS if trial.selecting and not rest else None
 
 
 def _measure(trial: Trial, artifact: Artifact, started: float) -> Manifest:
     memory = Memory()
     with memory.phase("evaluate"):
-        outcome = _scorer(trial.benchmark)(trial)
+        outcome = kind_of(trial.benchmark).run(trial)
     result = _result(trial, outcome, memory.peaks["evaluate"])
     return _commit(trial, artifact, result, outcome, time.perf_counter() - started)
 
@@ -186,11 +173,6 @@ def _find(study: Study, subject: Subject, artifact: Artifact) -> Manifest | None
         return found
     study.store.set_aside(found.folder, f"{subject.name} has another adapter now")
     return None
-
-
-def _scorer(benchmark: BenchmarkConfig) -> Any:
-    kind = benchmark_named(benchmark.name).kind
-    return importlib.import_module(f"{__package__}.{KINDS[kind]}").run
 
 
 def _result(trial: Trial, outcome: Outcome, memory: dict[str, int]) -> BenchmarkResult:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig, EvaluationConfig
 from synthetic_instruction_tuner.config.base_prompts import AS_TRAINED, BasePrompt
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.evaluation.prompts import Prompt, read_prompts, selection_seed
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import ItemScore, Message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import (
     BenchmarkConfig,
     ModelConfig,
@@ -12,7 +13,6 @@ from synthetic_instruction_tuner.config import (
     StudyConfig,
 )
 from synthetic_instruction_tuner.config.base_prompts import TEMPLATE, base_prompt
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
 from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject

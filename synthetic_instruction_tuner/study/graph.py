@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig, ResponderConfig
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config.sources import ColumnsConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference

@@ -10,7 +10,8 @@ from support import evaluation_bench as bench
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.evaluation import run
-from synthetic_instruction_tuner.evaluation.harness import ifeval, lm_eval_tasks
+from synthetic_instruction_tuner.evaluation.harness import ifeval
+from synthetic_instruction_tuner.evaluation.kinds import lm_eval as kind
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
 from synthetic_instruction_tuner.study.graph import Study
@@ -112,7 +113,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, no_network: None):
     made = bench.make_study(root / "ws", student, data, benchmarks=list(EVERY))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nltk.data, "path", [str(write_punkt(root / "nltk"))])
-        lm_eval_tasks._Cache.prepared.clear()
+        kind._Cache.prepared.clear()
         students.release()
         run.prepare_items(made, Silent())
         yield made

@@ -13,7 +13,8 @@ from support import plain_lm_eval as plain
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.evaluation import generation, run
-from synthetic_instruction_tuner.evaluation.harness import harness, lm_eval_tasks
+from synthetic_instruction_tuner.evaluation.harness import harness
+from synthetic_instruction_tuner.evaluation.kinds import lm_eval as kind
 from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import ItemScore, read_lines
 from synthetic_instruction_tuner.study.graph import Study
@@ -73,8 +74,8 @@ def test_written_answers_equal_plain_lm_eval_to_the_last_space(study: Study, nam
 
 
 def test_a_stop_string_at_the_beginning_leaves_nothing() -> None:
-    assert lm_eval_tasks._cut("\n\nParis. Rome", {"until": ["\n\n"]}) == ""
-    assert lm_eval_tasks._cut(" Paris. Rome, Bern", {"until": [".", ","]}) == " Paris"
+    assert kind._cut("\n\nParis. Rome", {"until": ["\n\n"]}) == ""
+    assert kind._cut(" Paris. Rome, Bern", {"until": [".", ","]}) == " Paris"
 
 
 def test_one_base_serves_all_models_and_all_terms_are_equal(study: Study) -> None:

@@ -12,7 +12,7 @@ from support import evaluation_bench as bench
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import generation, run
-from synthetic_instruction_tuner.evaluation.harness import lm_eval_tasks
+from synthetic_instruction_tuner.evaluation.kinds import lm_eval as kind
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.batching import Request, plan
 from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
@@ -87,9 +87,9 @@ def test_base_and_questions_are_forgotten_after_the_evaluation(study: Study) -> 
     with run.one_base():
         run.evaluate(study, study.subject("base"), MMLU, Silent())
         loaded = weakref.ref(students._Loaded.student.model)
-        assert lm_eval_tasks._Cache.prepared
+        assert kind._Cache.prepared
     assert loaded() is None
-    assert not lm_eval_tasks._Cache.prepared
+    assert not kind._Cache.prepared
 
 
 def test_dropout_is_off_after_every_switch(study: Study) -> None:
@@ -311,7 +311,7 @@ def test_neither_network_nor_the_index_of_all_tasks_nor_lm_evals_caches_are_used
     monkeypatch.setattr(lm_eval.tasks.manager.TaskManager, "__init__", refuse)
     monkeypatch.setattr(lm_eval.api.task, "load_from_cache", refuse)
     monkeypatch.setattr(lm_eval.api.task, "save_to_cache", refuse)
-    lm_eval_tasks._Cache.prepared.clear()
+    kind._Cache.prepared.clear()
     students.release()
     for one in study.config.evaluation.benchmarks:
         run.evaluate(study, study.subject("base"), one, Silent())

@@ -1,6 +1,7 @@
 """The examples of docs/extending.md, run as they stand there."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -9,9 +10,16 @@ from pathlib import Path
 import pytest
 from support.training_models import save_student
 
+from synthetic_instruction_tuner import benchmarks
+from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.evaluation.items import write_items
+from synthetic_instruction_tuner.evaluation.rows import read_rows, write_rows
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r'```python title="([^"]+)"\n(.*?)```', TEXT, flags=re.DOTALL))
+BENCHMARK = "synthetic_instruction_tuner/benchmarks/openbookqa.py"
+BENCHMARK_TEST = "tests/unit/benchmarks/test_openbookqa.py"
 METHOD = "synthetic_instruction_tuner/methods/layer_norms.py"
 RUN = """
 import importlib, sys
@@ -53,6 +61,31 @@ def test_a_method_is_one_file(tmp_path):
     assert "method='layer_norms'" in run(tmp_path, "methods", "layer_norms", settings)
 
 
+def test_a_benchmark_is_one_file(tmp_path):
+    settings = "evaluation.benchmarks=[{name: openbookqa, items: 20}]"
+    run(tmp_path, "benchmarks", "openbookqa", settings)
+
+
+def test_rows_of_openbookqa_become_items(tmp_path, monkeypatch):
+    """As a study does it: rows of a folder, lm-eval's definition, an example shown."""
+    (tmp_path / "openbookqa.py").write_text(BLOCKS[BENCHMARK], encoding="utf-8")
+    (tmp_path / "test_openbookqa.py").write_text(BLOCKS[BENCHMARK_TEST], encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = importlib.import_module("openbookqa").BENCHMARK
+    monkeypatch.setattr(benchmarks, "all_benchmarks", lambda: {"openbookqa": made})
+    rows = [importlib.import_module("test_openbookqa").ROW | {"id": str(n)} for n in range(3)]
+    (tmp_path / "data" / "openbookqa").mkdir(parents=True)
+    write_rows(tmp_path / "data" / "openbookqa" / "test.jsonl", rows)
+    settings = {"data_dir": str(tmp_path / "data"), "benchmarks": [{"name": "openbookqa"}]}
+    (tmp_path / "items").mkdir()
+    facts = write_items(StudyConfig.model_validate({"evaluation": settings}), tmp_path / "items")
+    assert facts["items"] == {"openbookqa": 3}
+    (task,) = json.loads((tmp_path / "items" / "tasks.json").read_text())["openbookqa"]
+    assert task["definition"] == "openbookqa/openbookqa.yaml"
+    (text,) = {one["text"] for one in read_rows(tmp_path / "items" / "texts.jsonl")}
+    assert text == "What do plants make from light?"
+
+
 @pytest.mark.filterwarnings("ignore:Unsupported layer type")  # PEFT, of all but LayerNorm
 def test_layer_norms_trains_the_norms_alone(tmp_path, monkeypatch):
     from peft import get_peft_model
@@ -79,9 +112,7 @@ def test_every_file_it_names_is_there(path):
     assert any(place.exists() for place in places)
 
 
-@pytest.mark.parametrize(
-    "kind", ["config/benchmarks.py", "models/families.py", "inspection/planning/gpus.py"]
-)
+@pytest.mark.parametrize("kind", ["models/families.py", "inspection/planning/gpus.py"])
 def test_entries_it_shows_are_those_of_the_project(kind):
     """What is shown as text is a copy of what stands in a table."""
     source = (ROOT / "synthetic_instruction_tuner" / kind).read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import Dataset, Row
 from synthetic_instruction_tuner.config import BenchmarkConfig
-from synthetic_instruction_tuner.config.benchmarks import Dataset
 from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableError
 from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
@@ -69,7 +69,7 @@ def download(dataset: Dataset, target: Path) -> None:
             raise ConfigurationError(
                 f"data set {dataset.repository} ({split}) cannot be loaded: {error}"
             ) from error
-        groups: dict[str, list[rows.Row]] = {}
+        groups: dict[str, list[Row]] = {}
         for row in found:
             groups.setdefault(row["subject"] if by_task else "", []).append(row)
         for name, content in groups.items():
@@ -140,7 +140,7 @@ def _export_leaf(benchmark: str, task: Any, folder: Path) -> TaskItems:
     return TaskItems(task.task_name, definition, files, processed=True)
 
 
-def text_of(row: rows.Row) -> str:
+def text_of(row: Row) -> str:
     """Return the text of a row of an unknown shape: its texts, one a line."""
     texts = [value for value in row.values() if isinstance(value, str) and value.strip()]
     return "\n".join(texts) if texts else json.dumps(row, ensure_ascii=False)

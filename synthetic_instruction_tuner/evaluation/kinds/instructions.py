@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import DEFAULT_ITEMS
+from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.evaluation.instructions import drawing
 from synthetic_instruction_tuner.evaluation.instructions.constraints import CONSTRAINTS
 from synthetic_instruction_tuner.evaluation.kinds.verifiable import ask
-from synthetic_instruction_tuner.evaluation.prompts import Prompt
+from synthetic_instruction_tuner.evaluation.prompts import Files, Prompt
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
+
+
+def draw(benchmark: BenchmarkConfig, seed: int, files: Files) -> list[Prompt]:
+    """Draw prompts with constraints that a program can check."""
+    return drawing.draw(benchmark.items or DEFAULT_ITEMS, seed)
 
 
 def run(trial: Trial) -> Outcome:

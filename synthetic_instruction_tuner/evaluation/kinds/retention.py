@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import DEFAULT_ITEMS, benchmark_named
+from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.evaluation import constants
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import likelihoods
 from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, Request
 from synthetic_instruction_tuner.evaluation.likelihood.likelihoods import Group
-from synthetic_instruction_tuner.evaluation.prompts import Prompt, make, read_prompts
+from synthetic_instruction_tuner.evaluation.prompts import Files, Prompt, make, read_prompts
 from synthetic_instruction_tuner.evaluation.subsets import choose, rank
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.records import ItemScore
@@ -30,7 +32,7 @@ Relations = Mapping[str, tuple[str, Mapping[str, str]]]
 
 def relations(benchmark: str) -> Relations:
     """Return the facts of a benchmark: common ones, or those of the closed world's chronicles."""
-    if benchmark == "retention_closed_world":
+    if benchmark_named(benchmark).items_from == "closed_world":
         from synthetic_instruction_tuner.sandbox.lore import LORE
 
         return LORE
@@ -48,13 +50,13 @@ def relations(benchmark: str) -> Relations:
     }
 
 
-def draw(benchmark: str, count: int, seed: int) -> list[Prompt]:
+def draw(benchmark: BenchmarkConfig, seed: int, files: Files) -> list[Prompt]:
     """Choose facts, spread over the relations in proportion, with three wrong ends each."""
-    facts = relations(benchmark)
+    facts, count = relations(benchmark.name), benchmark.items or DEFAULT_ITEMS
     strata = {name: list(table) for name, (_, table) in facts.items()}
     chosen = choose(strata, count, seed)
     return [
-        _fact(benchmark, name, strata[name][place], *facts[name], seed)
+        _fact(benchmark.name, name, strata[name][place], *facts[name], seed)
         for name in facts
         for place in chosen[name]
     ]

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.benchmarks import DEFAULT_ITEMS, benchmark_named
+from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import character, constants, generation
 from synthetic_instruction_tuner.evaluation.generation import Generated
-from synthetic_instruction_tuner.evaluation.prompts import Prompt
+from synthetic_instruction_tuner.evaluation.prompts import Files, Prompt, make
 from synthetic_instruction_tuner.evaluation.trial import Judge, Outcome, Trial
 from synthetic_instruction_tuner.records import ItemScore
 from synthetic_instruction_tuner.storage.files import digest
+
+
+def draw(benchmark: BenchmarkConfig, seed: int, files: Files) -> list[Prompt]:
+    """Draw different held-out instructions of the closed world, spread over its task families."""
+    from synthetic_instruction_tuner import sandbox
+
+    count = benchmark.items or DEFAULT_ITEMS
+    drawn = sandbox.held_out_prompts(3 * count, seed)
+    distinct = {one.instruction: one for one in drawn}
+    if len(distinct) < count:
+        raise ConfigurationError(
+            f"the closed world has only {len(distinct)} different held-out prompts here; "
+            f"set items of benchmark 'verifiable' to at most that (it is {count})"
+        )
+    return [
+        make(
+            "verifiable",
+            one.family,
+            one.instruction,
+            {"answer": one.answer, "domain": one.domain, "wording": one.wording},
+        )
+        for one in list(distinct.values())[:count]
+    ]
 
 
 def run(trial: Trial) -> Outcome:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from synthetic_instruction_tuner.benchmarks import Cost, benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig, StudyConfig
 from synthetic_instruction_tuner.evaluation.kinds import speed
-from synthetic_instruction_tuner.evaluation.prompts import DEFAULT_ITEMS
 from synthetic_instruction_tuner.inspection.planning.gpus import (
     ANSWER_SHARE,
     CONTEXT_BYTES,
@@ -23,45 +23,21 @@ from synthetic_instruction_tuner.inspection.planning.row import (
 from synthetic_instruction_tuner.study.design import Design
 from synthetic_instruction_tuner.study.subject import Reading
 
-SCORED = {
-    "mmlu": (14042, 110),
-    "mmlu_cloze": (14042, 100),
-    "hellaswag": (10042, 400),
-    "arc_easy": (2376, 180),
-    "truthfulqa_mc1": (817, 1000),
-    "truthfulqa_mc2": (817, 1400),
-    "retention": (DEFAULT_ITEMS, 40),
-    "retention_closed_world": (320, 40),
-}
-"""Items of a benchmark, and tokens an item with all its choices, or a solved example before it.
-Items: the benchmarks' papers; tokens: estimates."""
-WRITTEN = {
-    "ifeval": (541, 1),
-    "verifiable": (DEFAULT_ITEMS, 1),
-    "instructions": (DEFAULT_ITEMS, 1),
-    "agent": (375, 2),
-    "agent_closed_world": (90, 2),
-    "dbbench": (300, 3),
-}
-"""Items of a benchmark, and answers an item. Items: IFEval and AgentBench, their papers, and the
-project's own; answers: estimates (an agent's task needs 1.8 on average)."""
-TIMED = "speed"
-
 
 def plan_evaluation(config: StudyConfig, gpu: Gpu) -> list[Row]:
     """Plan evaluating the base, every arm taking the same, an adapter more; then its prompts."""
-    names = {one.name for one in config.evaluation.benchmarks}
-    rows = [_scores(config, gpu)] if names & set(SCORED) else []
-    if names & {*WRITTEN, TIMED}:
+    asked = config.evaluation.benchmarks
+    rows = [_scores(config, gpu)] if any(_cost(one).tokens for one in asked) else []
+    if any(_cost(one).answers or _is_timed(one) for one in asked):
         rows.append(_answers(config, gpu))
-    readings = [one for one in Design(config).readings if one.benchmark.name in WRITTEN]
+    readings = [one for one in Design(config).readings if _cost(one.benchmark).answers]
     return [*rows, _base_prompts(config, readings, gpu)] if readings else rows
 
 
 def unplanned(config: StudyConfig) -> list[str]:
     """Name what a study runs and a plan leaves out of its hours."""
-    known = {*SCORED, *WRITTEN, TIMED}
-    names = {one.name for one in config.evaluation.benchmarks} - known
+    asked = config.evaluation.benchmarks
+    names = {one.name for one in asked if _cost(one) == NOTHING and not _is_timed(one)}
     return [*sorted(names), "loading and downloads"]
 
 
@@ -86,7 +62,7 @@ def _scores(config: StudyConfig, gpu: Gpu) -> Row:
     options = [
         (f"evaluation.batch_size={size}", needs(size)) for size in halves(settings.batch_size)
     ]
-    tokens = sum(_items(one, SCORED) * _tokens(one) for one in settings.benchmarks)
+    tokens = sum(_items(one) * _tokens(one) for one in settings.benchmarks)
     seconds = tokens * 2 * base.parameters / (gpu.operations * gpu.pace.utilisation)
     subjects = _subjects(config)
     found = verdict(made, options, gpu)
@@ -95,15 +71,12 @@ def _scores(config: StudyConfig, gpu: Gpu) -> Row:
 
 def _answers(config: StudyConfig, gpu: Gpu) -> Row:
     """Plan written answers, and the timing of writing."""
-    asked = [one for one in config.evaluation.benchmarks if one.name in WRITTEN]
     timed = sum(
-        speed.WARM_UPS + speed.rounds(one)
-        for one in config.evaluation.benchmarks
-        if one.name == TIMED
+        speed.WARM_UPS + speed.rounds(one) for one in config.evaluation.benchmarks if _is_timed(one)
     )
     timing = timed * len(speed.BATCHES) * speed.NEW_TOKENS
     subjects = _subjects(config)
-    answers = sum(_items(one, WRITTEN) * WRITTEN[one.name][1] for one in asked)
+    answers = sum(_items(one) * _cost(one).answers for one in config.evaluation.benchmarks)
     steps = _steps(config, answers) + timing
     return _written(config, f"{subjects} models: answers", subjects * steps, gpu)
 
@@ -112,9 +85,9 @@ def _base_prompts(config: StudyConfig, readings: Sequence[Reading], gpu: Gpu) ->
     """Plan asking the base in its further prompts, and on the items that choose among them."""
     answers = 0
     for benchmark, _, selecting in readings:
-        items = _items(benchmark, WRITTEN)
+        items = _items(benchmark)
         items = min(items, config.evaluation.prompt_items) if selecting else items
-        answers += items * WRITTEN[benchmark.name][1]
+        answers += items * _cost(benchmark).answers
     prompts = len(config.evaluation.prompts)
     return _written(config, f"base in {prompts} prompts", _steps(config, answers), gpu)
 
@@ -149,10 +122,21 @@ def _row(
     )  # fmt: skip
 
 
-def _items(benchmark: BenchmarkConfig, table: dict[str, tuple[int, int]]) -> int:
-    items = table.get(benchmark.name, (0, 0))[0]
+NOTHING = Cost(0)
+
+
+def _cost(benchmark: BenchmarkConfig) -> Cost:
+    return benchmark_named(benchmark.name).cost or NOTHING
+
+
+def _is_timed(benchmark: BenchmarkConfig) -> bool:
+    return benchmark_named(benchmark.name).kind == "speed"
+
+
+def _items(benchmark: BenchmarkConfig) -> int:
+    items = _cost(benchmark).items
     return min(items, benchmark.items or items)
 
 
 def _tokens(benchmark: BenchmarkConfig) -> int:
-    return SCORED.get(benchmark.name, (0, 0))[1] * (1 + (benchmark.num_fewshot or 0))
+    return _cost(benchmark).tokens * (1 + (benchmark.num_fewshot or 0))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.evaluation_bench import arc, hellaswag, mmlu, truthfulqa, write, write_data
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.evaluation import items, rows, subsets
@@ -18,31 +19,41 @@ def config(data_dir: str | None, *benchmarks: dict) -> StudyConfig:
 
 
 @pytest.mark.parametrize(
-    ("shape", "row", "change", "fault"),
+    ("name", "row", "change", "fault"),
     [
         ("mmlu", mmlu("x", 1), {"answer": 4}, "has answer=4; allowed: a number from 0 to 3"),
         ("mmlu", mmlu("x", 1), {"answer": True}, "has answer=True"),
         ("mmlu", mmlu("x", 1), {"choices": ["a", "b"]}, "allowed: a list of four texts"),
         ("mmlu", mmlu("x", 1), {"question": " "}, "has question=' '; allowed: a text"),
         ("hellaswag", hellaswag(1), {"label": 1}, 'allowed: one of "0", "1", "2", "3"'),
-        ("arc", arc(1), {"answerKey": "E"}, "has answerKey='E'; allowed: ['A', 'B', 'C', 'D']"),
-        ("arc", arc(1), {"choices": {"text": ["a", "b"], "label": ["A"]}}, "labels distinct"),
-        ("arc", arc(1), {"choices": {"text": ["a", "b"], "label": [["A"], ["B"]]}}, "distinct"),
-        ("arc", arc(1), {"question": "half \ud83d"}, "cannot be written as JSON"),
         (
-            "truthfulqa",
+            "arc_easy",
+            arc(1),
+            {"answerKey": "E"},
+            "has answerKey='E'; allowed: ['A', 'B', 'C', 'D']",
+        ),
+        ("arc_easy", arc(1), {"choices": {"text": ["a", "b"], "label": ["A"]}}, "labels distinct"),
+        (
+            "arc_easy",
+            arc(1),
+            {"choices": {"text": ["a", "b"], "label": [["A"], ["B"]]}},
+            "distinct",
+        ),
+        ("arc_easy", arc(1), {"question": "half \ud83d"}, "cannot be written as JSON"),
+        (
+            "truthfulqa_mc1",
             truthfulqa(1),
             {"mc2_targets": {"choices": ["a", "b"], "labels": [[0], [1]]}},
             "labels 0 and 1",
         ),
         (
-            "truthfulqa",
+            "truthfulqa_mc1",
             truthfulqa(1),
             {"mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}},
             "the first choice true and no other",
         ),
         (
-            "truthfulqa",
+            "truthfulqa_mc1",
             truthfulqa(1),
             {"mc2_targets": {"choices": ["a", "b"], "labels": [1, 1]}},
             "labels 0 and 1",
@@ -50,19 +61,21 @@ def config(data_dir: str | None, *benchmarks: dict) -> StudyConfig:
     ],
 )
 def test_faults_name_field_value_and_what_is_allowed(
-    shape: str, row: dict, change: dict, fault: str
+    name: str, row: dict, change: dict, fault: str
 ) -> None:
-    assert rows.find_fault(row, shape) is None
-    assert fault in str(rows.find_fault(row | change, shape))
-    missing = {name: value for name, value in row.items() if name != next(iter(change))}
-    assert "has no field" in str(rows.find_fault(missing, shape))
+    data = benchmark_named(name).dataset
+    assert data is not None
+    assert rows.find_fault(row, data) is None
+    assert fault in str(rows.find_fault(row | change, data))
+    missing = {key: value for key, value in row.items() if key != next(iter(change))}
+    assert "has no field" in str(rows.find_fault(missing, data))
 
 
 def test_errors_name_file_and_row(tmp_path: Path) -> None:
     path = tmp_path / "test.jsonl"
     write(path, [mmlu("x", 1), mmlu("x", 2) | {"answer": "B"}])
     with pytest.raises(ConfigurationError, match=r"test.jsonl: row 2 has answer='B'"):
-        rows.read_rows(path, "mmlu")
+        rows.read_rows(path, benchmark_named("mmlu").dataset)
     path.write_text('{"question": 1}\n{broken\n')
     with pytest.raises(ConfigurationError, match="line 2 is not JSON"):
         rows.read_rows(path)
@@ -77,14 +90,14 @@ def test_parquet_rows_are_read_like_json_lines(tmp_path: Path) -> None:
 
     content = [arc(number) for number in range(3)]
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(content), tmp_path / "test.parquet")
-    assert rows.read_rows(tmp_path / "test.parquet", "arc") == content
+    assert rows.read_rows(tmp_path / "test.parquet", benchmark_named("arc_easy").dataset) == content
     dated = pyarrow.Table.from_pylist([one | {"date": date(2024, 1, 1)} for one in content])
     pyarrow.parquet.write_table(dated, tmp_path / "dated.parquet")
     with pytest.raises(ConfigurationError, match=r"row 1 cannot be written as JSON: .*date"):
-        rows.read_rows(tmp_path / "dated.parquet", "arc")
+        rows.read_rows(tmp_path / "dated.parquet", benchmark_named("arc_easy").dataset)
     (tmp_path / "torn.parquet").write_bytes((tmp_path / "test.parquet").read_bytes()[:99])
     with pytest.raises(ConfigurationError, match="is not readable parquet"):
-        rows.read_rows(tmp_path / "torn.parquet", "arc")
+        rows.read_rows(tmp_path / "torn.parquet", benchmark_named("arc_easy").dataset)
 
 
 def test_items_of_a_folder(tmp_path: Path) -> None:

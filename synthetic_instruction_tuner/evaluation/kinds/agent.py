@@ -3,63 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.benchmarks import benchmark_named
+from synthetic_instruction_tuner.config import BenchmarkConfig
+from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import agents, constants, generation
 from synthetic_instruction_tuner.evaluation.agents.baselines import TRIVIAL
-from synthetic_instruction_tuner.evaluation.agents.database import read_dbbench
 from synthetic_instruction_tuner.evaluation.agents.tiers import Tier
-from synthetic_instruction_tuner.evaluation.prompts import Prompt, make
-from synthetic_instruction_tuner.evaluation.subsets import choose, rank
+from synthetic_instruction_tuner.evaluation.prompts import Files, Prompt, make
+from synthetic_instruction_tuner.evaluation.subsets import choose
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.chat import tokenize
 from synthetic_instruction_tuner.records import ItemScore
-from synthetic_instruction_tuner.storage.files import digest, write_json
-
-DATABASE = "dbbench/standard.jsonl"
-"""Where a data folder has database tasks in AgentBench's format, and the items artifact too."""
+from synthetic_instruction_tuner.storage.files import digest
 
 
-TIERS: Mapping[str, Tier] = {"agent": "general", "agent_closed_world": "closed_world"}
-"""The tier of the suite that a benchmark asks."""
+def draw(benchmark: BenchmarkConfig, seed: int, files: Files) -> list[Prompt]:
+    """Draw a benchmark's tier of the suite; all of it if no number is given."""
+    return make_prompts(benchmark, subset(_suite(benchmark, seed), benchmark.items, seed))
 
 
-def draw(name: str, count: int | None, seed: int) -> list[Prompt]:
-    """Draw a benchmark's tier of the suite, or a subset spread over its families."""
-    return _prompts(name, _subset(agents.generate_items(seed, TIERS[name]), count, seed))
+def run(trial: Trial) -> Outcome:
+    """Run one model on the suite."""
+    return run_items(trial, _suite(trial.benchmark, trial.seed))
 
 
-def adopt_database(path: Path, folder: Path, count: int | None, seed: int) -> list[Prompt]:
-    """Take database tasks into the items artifact.
-
-    Tasks that SQLite cannot check are left out and listed, with their reason, in `left_out.json`.
-
-    Args:
-        path: Tasks in AgentBench's format.
-        folder: The items artifact.
-        count: Size of the subset; None: all.
-        seed: Seed of the subset.
-    """
-    target = folder / "rows" / DATABASE
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(path.read_bytes())
-    found = read_dbbench(target)
-    if not found.items:
-        raise ConfigurationError(f"{path} holds no task that SQLite can check")
-    write_json(target.with_name("left_out.json"), [list(one) for one in found.left_out])
-    return _prompts("dbbench", _subset(found.items, count, seed))
+def _suite(benchmark: BenchmarkConfig, seed: int) -> list[agents.Item]:
+    tier: Tier = benchmark_named(benchmark.name).items_from or "general"
+    return agents.generate_items(seed, tier)
 
 
-def database_prompts(folder: Path, seed: int) -> list[Prompt]:
-    """Return all database tasks of the items artifact in a seeded order."""
-    items = read_dbbench(folder / "rows" / DATABASE).items
-    return _prompts("dbbench", sorted(items, key=lambda one: rank(seed, "selection", one.id)))
-
-
-def _subset(items: list[agents.Item], count: int | None, seed: int) -> list[agents.Item]:
+def subset(items: list[agents.Item], count: int | None, seed: int) -> list[agents.Item]:
+    """Choose items spread over their families."""
     if count is None or count >= len(items):
         return items
     strata: dict[str, list[agents.Item]] = {}
@@ -69,17 +46,18 @@ def _subset(items: list[agents.Item], count: int | None, seed: int) -> list[agen
     return [strata[family][place] for family, places in chosen.items() for place in places]
 
 
-def _prompts(benchmark: str, items: list[agents.Item]) -> list[Prompt]:
+def make_prompts(benchmark: BenchmarkConfig, items: list[agents.Item]) -> list[Prompt]:
+    """Make the prompts that stand for items of the suite."""
     return [
-        make(benchmark, item.family, text, {"item": item.id, "content": digest(item.as_row())})
+        make(benchmark.name, item.family, text, {"item": item.id, "content": digest(item.as_row())})
         for item, text in zip(items, agents.texts(items), strict=True)
     ]
 
 
-def run(trial: Trial) -> Outcome:
-    """Run one model on the suite."""
+def run_items(trial: Trial, drawn: Sequence[agents.Item]) -> Outcome:
+    """Run one model on the items behind the benchmark's prompts."""
     prompts = trial.prompts()
-    items = _items(prompts, _drawn(trial))
+    items = _items(prompts, drawn)
     size = trial.settings.answer_batch_size * generation.CHUNK
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     journal = trial.journal([digest([one.data for one in prompts]), size, trial.templated])
@@ -111,12 +89,6 @@ def _constants(items: Sequence[agents.Item]) -> dict[str, float]:
         / len(items)
         for name, make_agent in TRIVIAL.items()
     }
-
-
-def _drawn(trial: Trial) -> list[agents.Item]:
-    if trial.benchmark.name == "dbbench":
-        return read_dbbench(trial.items.path(f"rows/{DATABASE}")).items
-    return agents.generate_items(trial.seed, TIERS[trial.benchmark.name])
 
 
 def _items(prompts: Sequence[Prompt], found: Sequence[agents.Item]) -> list[agents.Item]:

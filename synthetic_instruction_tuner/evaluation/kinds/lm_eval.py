@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config.base_prompts import Layout
-from synthetic_instruction_tuner.config.benchmarks import benchmark_named
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.evaluation import asking, constants, generation, items
 from synthetic_instruction_tuner.evaluation.harness import fixed, harness, ifeval, judging
