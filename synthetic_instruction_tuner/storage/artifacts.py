@@ -223,10 +223,13 @@ class ArtifactStore:
         return committed
 
     def _publish(self, staging: Path, folder: Path, artifact: Artifact) -> None:
+        """Rename; between the last look at the lease and that nothing else is done."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not self._is_whole(folder, artifact):
+            claims.check(folder)
             if folder.exists():
-                self._supersede(folder)
+                self._supersede(folder, artifact)
+                claims.check(folder)
             try:
                 move(staging, folder)
             except OSError:
@@ -239,15 +242,22 @@ class ArtifactStore:
         found = read_manifest(folder)
         return bool(found and found.identity == artifact.identity and not find_damage(found))
 
-    def _supersede(self, folder: Path) -> None:
+    def _supersede(self, folder: Path, artifact: Artifact) -> None:
         """Move what another configuration left out of the way; it is kept until `tuner clean`."""
         manifest = read_manifest(folder)
         label = manifest.identity[:12] if manifest else "unknown"
         name = f"{slug(self._relative(folder))}-{label}"
-        move_unique(folder, self._own_folder(".superseded") / name)
+        moved = move_unique(folder, self._own_folder(".superseded") / name)
+        if self._is_whole(moved, artifact):  # finished elsewhere while this process was held up
+            move(moved, folder)
 
     def set_aside(self, path: Path, why: str, then: str = "it will be made again") -> Path:
-        """Move damaged content to `.set-aside`, never delete it; say so in the log."""
+        """Move damaged content to `.set-aside`, never delete it; say so in the log.
+
+        Raises:
+            WorkspaceError: If the lease was lost: whoever has it may have mended it by now.
+        """
+        claims.check(path)
         target = move_unique(path, self._own_folder(".set-aside") / slug(self._relative(path)))
         logger.warning("%s was set aside as %s: %s; %s", path, target, why, then)
         return target

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.files import list_files, sync, write_json
+from synthetic_instruction_tuner.storage.processes import process_name
 from synthetic_instruction_tuner.training import build, card, parallel
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
@@ -50,22 +53,37 @@ def gather(job: Job, loop: Loop) -> Any:
 def save(
     job: Job, loop: Loop, state: State, chat: Chat, model: Any, conditions: dict[str, Any]
 ) -> None:
-    """Write the adapter with tokenizer and card, then `run.json` as the sign of completion."""
+    """Write the adapter with tokenizer and card, then `run.json` as the sign of completion.
+
+    They are made in a folder of this process's own: one that is held up, and overtaken, has nothing
+    open then that another puts into the artifact.
+    """
     folder = job.folder / RESULT
     claims.check(folder)
+    own = job.work / f"{RESULT}.{process_name()}"
+    shutil.rmtree(own, ignore_errors=True)
     shipping.mark_ends(chat, model)
-    ship(model, job)
-    shipping.save(chat, model, folder)
-    run = _run(job, loop, state, model, conditions)
-    (folder / "README.md").write_text(card.render(job, run), encoding="utf-8")
-    for path in list_files(folder):  # the sign must not outlive a machine that its files did not
+    ship(model, job, own)
+    shipping.save(chat, model, own)
+    run = _run(job, loop, state, model, conditions, own)
+    (own / "README.md").write_text(card.render(job, run), encoding="utf-8")
+    for path in list_files(own):  # the sign must not outlive a machine that its files did not
         sync(path)
+    claims.check(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(own, folder)
+    sync(folder.parent)
     write_json(job.folder / RUN, asdict(run))
 
 
-def ship(model: Any, job: Job) -> None:
+def is_complete(folder: Path) -> bool:
+    """Tell whether a staging folder holds all that a finished run leaves."""
+    return (folder / RUN).is_file() and (folder / RESULT).is_dir()
+
+
+def ship(model: Any, job: Job, folder: Path) -> None:
     """Write the adapter, or the whole model with the settings that its base has."""
-    folder = job.folder / RESULT
     model.eval()
     if job.arm.trains_base:
         build.restore_config(model, job.training.student)
@@ -84,8 +102,9 @@ def _order_names(path: Path) -> None:
     write_json(path, settings)
 
 
-def _run(job: Job, loop: Loop, state: State, model: Any, conditions: dict[str, Any]) -> TrainingRun:
-    folder = job.folder / RESULT
+def _run(
+    job: Job, loop: Loop, state: State, model: Any, conditions: dict[str, Any], folder: Path
+) -> TrainingRun:
     return TrainingRun(
         subject=job.subject,
         method=getattr(job.arm, "method", ""),

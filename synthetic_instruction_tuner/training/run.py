@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.study.subject import Subject
 from synthetic_instruction_tuner.training import launch
 from synthetic_instruction_tuner.training.compatibility import check
 from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.result import is_complete
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def train(study: Study, subject: Subject, progress: Progress) -> Manifest:
     if found is not None:
         return found
     job = make_job(study, subject)
-    if not (job.folder / "run.json").is_file():
+    if not is_complete(job.folder):
         _listen(job, progress)
     result = json.loads((job.folder / "run.json").read_text(encoding="utf-8"))
     shutil.rmtree(job.work, ignore_errors=True)

@@ -3,8 +3,9 @@
     python -m chaos --kills 200 --seed 1
 
 Attempts end by SIGKILL at the k-th file operation or after a time, by a disk that fails from the
-k-th operation on, or by themselves; between them files rot. Exit status 1 if anything differs from
-the undisturbed run, or if an error was not a clear one.
+k-th operation on, or by themselves; some are stopped (SIGSTOP) beyond their lease, and go on while
+another machine has taken over; between them files rot. Exit status 1 if anything differs from the
+undisturbed run, if an error was not a clear one, or if two wrote at once.
 """
 
 from __future__ import annotations
@@ -19,24 +20,29 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaos import storage
-from chaos.machine import Ending, Machines, Plan
+from chaos import storage, witness
+from chaos.faults import FLUSHED
+from chaos.machine import Ending, Machines, Plan, Running
+from chaos.tally import Tally, stage_of, table
+
+from tuner.exits import INTERRUPTED, STOPPED
 
 CONFIG = Path(__file__).with_name("chaos.yaml")
 SEEDS = (1, 2)
 """Seeds of the studies, in turn."""
 MOST_ATTEMPTS = 400
 DEATHS_A_STUDY = 30
-"""Then a study is left alone until it is done."""
+"""Or stops: then a study is left alone until it is done."""
 BEGINNINGS = (
     ("reports", "evaluation/results", "evaluation/metrics", "evaluation/figures"),  # arms trained
     None,  # from nothing
     ("reports", "evaluation/results", "evaluation/metrics", "evaluation/figures", "models"),
 )
 """What studies lack when they begin, in turn: the last stages and training need deaths, too."""
+ACTIONS = {"die": 72, "time": 9, "stop": 10, "full": 5, "broken": 4}
+"""What happens in an attempt, and in how many of a hundred."""
 WITH_PREFECT = 0.2
 """Share of the attempts that run under a Prefect server of their own, which costs seconds each."""
 
@@ -58,62 +64,29 @@ def environment(folder: Path) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in quiet.items()})
 
 
-@dataclass
-class Tally:
-    """What was done to the studies and what came of it."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    operations: Counter[str] = field(default_factory=Counter)
-    torn: Counter[str] = field(default_factory=Counter)
-    rotten: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
-    repeated: Counter[str] = field(default_factory=Counter)
-    undisturbed: Counter[str] = field(default_factory=Counter)
-    studies: int = 0
-    attempts: int = 0
-    with_prefect: int = 0
-    planted: int = 0
-    executed: int = 0
-    differences: list[str] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, object]:
-        """Return everything as JSON values."""
-        return {
-            name: dict(value) if isinstance(value, Counter) else value
-            for name, value in vars(self).items()
-        }
-
-
-def stage_of(path: str) -> str:
-    """Tell to which stage a file belongs."""
-    table = {
-        "data/raw": "generation",
-        "data/filtered": "filtering",
-        "data/preference": "preference",
-        "models": "training",
-        "evaluation/items": "items",
-        "evaluation/results": "evaluation",
-    }
-    return next((stage for start, stage in table.items() if path.startswith(start)), "report")
-
-
 class Chaos:
     """One campaign.
 
     Args:
         folder: For workspaces and machines.
         kills: How many deaths are wanted.
+        stops: How many machines are to be stopped beyond their lease, at least.
         seed: Of all choices.
         short: One study, and nothing that depends on time.
         home: A Prefect home with an empty, migrated database.
     """
 
     def __init__(
-        self, folder: Path, kills: int, seed: int, short: bool, home: Path | None = None
+        self,
+        folder: Path,
+        kills: int,
+        stops: int,
+        seed: int,
+        short: bool,
+        home: Path | None = None,
     ) -> None:
-        self.folder, self.wanted, self.rng = folder, kills, random.Random(seed)
-        self.short, self.begun = short, 0
+        self.folder, self.wanted, self.stops = folder, kills, stops
+        self.rng, self.short, self.begun = random.Random(seed), short, 0
         self.mark = folder / "executed"
         self.machines = Machines(folder / "machines", home, 0 if short else 2)
         self.tally = Tally()
@@ -124,9 +97,14 @@ class Chaos:
         """Deaths so far."""
         return sum(self.tally.kills.values())
 
+    @property
+    def disturbed(self) -> int:
+        """Deaths and stops so far."""
+        return self.dead + sum(self.tally.stops.values())
+
     def run(self) -> None:
-        """Disturb studies until there were enough deaths."""
-        while self.dead < self.wanted and not self.tally.differences:
+        """Disturb studies until there were enough deaths and stops."""
+        while self._wanted() and not self.tally.differences:
             self._study(SEEDS[self.tally.studies % len(SEEDS)])
             self.tally.studies += 1
         self.machines.close()
@@ -138,8 +116,8 @@ class Chaos:
         if seed not in self.calm:
             workspace = self.folder / f"calm-{seed}"
             ending = self.machines.attempt(self._command(seed, workspace), workspace, Plan())
-            if ending.status:
-                raise SystemExit(f"the undisturbed study failed:\n{ending.output}")
+            if not isinstance(ending, Ending) or ending.status:
+                raise SystemExit(f"the undisturbed study failed:\n{ending}")
             self.calm[seed] = workspace, ending
             say(
                 f"seed {seed} undisturbed: {ending.operations} file operations, "
@@ -156,7 +134,7 @@ class Chaos:
             for folder in lacking:
                 shutil.rmtree(workspace / folder)
         spent: Counter[str] = Counter()
-        self.begun = self.dead
+        self.begun = self.disturbed
         for _ in range(MOST_ATTEMPTS):
             if self._attempt(seed, workspace, undisturbed.usual(), spent):
                 break
@@ -184,13 +162,15 @@ class Chaos:
         within = "none" if action == "time" else action
         eager = 0.5 if self.short else 1.0
         plain = rng.random() >= WITH_PREFECT and action != "none"
-        plan = Plan(within, random.Random(rng.random()), usual, eager, plain)
-        limit = rng.uniform(0.2, 3) if action == "time" else None
+        stops = action == "stop"
+        plan = Plan(within, random.Random(rng.random()), usual, eager, plain, stops)
+        by_time = action == "time" or (stops and rng.random() < 0.5)
+        limit = rng.uniform(0.2, 8 if stops else 3) if by_time else None
         begun = time.time_ns()
         ending = self.machines.attempt(self._command(seed, workspace), workspace, plan, limit)
-        spent.update(ending.seconds)
-        self.tally.with_prefect += not plain
-        self.tally.attempts += 1
+        if isinstance(ending, Running):
+            return self._overtaken(ending, usual, spent)
+        self._count(ending, plan, spent)
         say(f"  {action}: {ending.operation or '-'} in {ending.stage}, status {ending.status}")
         if ending.operation != "hung" and ending.status == -signal.SIGKILL:
             self._died(ending, storage.tear(workspace, begun, ending.home, rng))
@@ -198,12 +178,62 @@ class Chaos:
             self._failed(ending, action, workspace)
         return ending.status == 0
 
+    def _count(self, ending: Ending, plan: Plan, spent: Counter[str]) -> None:
+        spent.update(ending.seconds)
+        self.tally.with_prefect += not plan.plain
+        self.tally.attempts += 1
+
+    def _overtaken(self, sleeper: Running, usual: dict[str, int], spent: Counter[str]) -> bool:
+        """Let another machine work while one is stopped, and both when that one wakes."""
+        rng, workspace = self.rng, sleeper.workspace
+        action = rng.choice(("die", "die", "die", "none"))
+        plain = rng.random() >= WITH_PREFECT
+        plan = Plan(action, random.Random(rng.random()), usual, plain=plain, brief=True)
+        begun = time.time_ns()
+        first, second = self.machines.overtake(sleeper, plan, rng.choice((0, 0.3, 2, 8)))
+        for ending, its in ((first, sleeper.plan), (second, plan)):
+            self._count(ending, its, spent)
+        say(
+            f"  stop: {first.operation} in {first.stage}, status {first.status}, beside "
+            f"{second.operation or '-'} in {second.stage}, status {second.status}"
+        )
+        self._judge(first, workspace)
+        if second.operation != "hung" and second.status == -signal.SIGKILL:
+            with (second.home / FLUSHED).open("a") as flushed:
+                flushed.write((first.home / FLUSHED).read_text())
+            witness.wait_for_end_of_lease(workspace)
+            self._died(second, storage.tear(workspace, begun, second.home, rng))
+        elif second.status:
+            self._failed(second, action, workspace)
+        return second.status == 0
+
+    def _judge(self, first: Ending, workspace: Path) -> None:
+        """Look at what a machine that slept did when it woke beside its successor."""
+        notes = witness.read_notes(first.home / witness.NOTES)
+        begun, under_way = witness.second_writers(notes, first.stopped)
+        self.tally.stops[first.stage] += 1
+        self.tally.beside += bool(notes) and first.status != 0
+        self.tally.under_way += len(under_way)
+        self.tally.second_writers += [f"{workspace.name}: {one}" for one in begun]
+        if begun or under_way:
+            say(f"    after it lost the lease: {begun}, under way: {under_way}")
+        if first.status and not is_leave(first, workspace):
+            self._failed(first, "stop", workspace)
+
+    def _wanted(self) -> list[str]:
+        """Name what there was not enough of."""
+        stops = sum(self.tally.stops.values())
+        return ["die"] * (self.dead < self.wanted) + ["stop"] * (stops < self.stops)
+
     def _choose(self) -> str:
-        if self.dead >= min(self.wanted, self.begun + DEATHS_A_STUDY):
+        wanted = self._wanted()
+        if not wanted or self.disturbed >= self.begun + DEATHS_A_STUDY:
             return "none"
+        if wanted == ["stop"]:
+            return "stop"
         if self.short:  # what depends on time does not repeat
             return self.rng.choice(("die",) * 9 + ("full",))
-        return self.rng.choices(("die", "time", "full", "broken"), (80, 10, 5, 5))[0]
+        return self.rng.choices(tuple(ACTIONS), ACTIONS.values())[0]
 
     def _spoil(self, workspace: Path) -> None:
         """Let a file rot, and plant pickles, before the next attempt."""
@@ -240,47 +270,24 @@ def is_clear(output: str, action: str, workspace: Path) -> bool:
     return "Traceback" not in output and last.startswith("tuner: ") and str(workspace) in last
 
 
+def is_leave(ending: Ending, workspace: Path) -> bool:
+    """Tell whether a run that had lost its lease ended as it should: soon, and in one line."""
+    lines = ending.output.strip().splitlines()
+    told = lines[-1] if lines else ""
+    lost = told.startswith("tuner: ") and str(workspace) in told
+    return ending.status in (1, 2, INTERRUPTED) and (lost or told == STOPPED)
+
+
 def say(text: str) -> None:
     """Tell how it goes on standard error."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
-def table(tally: Tally, seconds: float) -> str:
-    """Return the table."""
-    from synthetic_instruction_tuner.study.stages import STAGES
-
-    head = ("stage", "kills", "torn", "rotten", "disk faults", "repeated s", "undisturbed s")
-    rows = [
-        (
-            name,
-            tally.kills[name],
-            tally.torn[name],
-            tally.rotten[name],
-            tally.faults[name],
-            f"{tally.repeated[name]:.1f}",
-            f"{tally.undisturbed[name]:.1f}",
-        )
-        for name in ("start", *STAGES)
-    ]
-    columns = ("kills", "torn", "rotten", "faults", "repeated", "undisturbed")
-    sums = [sum(getattr(tally, name).values()) for name in columns]
-    rows.append(("all", *sums[:4], f"{sums[4]:.1f}", f"{sums[5]:.1f}"))
-    lines = [head, tuple("---" for _ in head), *rows]
-    text = "\n".join("| " + " | ".join(str(one) for one in line) + " |" for line in lines)
-    at = ", ".join(f"{name} {count}" for name, count in tally.operations.most_common())
-    return (
-        f"{text}\n\nkilled at: {at}\nstudies: {tally.studies}, "
-        f"repeated a kill: {sums[4] / max(1, sums[0]):.2f} s, minutes: {seconds / 60:.1f}\n"
-        f"attempts: {tally.attempts}, {tally.with_prefect} of them under a Prefect server\n"
-        f"pickles planted before {tally.planted} attempts, executed: {tally.executed}\n"
-        f"unclear errors: {len(tally.unclear)}\ndifferences: {len(tally.differences)}"
-    )
 
 
 def main() -> int:
     """Run a campaign from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--stops", type=int, default=0, help="machines to stop, at least")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="keep everything here")
     parser.add_argument("--short", action="store_true", help="one study, nothing left to chance")
@@ -291,13 +298,14 @@ def main() -> int:
     environment(folder)
     started = time.monotonic()
     say(f"seed {chosen.seed}, {chosen.kills} kills, in {folder}")
-    chaos = Chaos(folder, chosen.kills, chosen.seed, chosen.short, chosen.home)
+    chaos = Chaos(folder, chosen.kills, chosen.stops, chosen.seed, chosen.short, chosen.home)
     chaos.run()
     tally = chaos.tally
-    for problem in (*tally.unclear, *tally.differences):
+    tally.minutes = (time.monotonic() - started) / 60
+    for problem in (*tally.unclear, *tally.differences, *tally.second_writers):
         say(problem)
-    print(json.dumps(tally.as_json()) if chosen.json else table(tally, time.monotonic() - started))
-    failed = bool(tally.differences or tally.unclear or tally.executed)
+    print(json.dumps(tally.as_json()) if chosen.json else table(tally))
+    failed = bool(tally.differences or tally.unclear or tally.executed or tally.second_writers)
     if not chosen.folder and not failed:
         shutil.rmtree(folder)
     return int(failed)

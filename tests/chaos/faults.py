@@ -1,4 +1,4 @@
-"""What happens to a process on purpose: it dies, or its disk fails, at the k-th file operation.
+"""What happens to a process on purpose at a file operation: it dies, stops, or its disk fails.
 
 Counted are operations on files of the workspace: open for writing, write, fsync, rename, make and
 remove. Files that native code writes (safetensors, parquet, images) count with their fsync and
@@ -14,8 +14,11 @@ import mmap
 import os
 import signal
 import struct
+import threading
 import time
 from pathlib import Path
+
+from synthetic_instruction_tuner.storage import claims
 
 FAULTS = {"full": errno.ENOSPC, "broken": errno.EIO}
 FLUSHED = "flushed.txt"
@@ -81,7 +84,7 @@ class Hooks:
     Args:
         board: Shared numbers.
         workspace: The folder whose files count.
-        action: "die", or a key of `FAULTS`: from then on the disk fails.
+        action: "die", "stop" (until SIGCONT), or a key of `FAULTS`: from then on the disk fails.
         log: Where flushed files are noted.
     """
 
@@ -99,6 +102,8 @@ class Hooks:
         builtins.open = io.open = self._open  # type: ignore[assignment]
 
     def _hit(self, operation: str, path: object = None) -> None:
+        if self._action == "stop" and is_renewal():  # of short leases there are too many
+            return
         count = self._board.get(COUNT) + 1
         self._board.put(COUNT, count)
         at = self._board.get(AT)
@@ -108,17 +113,23 @@ class Hooks:
             self._board.name(operation.encode())
         if self._action == "die":
             self.die()
+        if self._action == "stop":
+            if count == at:
+                self.signal_all(signal.SIGSTOP)
+            return
         number = FAULTS[self._action]
         raise OSError(number, os.strerror(number), *([os.fspath(path)] if path else []))
 
     def die(self) -> None:
         """End run and training at this very point, as a lost machine does."""
         self._board.end()
-        me = os.getpid()
-        for process in (self._board.get(RUN), self._board.get(WORKER)):
-            if process and process != me:
-                os.kill(process, signal.SIGKILL)
-        os.kill(me, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to run and training, to this process last."""
+        found = {self._board.get(RUN), self._board.get(WORKER)} - {0}
+        for process in sorted(found, key=os.getpid().__eq__):
+            os.kill(process, number)
 
     def _inside(self, path: object) -> bool:
         try:
@@ -165,6 +176,11 @@ class Hooks:
         text = io.TextIOWrapper(buffer, encoding, errors, newline, buffering == 1)
         text.mode = mode
         return text
+
+
+def is_renewal() -> bool:
+    """Whether this is the thread that renews a lease or claim."""
+    return getattr(threading.current_thread(), "_target", None) is claims._keep
 
 
 class Leaky(io.FileIO):

@@ -24,10 +24,13 @@ from functools import wraps
 from pathlib import Path
 from types import SimpleNamespace
 
+from chaos import witness
 from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
 
+from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.manifests import read_manifest
 from synthetic_instruction_tuner.study.stages import STAGES
+from synthetic_instruction_tuner.study.workspace import LEASE_FILE
 
 STEPS = "steps.jsonl"
 CHANCE = {
@@ -47,11 +50,12 @@ class Plan:
     """What happens to an attempt, and when.
 
     Attributes:
-        action: "die", "full" or "broken" (see `faults`), or "none".
+        action: "die", "stop", "full" or "broken" (see `faults`), or "none".
         rng: Decides in which step, and at which of its file operations.
         usual: File operations of each step when nothing happens.
         eager: How likely it ends in a step, as a share of `CHANCE`.
         plain: Whether flows and tasks are called as the functions they are, without Prefect.
+        brief: Whether leases end after a second, and this machine is no other's.
     """
 
     action: str = "none"
@@ -59,6 +63,7 @@ class Plan:
     usual: dict[str, int] = field(default_factory=dict)
     eager: float = 1.0
     plain: bool = False
+    brief: bool = False
 
     def at_start(self) -> int:
         """Return the operation before the first step at which it happens; 0 if not there."""
@@ -83,7 +88,8 @@ class Ending:
         operations: File operations of the attempt.
         seconds: Working time by stage.
         output: What it printed.
-        home: Where it noted what was flushed to the disk, and its steps.
+        home: Where it noted what was flushed to the disk, its steps and its commits.
+        stopped: When it was stopped, in seconds of the monotonic clock; 0 if it was not.
     """
 
     status: int
@@ -93,6 +99,7 @@ class Ending:
     seconds: dict[str, float]
     output: str
     home: Path
+    stopped: float = 0.0
 
     def usual(self) -> dict[str, int]:
         """Return the file operations of each step."""
@@ -109,6 +116,49 @@ class Server:
 
 
 @dataclass
+class Running:
+    """An attempt that has begun.
+
+    Attributes:
+        arguments: Its command line.
+        workspace: The folder whose file operations count.
+        plan: What happens to it.
+        server: Its Prefect server and home.
+        board: Numbers that it shares with the supervisor.
+        hooks: What stands between it and its files.
+        run: Its process.
+        stopped: When it was stopped; 0 if it was not.
+        operation: What ended or stopped it, if the supervisor did.
+    """
+
+    arguments: list[str]
+    workspace: Path
+    plan: Plan
+    server: Server
+    board: Board
+    hooks: Hooks
+    run: int = 0
+    stopped: float = 0.0
+    operation: str = ""
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the run and its training process."""
+        for process in (self.run, self.board.get(WORKER)):
+            if process:
+                with suppress(ProcessLookupError):
+                    os.kill(process, number)
+
+    def install(self) -> None:
+        """Make this process one of the machine."""
+        claims.WATCH_SECONDS = 0.5
+        if self.plan.brief:
+            witness.shorten_leases()
+            witness.be_machine(self.server.home)
+        witness.Witness(self.workspace, self.server.home / witness.NOTES).install()
+        self.hooks.install()
+
+
+@dataclass
 class Machines:
     """Starts attempts one after the other.
 
@@ -121,14 +171,15 @@ class Machines:
     folder: Path
     migrated: Path | None = None
     ahead: int = 2
-    board: Board = field(default_factory=Board)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._count = 0
         self._servers: list[Server] = []
-        self._calls: dict[int, socket.socket] = {}
+        self._running: dict[int, Running] = {}
+        self._calls: dict[int, tuple[socket.socket, Running]] = {}
         self._gone: dict[int, int] = {}
+        self._asleep: set[int] = set()
         self._pattern = self._migrated()
         preload()
         self._door = socket.socket(socket.AF_UNIX)
@@ -180,33 +231,73 @@ class Machines:
 
     def attempt(
         self, arguments: list[str], workspace: Path, plan: Plan, seconds: float | None = None
-    ) -> Ending:
-        """Run `tuner` on a machine of its own.
+    ) -> Ending | Running:
+        """Run `tuner` on a machine of its own, until it ends or is stopped.
 
         Args:
             arguments: Its command line.
             workspace: The folder whose file operations count.
             plan: What happens to it.
-            seconds: Kill it after this time.
+            seconds: Kill it after this time, or stop it if that is planned.
         """
-        server = self._server(plan.plain)
-        self.board.clear()
-        self.board.put(AT, plan.at_start())
-        hooks = Hooks(self.board, workspace, plan.action, server.home)
-        log = server.home / "run.log"
-        run = self._fork(lambda: self._run(arguments, server, hooks, plan), log)
-        status, operation = self._attend(run, seconds, hooks)
-        self._sweep(server)
-        os.close(hooks._log)
-        return Ending(
-            status,
-            (*STAGES, "start")[self.board.get(STAGE) - 1],
-            operation,
-            self.board.get(COUNT),
-            {name: self.board.seconds(place) for place, name in enumerate(STAGES, 1)},
-            log.read_text(errors="replace"),
-            server.home,
+        running = self._begin(arguments, workspace, plan)
+        end = time.monotonic() + (seconds or 600)
+        self._serve(lambda: self._has_paused(running) or time.monotonic() > end)
+        if not self._has_paused(running):
+            running.operation = "time" if seconds else "hung"
+            running.signal(signal.SIGSTOP if plan.action == "stop" and seconds else signal.SIGKILL)
+            self._serve(lambda: self._has_paused(running))
+        if running.run in self._gone:
+            return self._ending(running)
+        running.signal(signal.SIGSTOP)
+        running.stopped = time.monotonic()
+        self._asleep.discard(running.run)
+        return running
+
+    def overtake(self, sleeper: Running, plan: Plan, after: float) -> tuple[Ending, Ending]:
+        """Let another machine take over from one that was stopped, which then wakes beside it.
+
+        Args:
+            sleeper: The one that was stopped.
+            plan: What happens to the other.
+            after: Seconds of its work before the sleeper wakes.
+
+        Returns:
+            How both ended.
+        """
+        lease = sleeper.workspace / LEASE_FILE
+        witness.wait_for_end_of_lease(sleeper.workspace)
+        token = claims.read(lease).get("token")
+        second = self._begin(sleeper.arguments, sleeper.workspace, plan)
+        has_it = time.monotonic() + 60
+        self._serve(
+            lambda: (
+                second.run in self._gone
+                or claims.read(lease).get("token") != token
+                or time.monotonic() > has_it
+            )
         )
+        begun = time.monotonic()
+        self._serve(lambda: second.run in self._gone or time.monotonic() > begun + after)
+        sleeper.signal(signal.SIGCONT)
+        end = time.monotonic() + 600
+        for one in (sleeper, second):
+            self._serve(lambda one=one: one.run in self._gone or time.monotonic() > end)
+            if one.run not in self._gone:
+                one.operation = "hung"
+                one.signal(signal.SIGKILL)
+                self._serve(lambda one=one: one.run in self._gone)
+        return self._ending(sleeper), self._ending(second)
+
+    def _begin(self, arguments: list[str], workspace: Path, plan: Plan) -> Running:
+        server, board = self._server(plan.plain), Board()
+        board.put(AT, plan.at_start())
+        hooks = Hooks(board, workspace, plan.action, server.home)
+        running = Running(arguments, workspace, plan, server, board, hooks)
+        number = self._count = self._count + 1
+        self._running[number] = running
+        running.run = self._fork(lambda: self._run(running, number), server.home / "run.log")
+        return running
 
     def _server(self, plain: bool) -> Server:
         """Take a server that is prepared; without Prefect, a folder alone."""
@@ -220,54 +311,71 @@ class Machines:
         home.mkdir()
         return Server(0, "", home)
 
-    def _run(self, arguments: list[str], server: Server, hooks: Hooks, plan: Plan) -> int:
-        self.board.put(RUN, os.getpid())
+    def _run(self, running: Running, number: int) -> int:
+        running.board.put(RUN, os.getpid())
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _watch[:] = [Watch(self.board, plan, server.home / STEPS)]
-        if plan.plain:
+        _watch[:] = [Watch(running.board, running.plan, running.server.home / STEPS)]
+        if running.plan.plain:
             without_prefect()
-        return run_tuner(arguments, server, hooks, str(self.folder / "door"))
+        Training.door, Training.attempt = str(self.folder / "door"), number
+        return run_tuner(running)
 
-    def _attend(self, run: int, seconds: float | None, hooks: Hooks) -> tuple[int, str]:
-        """Serve the run's wishes for training processes until it ends."""
-        deadline = time.monotonic() + (seconds or 600)
-        operation = ""
-        while run not in self._gone:
+    def _has_paused(self, running: Running) -> bool:
+        return running.run in self._gone or running.run in self._asleep
+
+    def _ending(self, running: Running) -> Ending:
+        board, home = running.board, running.server.home
+        board.end()
+        status = self._gone.pop(running.run)
+        self._sweep(running)
+        os.close(running.hooks._log)
+        return Ending(
+            status,
+            (*STAGES, "start")[board.get(STAGE) - 1],
+            running.operation or board.name(),
+            board.get(COUNT),
+            {name: board.seconds(place) for place, name in enumerate(STAGES, 1)},
+            (home / "run.log").read_text(errors="replace"),
+            home,
+            running.stopped,
+        )
+
+    def _serve(self, is_over: Callable[[], bool]) -> None:
+        """Serve the runs' wishes for training processes until something has happened."""
+        while True:
             self._reap()
+            if is_over():
+                return
             if select.select([self._door], [], [], 0.02)[0]:
-                self._start_worker(hooks)
-            if time.monotonic() > deadline and run not in self._gone:
-                operation = "time" if seconds else "hung"
-                for process in (run, self.board.get(WORKER)):
-                    if process:
-                        os.kill(process, signal.SIGKILL)
-                deadline = float("inf")
-        self.board.end()
-        return self._gone.pop(run), operation or self.board.name()
+                self._start_worker()
 
     def _reap(self) -> None:
         while True:
             try:
-                process, status = os.waitpid(-1, os.WNOHANG)
+                process, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
                 return
             if not process:
                 return
+            if os.WIFSTOPPED(status):
+                self._asleep.add(process)
+                continue
             code = os.waitstatus_to_exitcode(status)
-            if process == self.board.get(WORKER):
-                self.board.put(WORKER, 0)
             if process in self._calls:
-                call = self._calls.pop(process)
+                call, running = self._calls.pop(process)
+                if process == running.board.get(WORKER):
+                    running.board.put(WORKER, 0)
                 with suppress(OSError):
                     call.sendall(f"{code}\n".encode())
                 call.close()
             else:
                 self._gone[process] = code
 
-    def _start_worker(self, hooks: Hooks) -> None:
+    def _start_worker(self) -> None:
         call, _ = self._door.accept()
         text, streams, _, _ = socket.recv_fds(call, 1 << 16, 3)
         wish = json.loads(text)
+        running = self._running[wish["attempt"]]
         process = os.fork()
         if not process:
             os.setsid()
@@ -276,28 +384,34 @@ class Machines:
             for stream in streams:
                 os.close(stream)
             os.environ.update(wish["environment"])
-            hooks.install()
+            running.install()
             from synthetic_instruction_tuner.training import worker
 
             status = worker.main(*wish["command"][-2:])
             os._exit(status)
-        self.board.put(WORKER, process)
+        running.board.put(WORKER, process)
         for stream in streams:
             os.close(stream)
-        self._calls[process] = call
+        self._calls[process] = call, running
         call.sendall(f"{process}\n".encode())
 
-    def _sweep(self, server: Server) -> None:
+    def _sweep(self, running: Running) -> None:
         """Kill what is left of the machine; its cache goes with it."""
-        shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
-        servers = [server.process] if server.process else []
-        for process in (*servers, *self._calls):
+        self._running = {at: one for at, one in self._running.items() if one is not running}
+        if not self._running:
+            shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+        servers = [running.server.process] if running.server.process else []
+        workers = [process for process, (_, whose) in self._calls.items() if whose is running]
+        for process in (*servers, *workers):
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
-        while self._calls or any(one not in self._gone for one in servers):
+        while any(one in self._calls for one in workers) or any(
+            one not in self._gone for one in servers
+        ):
             self._reap()
             time.sleep(0.005)
-        self._gone.clear()
+        for process in servers:
+            del self._gone[process]
 
     def close(self) -> None:
         """End the servers that are prepared."""
@@ -310,7 +424,7 @@ class Machines:
 class Training:
     """What `launch.run` takes for a `subprocess.Popen`: a training process forked elsewhere."""
 
-    door = ""
+    door, attempt = "", 0
 
     def __init__(self, command, stdin, stdout, stderr, env, start_new_session) -> None:
         theirs_in, ours_in = os.pipe()
@@ -319,8 +433,10 @@ class Training:
         self.returncode: int | None = None
         self._call = socket.socket(socket.AF_UNIX)
         self._call.connect(self.door)
-        wish = json.dumps({"command": command, "environment": dict(env)}).encode()
-        socket.send_fds(self._call, [wish], [theirs_in, theirs_out, stderr.fileno()])
+        wish = {"command": command, "environment": dict(env), "attempt": self.attempt}
+        socket.send_fds(
+            self._call, [json.dumps(wish).encode()], [theirs_in, theirs_out, stderr.fileno()]
+        )
         os.close(theirs_in)
         os.close(theirs_out)
         self._answers = self._call.makefile("r")
@@ -419,20 +535,19 @@ def wait_for(url: str) -> None:
     raise RuntimeError(f"no Prefect server answers at {url}")
 
 
-def run_tuner(arguments: list[str], server: Server, hooks: Hooks, door: str) -> int:
+def run_tuner(running: Running) -> int:
     """Be `tuner` on this machine."""
     from synthetic_instruction_tuner.reporting import pdf
     from synthetic_instruction_tuner.training import launch
     from tuner.main import main
 
-    Training.door = door
     launch.subprocess = SimpleNamespace(  # type: ignore[assignment]
         Popen=Training, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired
     )
     pdf.BROWSERS = ()  # a browser takes longer than all the rest of the report
-    hooks.install()
-    sys.argv = ["tuner", *arguments]
-    with settings(server.home, server.url or None):
+    running.install()
+    sys.argv = ["tuner", *running.arguments]
+    with settings(running.server.home, running.server.url or None):
         try:
             main()
         except SystemExit as leaving:

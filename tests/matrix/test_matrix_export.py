@@ -46,7 +46,7 @@ def test_an_adapter_that_was_stored_says_the_same_attached_and_merged(
                 parameter.add_(torch.randn_like(parameter) * 0.05)
     expected = logits(trained)
     assert float((expected - bare).abs().max()) > 0.1
-    result.ship(trained, job)
+    result.ship(trained, job, job.folder / result.RESULT)
     (job.folder / result.RESULT / "README.md").write_text("---\n---\n")
     study.store.commit(study.trained(subject), {}, 0.0)
     with under_test(study, subject) as attached:
@@ -74,7 +74,7 @@ def test_a_fully_trained_model_ships_the_settings_of_its_base(tmp_path: Path, na
     row = Row("any", (5, 6, 7), ((8, 9, 4),))  # a trainer looks at its columns
     base = build.load_base(job, "cpu")
     trainer = build.build_trainer(job, base, tokenizer, row, objective, "cpu")
-    result.ship(trainer.model, job)
+    result.ship(trainer.model, job, job.folder / result.RESULT)
     found, known = (
         AutoConfig.from_pretrained(one).to_dict() for one in (job.folder / result.RESULT, student)
     )

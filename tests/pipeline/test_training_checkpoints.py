@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from synthetic_instruction_tuner.storage.processes import process_name
 from synthetic_instruction_tuner.training.checkpoints import checkpoint, scratch
 from synthetic_instruction_tuner.training.checkpoints.checkpoint import Checkpoint
 from synthetic_instruction_tuner.training.checkpoints.scratch import Checkpoints
@@ -73,7 +74,7 @@ def test_the_newest_whole_checkpoint_wins(
     assert found.state["step"] == 4
     assert found.weights["w"].tolist() == [4.0] * 4
     assert "step-0000006 is not used" in caplog.text
-    assert steps(tmp_path) == [f"damaged-step-0000006-{os.getpid()}", "step-0000004"]
+    assert steps(tmp_path) == [f"damaged-step-0000006-{process_name()}", "step-0000004"]
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:

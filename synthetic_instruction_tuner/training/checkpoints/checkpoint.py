@@ -18,6 +18,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.files import changed_file, sha256_of, sync, write_json
+from synthetic_instruction_tuner.storage.processes import process_name
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def path_of(folder: Path, step: int) -> Path:
 
 
 def _temporary(final: Path) -> Path:
-    temporary = final.with_name(f".{final.name}.{os.getpid()}")
+    temporary = final.with_name(f".{final.name}.{process_name()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     return temporary
@@ -117,7 +118,7 @@ def newest(folder: Path) -> Checkpoint | None:
         damage = find_damage(path)
         if damage is None:
             return read(path)
-        os.replace(path, path.with_name(f"damaged-{path.name}-{os.getpid()}"))
+        os.replace(path, path.with_name(f"damaged-{path.name}-{process_name()}"))
         logger.warning("checkpoint %s is not used: %s", path, damage)
     return None
 
