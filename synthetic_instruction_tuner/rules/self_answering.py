@@ -39,6 +39,24 @@ EXPLANATION = re.compile(r"\A[^\w\n]*Explanation\b[^\n]*:", re.I)
 """The lines that an example of input and output is made of; see `without_examples`."""
 LONGEST_INPUT = 500
 """Characters between the colon behind "Input" and the line of the output."""
+OFFER = re.compile(
+    r"\b(?:here are|these are) (?:some|a few|several|\d{1,3}) [^\n:]{0,60}"
+    r"\byou (?:can|could|may|might)\b[^\n:]{0,60}:[^\S\n]*\n",
+    re.I,
+)
+"""A list offered to the reader, as assistants do: "Here are some ideas that you can try:"."""
+DEFINITION = re.compile(
+    r"\b(?:mean|means|meant|meaning)\b[^\n]{0,200}\?[^\S\n]*\n\n?[\"“][^\"“”\n]{1,60}[\"”] "
+    r"(?:is|are|means|refers)\b",
+    re.I,
+)
+"""The meaning that was asked for, told in the next line."""
+SOLVING = re.compile(
+    r"^[^\S\n]*To (?:find|solve|calculate|determine|compute|simplify|answer)\b[^\n]{0,100}?"
+    r"\bwe (?:first |now |then )?(?:need to|have to|must|can|will)\b",
+    re.I | re.M,
+)
+"""How worked solutions go on; it counts behind the last question only."""
 OPENER = re.compile(
     r"^\s*(?:sure|certainly|of course|absolutely)\s*[,!]\s*(?:here|i|let|the)\b"
     r"|^\s*(?:i'd|i would|i'm|i am) (?:be )?happy to (?:help|assist|provide)"
@@ -48,7 +66,8 @@ OPENER = re.compile(
 )
 """How assistants, not users, begin; a user who shows something asks about it."""
 
-PATTERNS = (HEADING, STEP, VERDICT, ANSWER_LINE, OPENER)
+PATTERNS = (HEADING, STEP, VERDICT, ANSWER_LINE, OFFER, DEFINITION, OPENER)
+ALLOWED = "an instruction without its answer"
 
 
 class Config(RuleConfig):
@@ -62,7 +81,10 @@ def check(sample: Sample, config: Config) -> Violation | None:
         for pattern in PATTERNS:
             found = pattern.search(text)
             if found:
-                return Violation(found.group().strip()[:60], "an instruction without its answer")
+                return Violation(found.group().strip()[:60], ALLOWED)
+        solved = SOLVING.search(text, text.find("\n", text.rfind("?")) + 1)
+        if solved and "\n" in text[: solved.start()]:
+            return Violation(solved.group().strip()[:60], ALLOWED)
     return None
 
 

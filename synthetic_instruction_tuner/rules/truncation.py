@@ -13,13 +13,17 @@ from synthetic_instruction_tuner.text import count_words
 ORDER = 10
 
 LAST_WORD = re.compile(
-    r"\b(a|an|the|of|to|and|or|with|for|in|is|are|by|that|this|its|their)$", re.IGNORECASE
+    r"\b(a|an|the|of|to|and|or|with|for|in|is|are|by|that|this|its|their|some|your|my|our|into)$",
+    re.IGNORECASE,
 )
 """Hardly any English text ends on these words without a mark behind them."""
 OPEN_END = re.compile(
     r"(?:[,;(\[{=^&\\]|\s[+<*/-]|\b(?:the|an|of|and|or|with|from|its|their|because|not))$"
 )
 """Marks and operators that announce more, and words on which not even a list entry ends."""
+DOLLAR = re.compile(r"(?<!\\)\$")
+PRICE = re.compile(r"(?<![\\$])\$\d[\d,]*(?:\.\d+)?(?=[\s.,;:!?)]|$)")
+"""A dollar sign that opens no formula: "$5", "$10,000."."""
 FORMULAS = ((r"\[", r"\]"), (r"\(", r"\)"), (r"\begin{", r"\end{"))
 """How LaTeX opens and closes what it sets apart."""
 
@@ -53,6 +57,8 @@ def stub_ending(instruction: str) -> str | None:
     if not instruction.strip():
         return None
     last = instruction.rstrip().splitlines()[-1]
+    if ends_in_formula(last):
+        return last[-20:].strip()
     if last.endswith((":", ",")):
         return last[-20:].strip()
     word = LAST_WORD.search(last)
@@ -66,11 +72,16 @@ def stops_in_sentence(response: str) -> bool:
     if "```" not in response and any(opens_more(response, *pair) for pair in FORMULAS):
         return True
     last = response.rstrip().splitlines()[-1].strip()
-    if OPEN_END.search(last):
+    if OPEN_END.search(last) or ends_in_formula(last):
         return True
     if not (last[-1].isalnum() or last[-1] in ":-"):
-        return last.count("$") % 2 == 1
+        return False
     return count_words(last) > 8 or last.startswith("#")
+
+
+def ends_in_formula(line: str) -> bool:
+    """Tell whether a line ends within dollar signs, which set a formula apart, or begin a price."""
+    return all(len(DOLLAR.findall(text)) % 2 for text in (line, PRICE.sub("", line)))
 
 
 def opens_more(text: str, opening: str, closing: str) -> bool:

@@ -23,7 +23,7 @@ class Versions(NamedTuple):
 
     generation: int = 1
     imports: int = 3
-    filtering: int = 4
+    filtering: int = 5
     preference: int = 2
     pairing: int = 2
     training: int = 3

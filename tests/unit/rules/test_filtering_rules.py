@@ -41,6 +41,10 @@ KEPT = {
         row(),
         asked("Sort this list: 3, 1, 2"),
         asked("What do you look for in a friend?"),
+        asked("Solve $x^2 = 4$ for $x$"),
+        asked("Find the cheapest of these pens: $5, $10.50 and $2"),
+        said("word " * 50 + "\nSo each of them costs $5.", response_finish="imported"),
+        said("word " * 50 + "\nFor $5 + x$ it is 2", response_finish="imported"),
         said("It rains in autumn", response_finish="stop"),
         said("word " * 50 + "and so it ends.", response_finish="imported"),
         said("word " * 50 + "\n- short last entry", response_finish="imported"),
@@ -75,6 +79,22 @@ KEPT = {
         asked("Explain why the correct answer is B and not C."),
         asked("I'm happy to help my neighbour with her garden. What shall I plant?"),
         asked("Here is a list of words:\n\npear, apple\n\nWhich one is longer?"),
+        asked("Write a short biography. Here are some facts about me:\n- I row.\n- I sing."),
+        asked('What does this line mean?\n"To be, or not to be, that is the question."'),
+        asked("To find x we need to divide by two, says Tom.\nIs he right?"),
+        asked("Let $x^2+2xy+y^2=10$ and $x^2-2xy+y^2=8$. We need to find $xy$."),
+    ],
+    "statement": [
+        row(),
+        asked("The best way to cook rice"),
+        asked("A poem where the narrator is a cat"),
+        asked("The story of a boy who is lost in a city"),
+        asked("The text below is mine. Proofread it.\n\nIt is late."),
+        asked("Let $f(x) = 3x^2$ be a function. Find its domain."),
+        asked("The car is red and the house is blue: translate"),
+        asked("Let's play chess, the board is empty."),
+        asked("I feel tired today."),
+        asked("The capital of France is Paris, isn't it?"),
     ],
     "length": [
         row("one two three", "word " * 17),
@@ -129,6 +149,19 @@ REJECTED = {
         (row(response_finish="length"), "response ended at the token limit"),
         (asked("Sort the following list:"), "instruction ends with 'the following list:'"),
         (asked("Can you tell me the name of the"), "instruction ends with 'the'"),
+        (
+            asked("$x+y-7=16$, since $B$ gave apples.\n\nHow do we find $x$, $y$ and $z"),
+            "instruction ends with 'find $x$, $y$ and $z'",
+        ),
+        (
+            asked("What is $BQ$?\n$\\textbf{(A)}\\ 2.3 \\qquad \\textbf{(C)}\\ 4 \\qquad"),
+            "instruction ends with 'extbf{(C)}\\\\ 4 \\\\qquad'",
+        ),
+        (asked("A curry: sauté sliced eggplant with some"), "instruction ends with 'some'"),
+        (
+            said("word " * 50 + "\n- $z_4 = 3$.\n- $z_5 = z_4^2 + 1", response_finish="imported"),
+            "response ends with ' $z_4 = 3$.\\n- $z_5 = z_4^2 + 1'",
+        ),
         (asked("First line\nwith bread, butter,"), "instruction ends with 'with bread, butter,'"),
         (
             said("word " * 50 + "and then we multiply by", response_finish="imported"),
@@ -189,7 +222,39 @@ REJECTED = {
         (asked("Sure, here is a poem about the sea."), "Sure, here"),
         (asked("I'd be happy to help you with that!"), "I'd be happy to help you"),
         (asked("Sort these.\nInput: 3 1 2\nOutput: 1 2 3"), "Output: 1"),
+        (
+            asked(
+                "What can you make with eggplant?\nAsparagus goes well with it. Here are some "
+                "ideas for dishes you can make using both:\n\n* Salad: grill both."
+            ),
+            "Here are some ideas for dishes you can make using both:",
+        ),
+        (
+            asked('What does it mean to "be" in "I am a writer."?\n"Be" is a linking verb here.'),
+            'mean to "be" in "I am a writer."?\n"Be" is',
+        ),
+        (
+            asked(
+                "The line through (0, 0) and (2, -1) is\n(a) y = 2x\n(b) y = -x\n\n"
+                "To find the equation of line we first need to find the slope.\n(y2-y1)/(x2-x1)"
+            ),
+            "To find the equation of line we first need to",
+        ),
         (asked("Here are some ideas:\n\n1. Bake bread.\n2. Plant a tree."), "Here are some ideas:"),
+    ],
+    "statement": [
+        (
+            asked("The function `f(x) = 3x^4 - 8x^2 + 9` is a polynomial function."),
+            "The function `f(x) = 3x^4 - 8x^2 + 9` is a polynomial functi",
+        ),
+        (
+            asked(
+                "Let \\( f(x) = \\frac{3x}{x^2 - 4} \\) be a function defined for all numbers. "
+                "The domain of the function is the set of all \\( x \\neq \\pm2 \\)."
+            ),
+            "Let \\( f(x) = \\frac{3x}{x^2 - 4} \\) be a function defined fo",
+        ),
+        (asked("The sky is blue.\nThese hills are green."), "The sky is blue"),
     ],
     "length": [
         (row("one two", "word " * 30), 2),
@@ -265,8 +330,8 @@ def test_rule_turns_away_with_a_value(rule):
 
 def test_rules_apply_in_the_order_of_the_funnel():
     assert list(all_rules()) == [
-        "truncation", "empty", "role_leak", "self_answering", "length", "repetition", "refusal",
-        "identity_leak", "language", "harmful",
+        "truncation", "empty", "role_leak", "self_answering", "statement", "length", "repetition",
+        "refusal", "identity_leak", "language", "harmful",
     ]  # fmt: skip
     verdict = judge(row("## Step 1: x", ""), FilteringConfig().rules)
     assert (verdict.rule, verdict.violation.value) == ("empty", "empty response")
