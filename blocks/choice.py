@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 from blocks.language_model import LanguageModel
 from blocks.reward_model import RewardModel
 from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.config.explained import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _whole(value: object) -> StudyConfig:
     try:
         return StudyConfig.model_validate(value)
     except ValidationError as error:
-        raise ConfigurationError(f"config: {presets.explain(error)}") from error
+        raise ConfigurationError(f"config: {explain(error)}") from error
 
 
 WholeStudy = Annotated[StudyConfig, _Whole()]

@@ -8,7 +8,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
@@ -20,6 +20,15 @@ from tuner import commands
 from tuner.display import PrintableRecord, printable
 from tuner.exits import INTERRUPTED, STOPPED, TERMINATED
 
+
+class Command(Protocol):
+    """What a file of `commands/` has."""
+
+    @staticmethod
+    def add_to(app: typer.Typer, /) -> None:
+        """Add the command to the application."""
+
+
 app = typer.Typer(
     name="tuner",
     help="An instruct model writes its own training data; adaptation methods are compared on it.",
@@ -27,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in discover(commands).values():
+for module in discover(commands, Command).values():
     module.add_to(app)
 
 

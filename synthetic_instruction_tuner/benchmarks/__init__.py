@@ -12,8 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from synthetic_instruction_tuner.discovery import discover
 
@@ -137,21 +136,17 @@ class Benchmark:
     in_distribution: bool = False
 
 
+class BenchmarkFile(Protocol):
+    """What a file of this package has."""
+
+    BENCHMARK: Benchmark
+
+
 @cache
 def all_benchmarks() -> Mapping[str, Benchmark]:
-    """Return the benchmarks by name.
-
-    Raises:
-        TypeError: If a file of this package holds no `BENCHMARK`.
-    """
-    return {name: _benchmark(one) for name, one in discover(sys.modules[__name__]).items()}
-
-
-def _benchmark(module: ModuleType) -> Benchmark:
-    found = getattr(module, "BENCHMARK", None)
-    if not isinstance(found, Benchmark):
-        raise TypeError(f"{module.__name__} has no BENCHMARK that is a Benchmark")
-    return found
+    """Return the benchmarks by name."""
+    found = discover(sys.modules[__name__], BenchmarkFile)
+    return {name: module.BENCHMARK for name, module in found.items()}
 
 
 def benchmark_named(name: str) -> Benchmark:

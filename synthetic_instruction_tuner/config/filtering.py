@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, create_model, model_validator
 
-from synthetic_instruction_tuner import rules as filter_rules
 from synthetic_instruction_tuner.config.models import ModelConfig
-from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.rules import all_rules
 from synthetic_instruction_tuner.settings import Settings
 
 
@@ -16,7 +15,7 @@ def _rule_settings() -> type[Settings]:
     """Compose the settings of all rules found in `filtering/rules/`."""
     fields: dict[str, Any] = {
         name: (module.Config, Field(default_factory=module.Config, description=module.__doc__))
-        for name, module in discover(filter_rules).items()
+        for name, module in sorted(all_rules().items())
     }
     return create_model("RuleSettings", __base__=Settings, **fields)
 

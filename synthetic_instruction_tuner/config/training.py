@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from pydantic import Field, model_validator
 
-from synthetic_instruction_tuner import methods as training_methods
 from synthetic_instruction_tuner.config.models import ModelConfig
-from synthetic_instruction_tuner.discovery import discover
-from synthetic_instruction_tuner.methods import MethodConfig
+from synthetic_instruction_tuner.methods import MethodConfig, all_methods
 from synthetic_instruction_tuner.settings import Settings
 
 if TYPE_CHECKING:
     ArmConfig = MethodConfig
 else:
     ArmConfig = Annotated[
-        Union[tuple(module.Config for module in discover(training_methods).values())],  # noqa: UP007
+        Union[tuple(module.Config for module in all_methods().values())],  # noqa: UP007
         Field(discriminator="method"),
     ]
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
+from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.settings import Settings
 
 if TYPE_CHECKING:
     from synthetic_instruction_tuner.methods.losses.objective import Objective
+
+
+class Method(Protocol):
+    """What a file of this package has."""
+
+    Config: type[MethodConfig]
+
+
+@cache
+def all_methods() -> Mapping[str, Method]:
+    """Return the adaptation methods by name."""
+    return discover(sys.modules[__name__], Method)
 
 
 class MethodConfig(Settings):

@@ -10,12 +10,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import cache
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.settings import Settings
+
+
+class Rule(Protocol):
+    """What a file of this package has."""
+
+    ORDER: int
+    Config: type[RuleConfig]
+
+    @staticmethod
+    def check(sample: Sample, config: Any, /) -> Violation | None:
+        """Judge a row by the rule's own `Config`."""
 
 
 class RuleConfig(Settings):
@@ -45,9 +55,9 @@ class Verdict(NamedTuple):
 
 
 @cache
-def all_rules() -> Mapping[str, ModuleType]:
+def all_rules() -> Mapping[str, Rule]:
     """Return the rules by name, in the order of the funnel."""
-    found = discover(sys.modules[__name__])
+    found = discover(sys.modules[__name__], Rule)
     return dict(sorted(found.items(), key=lambda one: (one[1].ORDER, one[0])))
 
 
@@ -64,7 +74,7 @@ def judge(sample: Sample, settings: Settings) -> Verdict | None:
     for name, module in all_rules().items():
         config: RuleConfig = getattr(settings, name)
         if config.enabled:
-            violation: Violation | None = module.check(sample, config)
+            violation = module.check(sample, config)
             if violation is not None:
                 return Verdict(name, violation)
     return None

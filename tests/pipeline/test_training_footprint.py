@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.models.memory import footprint, measure, shapes
 from synthetic_instruction_tuner.models.memory.fitting import choose
 from synthetic_instruction_tuner.models.memory.footprint import Footprint
 
-CONFIGS = {name: module.Config for name, module in discover(methods).items()}
+CONFIGS = {name: module.Config for name, module in all_methods().items()}
 LLAMA = ModelConfig(name="meta-llama/Llama-3.2-3B", quantization="nf4")
 
 

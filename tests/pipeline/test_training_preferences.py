@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 from support import training_models
 
-from synthetic_instruction_tuner import methods
-from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.methods.losses.pairwise import Responses
 from synthetic_instruction_tuner.models.binding import bind_student
 from synthetic_instruction_tuner.training import build, data
@@ -15,7 +14,7 @@ from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.run import make_job
 
-CONFIGS = {name: module.Config for name, module in discover(methods).items()}
+CONFIGS = {name: module.Config for name, module in all_methods().items()}
 
 
 def job_of(root: Path, method: str, **settings: object) -> Job:

@@ -9,12 +9,11 @@ from typing import Annotated, Optional
 import typer
 from pydantic import ValidationError
 
-from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.config.explained import explain, nearest
 from synthetic_instruction_tuner.config.starting import Chosen, study_text
-from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.inspection.rows import require_rows
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.progress import Silent
 from tuner.commands.data import read_columns
 from tuner.commands.settings import schema_text
@@ -74,7 +73,7 @@ def init(
 
 
 def _known(wanted: list[str]) -> list[str]:
-    known = list(discover(methods))
+    known = list(all_methods())
     for one in wanted:
         if one not in known:
             near = nearest(one, known)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.evaluation.agents.item import Category, Check, Form, State, Turn
@@ -49,12 +49,18 @@ class Family:
     system: str | None = None
 
 
+class FamilyFile(Protocol):
+    """What a file of `families/` has."""
+
+    FAMILY: Family
+
+
 @cache
 def families() -> Mapping[str, Family]:
     """Return all families by name, sorted; the file's name is the family's."""
     from synthetic_instruction_tuner.evaluation.agents import families as package
 
-    return {name: module.FAMILY for name, module in discover(package).items()}
+    return {name: module.FAMILY for name, module in discover(package, FamilyFile).items()}
 
 
 def call(tool: str, **arguments: Any) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.config import BenchmarkConfig
@@ -19,6 +18,14 @@ from synthetic_instruction_tuner.evaluation.prompts import Files, Prompt
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 
 Draw = Callable[[BenchmarkConfig, int, Files], list[Prompt]]
+
+
+class KindFile(Protocol):
+    """What a file of this package has at least."""
+
+    @staticmethod
+    def run(trial: Trial, /) -> Outcome:
+        """Measure one model."""
 
 
 class Kind(NamedTuple):
@@ -39,14 +46,11 @@ class Kind(NamedTuple):
 @cache
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds of benchmarks by name."""
-    return {n: _kind(one) for n, one in discover(sys.modules[__name__]).items()}
-
-
-def _kind(module: ModuleType) -> Kind:
-    run = getattr(module, "run", None)
-    if not callable(run):
-        raise TypeError(f"{module.__name__} has no function run(trial) that scores a model")
-    return Kind(run, getattr(module, "draw", None), getattr(module, "draw_others", None))
+    found = discover(sys.modules[__name__], KindFile)
+    return {
+        name: Kind(module.run, getattr(module, "draw", None), getattr(module, "draw_others", None))
+        for name, module in found.items()
+    }
 
 
 def kind_of(benchmark: BenchmarkConfig) -> Kind:

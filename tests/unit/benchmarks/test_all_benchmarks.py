@@ -1,12 +1,8 @@
 """What every benchmark must have, and that one without it is named."""
 
-from types import ModuleType
-
 import pytest
 
-from synthetic_instruction_tuner import benchmarks
 from synthetic_instruction_tuner.benchmarks import all_benchmarks, benchmark_named
-from synthetic_instruction_tuner.evaluation import kinds
 from synthetic_instruction_tuner.evaluation.benchmarks import definitions
 from synthetic_instruction_tuner.evaluation.kinds import all_kinds
 
@@ -39,11 +35,3 @@ def test_every_kind_is_used() -> None:
 def test_any_other_name_is_a_task_of_lm_eval_whose_answers_may_be_written() -> None:
     assert benchmark_named("lambada_openai").kind == "lm_eval"
     assert benchmark_named("lambada_openai").written
-
-
-def test_a_file_without_its_one_thing_is_named() -> None:
-    empty = ModuleType("benchmarks.empty")
-    with pytest.raises(TypeError, match=r"benchmarks\.empty has no BENCHMARK"):
-        benchmarks._benchmark(empty)
-    with pytest.raises(TypeError, match=r"benchmarks\.empty has no function run\(trial\)"):
-        kinds._kind(empty)

@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.config import presets
-from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.study.graph import Study
 from tuner.main import main
 
@@ -27,7 +26,7 @@ def init(monkeypatch, capsys, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("method", sorted(discover(methods)))
+@pytest.mark.parametrize("method", sorted(all_methods()))
 def test_a_study_of_every_method_is_valid_as_written(init, tmp_path, method):
     assert init("mine.yaml", "--method", "lora", "--method", method)[0] == 0
     config = presets.load("mine.yaml")

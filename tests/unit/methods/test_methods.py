@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_instruction_tuner import methods
 from synthetic_instruction_tuner.config import TrainingConfig
-from synthetic_instruction_tuner.discovery import discover
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.methods.losses.pairwise import DirectPreference, softplus
 from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.methods.losses.unpaired import Verdicts, sigmoid
 from synthetic_instruction_tuner.records import PreferencePair, write_lines
 from synthetic_instruction_tuner.training.compatibility import check
 
-CONFIGS = {name: module.Config for name, module in discover(methods).items()}
+CONFIGS = {name: module.Config for name, module in all_methods().items()}
 
 
 @pytest.mark.parametrize("name", CONFIGS)

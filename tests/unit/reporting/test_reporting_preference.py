@@ -2,8 +2,7 @@
 
 from types import SimpleNamespace
 
-from synthetic_instruction_tuner import methods
-from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.reporting import findings
 from synthetic_instruction_tuner.reporting.tables import tables_data
 
@@ -21,4 +20,4 @@ def test_only_an_arm_that_is_its_own_reference_cannot_prefer_before_training() -
 
 
 def test_every_method_is_explained_in_a_few_words() -> None:
-    assert set(tables_data.WHAT) == set(discover(methods))
+    assert set(tables_data.WHAT) == set(all_methods())
