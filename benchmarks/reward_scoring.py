@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
+from synthetic_instruction_tuner.models.rewards.batches import padding_share, token_batches
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 from synthetic_instruction_tuner.sandbox import held_out_prompts
 
 Batches = list[list[int]]

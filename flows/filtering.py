@@ -9,11 +9,14 @@ from prefect import flow
 from blocks import HubCredentials, Workspace
 from blocks.choice import PresetName, WholeStudy, chosen
 from flows.generation import generation
-from synthetic_instruction_tuner.filtering.run import lost_raw_rows
+from synthetic_instruction_tuner.filtering.run import data_set, lost_raw_rows
+from synthetic_instruction_tuner.filtering.signals import unmeasured
 from tasks.filtering import filter_rows, write_raw_rows
 from tasks.items import fetch_benchmark_items
 from tasks.naming import named
+from tasks.pieces import quality
 from tasks.publishing import publish
+from tasks.spread import make
 from tasks.step import budget_used_up, call, working
 
 
@@ -43,6 +46,10 @@ def filtering(
             generation(config=study.config, workspace=str(study.root), draws=needed)
             if budget_used_up(study):
                 return
+            if not study.store.find(data_set(study)):
+                make(study, [quality(study, *one) for one in unmeasured(study)])
+                if budget_used_up(study):
+                    return
             needed = call(filter_rows, study, study.filtered, needed)["draws_needed"]
         if drawn := lost_raw_rows(study):
             generation(config=study.config, workspace=str(study.root), draws=drawn)

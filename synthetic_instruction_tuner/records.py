@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from synthetic_instruction_tuner.errors import StageError
 
 Record = TypeVar("Record")
+OMIT_EMPTY = "omit_empty"
+"""Mark of a field that is left out of a line when it is empty."""
 Message = dict[str, str]
 """A turn of a conversation: "role" and "content"."""
 
@@ -73,6 +75,8 @@ class Example:
         quality: Quality score in 0..1 (see `filtering.quality`).
         cluster: Id of the near-duplicate cluster; no cluster spans two splits.
         split: "train" or "validation".
+        signals: What models measured on the row (see `filtering.signals`); left out of files when
+            nothing was measured.
     """
 
     id: str
@@ -84,6 +88,7 @@ class Example:
     split: str
     system_prompt: str = ""
     messages: tuple[dict[str, str], ...] = ()
+    signals: dict[str, float] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,11 @@ class PreferencePair:
 
 def to_json(record: Any) -> str:
     """Render a record as one line of JSON with keys in field order."""
-    return json.dumps(dataclasses.asdict(record), ensure_ascii=False, allow_nan=False)
+    values = dataclasses.asdict(record)
+    for one in dataclasses.fields(record):
+        if OMIT_EMPTY in one.metadata and not values[one.name]:
+            del values[one.name]
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def from_json(line: str, kind: type[Record]) -> Record:

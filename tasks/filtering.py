@@ -6,7 +6,7 @@ from typing import Any
 
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.filtering import run
+from synthetic_instruction_tuner.filtering import run, signals
 from tasks.step import opened, step, summary
 
 
@@ -16,6 +16,16 @@ def filter_rows(config: StudyConfig, workspace: str, identity: str, drawn: int) 
     study = opened(config, workspace)
     outcome = run.filter_rows(study, drawn, progress.start("Filtering"))
     return {"kept": outcome.kept, "draws_needed": outcome.draws_needed}
+
+
+@step
+def measure_rows(
+    config: StudyConfig, workspace: str, identity: str, kind: str, first: int, last: int
+) -> dict[str, Any]:
+    """Let one model of `filtering.quality` read the samples first..last."""
+    study = opened(config, workspace)
+    told = progress.start(f"Quality ({kind}), {first}-{last}")
+    return summary(signals.measure(study, kind, first, last, told))
 
 
 @step

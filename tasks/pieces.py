@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.storage.artifacts import Artifact
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, benchmark_key
 from tasks.evaluation import benchmark_named, evaluate, read_base
+from tasks.filtering import measure_rows
 from tasks.generation import draw_chunk
 from tasks.preference import draw_responses
 from tasks.step import claim_name
@@ -54,6 +55,12 @@ def samples(study: Study, first: int, last: int) -> Piece:
     return Piece("samples", (first, last), draw_chunk, artifact, count, may_race=True)
 
 
+def quality(study: Study, kind: str, first: int, last: int) -> Piece:
+    """What one model of `filtering.quality` measures on the samples first..last."""
+    artifact = study.signals(kind, first, last)
+    return Piece("quality", (kind, first, last), measure_rows, artifact, may_race=True)
+
+
 def responses(study: Study, name: str, first: int, last: int) -> Piece:
     """One responder's answers to the kept examples first..last."""
     artifact = study.response_chunk(find_responder(study, name), first, last)
@@ -78,7 +85,7 @@ def reading(study: Study, benchmark: str, prompt: str, selecting: bool) -> Piece
 
 
 KINDS: dict[str, Callable[..., Piece]] = {
-    one.__name__: one for one in (samples, responses, arm, result, reading)
+    one.__name__: one for one in (samples, quality, responses, arm, result, reading)
 }
 
 

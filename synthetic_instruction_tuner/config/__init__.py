@@ -13,6 +13,7 @@ from synthetic_instruction_tuner.config.filtering import (
     ContaminationConfig,
     DuplicatesConfig,
     FilteringConfig,
+    QualityConfig,
 )
 from synthetic_instruction_tuner.config.generation import (
     CompletionsConfig,
@@ -41,6 +42,7 @@ __all__ = [
     "GenerationConfig",
     "ModelConfig",
     "PreferenceConfig",
+    "QualityConfig",
     "ResponderConfig",
     "RunnerConfig",
     "SamplingConfig",

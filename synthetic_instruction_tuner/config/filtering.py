@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -59,6 +59,48 @@ class ContaminationConfig(Settings):
     """Share of an item that must lie in matching stretches."""
 
 
+class QualityConfig(Settings):
+    """What models measure on every row, and what a row must reach (see `filtering.signals`).
+
+    Nothing is measured by default. `tuner filter STUDY --what-if quality.min_likelihood=-0.2` shows
+    what a threshold would do.
+    """
+
+    reader: ModelConfig | None = None
+    """Instruct model that reads every response with and without its instruction, for example the
+    teacher: gives `likelihood` and `difficulty`."""
+    reward: ModelConfig | None = None
+    """Reward model that scores the teacher's own response: gives `reward`."""
+    reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
+    """What the reward model reads, as in `preference.reward_format`."""
+    min_likelihood: float | None = None
+    """Least mean log-probability of the response after its instruction, nats a token."""
+    min_reward: float | None = None
+    """Least reward, raw output of the reward model."""
+    min_difficulty: float | None = Field(default=None, ge=0)
+    """Least ratio of the response's perplexity with and without its instruction (IFD, arXiv
+    2402.00530): rows below are too easy to teach much."""
+    max_difficulty: float | None = Field(default=None, gt=0)
+    """Greatest such ratio: above 1 the instruction makes its own response less likely."""
+    batch_tokens: int = Field(default=8192, ge=64)
+    """Tokens read side by side, padding included."""
+
+    @model_validator(mode="after")
+    def _thresholds_are_measured(self) -> QualityConfig:
+        read = (self.min_likelihood, self.min_difficulty, self.max_difficulty)
+        if self.reader is None and any(one is not None for one in read):
+            raise ValueError("min_likelihood, min_difficulty and max_difficulty need a reader")
+        if self.reward is None and self.min_reward is not None:
+            raise ValueError("min_reward needs a reward model (reward)")
+        return self
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The kinds of measurement: "reader", "reward", or none."""
+        models = {"reader": self.reader, "reward": self.reward}
+        return tuple(name for name, model in models.items() if model is not None)
+
+
 class FilteringConfig(Settings):
     """Which rows are kept, and how they are split."""
 
@@ -69,6 +111,8 @@ class FilteringConfig(Settings):
     its yield; when no more can be drawn, rows of other domains fill up."""
     rules: RuleSettings = Field(default_factory=RuleSettings)
     """The filter rules with their thresholds."""
+    quality: QualityConfig = QualityConfig()
+    """What models measure on the rows, with thresholds."""
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     """Share of the kept rows held out for validation (the study's 160 of 800)."""
     duplicates: DuplicatesConfig = DuplicatesConfig()

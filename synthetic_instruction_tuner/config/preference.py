@@ -52,7 +52,7 @@ class PreferenceConfig(Settings):
     to steps of 0.03, a fifth of the least margin."""
     reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
     """What the reward model reads: "pair" (question and answer as two texts, DeBERTa-like), "chat"
-    (its own chat template); auto: by its architecture, see `preference.reward_formats`.
+    (its own chat template); auto: by its architecture, see `models.rewards.formats`.
     "likelihood": `reward` is an instruct model; its mean log-probability a token counts."""
     one_side: str | None = None
     """Responder whose answer must be one side of every pair; None: any two."""

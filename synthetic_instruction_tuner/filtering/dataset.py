@@ -55,11 +55,14 @@ def write_filtered(
     """Write records, splits for people and tools, and the card."""
     write_lines(folder / EXAMPLES, decision.kept)
     write_lines(folder / REJECTED, (*unusable, *decision.rejected))
+    measured = sorted({name for one in decision.kept for name in one.signals})
     for split in (TRAIN, VALIDATION):
         rows = [one for one in decision.kept if one.split == split]
         formats.write_json_rows(folder / f"{split}.json", [for_people(one) for one in rows])
         formats.write_parquet(
-            folder / f"{split}.parquet", [for_tools(one) for one in rows], FILTERED_COLUMNS
+            folder / f"{split}.parquet",
+            [for_tools(one, measured) for one in rows],
+            FILTERED_COLUMNS | dict.fromkeys(measured, "number"),
         )
     formats.write_card(folder, _filtered_card(study, decision, facts))
 
@@ -80,13 +83,14 @@ def for_people(row: Sample | Example) -> dict[str, Any]:
     return values | ({"messages": list(row.messages)} if row.messages else {})
 
 
-def for_tools(row: Example) -> dict[str, Any]:
-    """Return a row with prompt and completion as messages."""
+def for_tools(row: Example, measured: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a row with prompt and completion as messages, and a column for each measurement."""
     turns = row.messages or (
         {"role": "user", "content": row.instruction},
         {"role": "assistant", "content": row.response},
     )
-    return asdict(row) | {"prompt": turns[:-1], "completion": turns[-1:]}
+    columns = {name: row.signals.get(name) for name in measured}
+    return asdict(row) | columns | {"prompt": turns[:-1], "completion": turns[-1:]}
 
 
 def teacher_name(study: Study) -> str | None:

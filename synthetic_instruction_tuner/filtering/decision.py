@@ -2,7 +2,8 @@
 
 The funnel, in order; a row counts for the first step that rejects it:
 
-    exact_duplicate -> near_duplicate -> the rules -> contamination -> same_meaning -> surplus
+    exact_duplicate -> near_duplicate -> the rules -> quality -> contamination -> same_meaning
+    -> surplus
 
 Duplicates are found among all rows, even those that a rule rejects, so that a teacher which
 repeats itself is seen for what it is. A row that passes everything else is never dropped for one
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from synthetic_instruction_tuner.config import DuplicatesConfig, FilteringConfig
+from synthetic_instruction_tuner.config import DuplicatesConfig, FilteringConfig, QualityConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import duplicates, splits
 from synthetic_instruction_tuner.filtering.contamination import Item, ItemIndex, Leak
@@ -26,11 +27,13 @@ from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
 from synthetic_instruction_tuner.filtering.quotas import choose
+from synthetic_instruction_tuner.filtering.signals import Measured, violation
 from synthetic_instruction_tuner.records import Example, Rejection, Sample
 from synthetic_instruction_tuner.rules import Verdict, Violation, all_rules, judge
 
 STAGE = "filtering"
 EXACT, LEAKED, NEAR, SURPLUS = "exact_duplicate", "contamination", "near_duplicate", "surplus"
+QUALITY = "quality"
 SAME_MEANING = "same_meaning"
 SMALLEST = 5
 """Fewer kept rows than this cannot be split into anything to train and validate on."""
@@ -57,7 +60,7 @@ class Decision:
 
 def funnel_steps() -> tuple[str, ...]:
     """Return the steps of the funnel in order."""
-    return (EXACT, NEAR, *all_rules(), LEAKED, SAME_MEANING, SURPLUS)
+    return (EXACT, NEAR, *all_rules(), QUALITY, LEAKED, SAME_MEANING, SURPLUS)
 
 
 def decide(
@@ -70,6 +73,7 @@ def decide(
     embed: Embed | None = None,
     quotas: Mapping[str, int] | None = None,
     fill: bool = True,
+    measured: Measured | None = None,
 ) -> Decision:
     """Filter rows and split what stays.
 
@@ -84,13 +88,15 @@ def decide(
         embed: Embeds texts, to find rows that ask the same in other words.
         quotas: Rows required of each domain; None: of any.
         fill: Whether other domains fill the places that a domain leaves open.
+        measured: What models measured on the rows, by id.
 
     Returns:
         Every row exactly once, kept or rejected.
     """
     rows = sorted(samples, key=lambda sample: (sample.index, sample.id))
     _require_distinct(rows)
-    rejections, leaks = _judge_rows(rows, config, items, advance)
+    signals = measured or {}
+    rejections, leaks = _judge_rows(rows, config, items, signals, advance)
     failing = dict(Counter(one.rule for one in rejections.values()))
     scores = [quality(row) for row in rows]
     ranking = sorted(range(len(rows)), key=lambda at: (at in rejections, -scores[at], rows[at].id))
@@ -102,7 +108,10 @@ def decide(
     chosen = [survivors[place] for place in places]
     for at in sorted(set(survivors) - set(chosen)):
         rejections[at] = _surplus(rows, at, survivors, config.target, quotas)
-    kept = _examples(rows, scores, chosen, clusters, config, seed)
+    kept = tuple(
+        replace(one, signals=dict(signals.get(one.id, {})))
+        for one in _examples(rows, scores, chosen, clusters, config, seed)
+    )
     if len(kept) + len(rejections) != len(rows):
         raise StageError(f"{len(rows)} rows in, {len(kept)} kept, {len(rejections)} rejected")
     rejected = tuple(rejections[at] for at in sorted(rejections))
@@ -119,6 +128,7 @@ def _judge_rows(
     rows: Sequence[Sample],
     config: FilteringConfig,
     items: Sequence[Item],
+    signals: Measured,
     advance: Callable[[int], None],
 ) -> tuple[dict[int, Rejection], dict[str, int]]:
     """Apply what looks at one row at a time: the rules and the benchmark items."""
@@ -126,7 +136,7 @@ def _judge_rows(
     counts = Counter({item.benchmark: 0 for item in items})
     rejections = {}
     for at, row in enumerate(rows):
-        verdict = judge(row, config.rules)
+        verdict = judge(row, config.rules) or _too_low(row, config.quality, signals)
         leaks = [] if verdict else index.leaks(row)
         counts.update({leak.item.benchmark for leak in leaks})
         if leaks:
@@ -135,6 +145,11 @@ def _judge_rows(
             rejections[at] = _rejection(row, verdict.rule, verdict.violation)
         advance(at + 1)
     return rejections, dict(sorted(counts.items()))
+
+
+def _too_low(row: Sample, quality: QualityConfig, signals: Measured) -> Verdict | None:
+    found = violation(signals.get(row.id, {}), quality)
+    return Verdict(QUALITY, found) if found else None
 
 
 def _leaked(leak: Leak, config: FilteringConfig) -> Violation:

@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.config import FilteringConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.filtering import dataset, splits, statistics
+from synthetic_instruction_tuner.filtering import (
+    dataset,
+    signal_statistics,
+    signals,
+    splits,
+    statistics,
+)
 from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
@@ -25,6 +31,7 @@ from synthetic_instruction_tuner.generation.store import (
     control_tokens_of,
     read_samples,
 )
+from synthetic_instruction_tuner.models.rewards import held
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
 from synthetic_instruction_tuner.rules import role_leak
@@ -82,6 +89,7 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
         _warn_if_provisional(study, artifact)
         return Outcome(done.facts["measures"]["kept"], None, done)
     started = time.monotonic()
+    held.release()
     samples = read_samples(study, drawn)
     last = is_last(study, len(samples))
     decision = decide_for(study, samples, progress, fill=last)
@@ -154,6 +162,7 @@ def decide_for(
         embed=embedder(encoder) if encoder else None,
         quotas=quotas_of(config),
         fill=fill,
+        measured=signals.read(study),
     )
 
 
@@ -264,6 +273,7 @@ def _facts(
     study: Study, samples: list[Sample], decision: Decision, unusable: int
 ) -> dict[str, Any]:
     target = study.config.filtering.target
+    found = signal_statistics.describe(study, samples, decision)
     return {
         "measures": statistics.measures(samples, decision, unusable),
         "target": target,
@@ -271,4 +281,5 @@ def _facts(
         "funnel": statistics.funnel(decision, unusable),
         "domains": statistics.by_domain(samples, decision),
         "contamination": dict(decision.leaks),
+        **({"signals": found} if found else {}),
     }

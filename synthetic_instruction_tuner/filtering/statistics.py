@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from synthetic_instruction_tuner.filtering.decision import Decision, funnel_steps
+from synthetic_instruction_tuner.filtering.decision import QUALITY, Decision, funnel_steps
 from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.text import count_words
 
@@ -27,7 +27,8 @@ def funnel(decision: Decision, unusable: int = 0) -> list[dict[str, Any]]:
     counts = Counter(one.rule for one in decision.rejected) + Counter({UNUSABLE: unusable})
     left = len(decision.kept) + counts.total()
     entries = []
-    for step in (UNUSABLE, *funnel_steps()):
+    unmeasured = set() if counts[QUALITY] else {QUALITY}  # most studies have no such step
+    for step in (one for one in (UNUSABLE, *funnel_steps()) if one not in unmeasured):
         rejected = counts[step]
         entries.append({"step": step, "in": left, "rejected": rejected, "left": left - rejected})
         left -= rejected

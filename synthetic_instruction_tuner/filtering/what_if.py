@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from synthetic_instruction_tuner.config import FilteringConfig, yaml_text
 from synthetic_instruction_tuner.config.explained import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.filtering import signals
 from synthetic_instruction_tuner.filtering.decision import Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
 from synthetic_instruction_tuner.filtering.run import read_items, settings_of
@@ -48,7 +49,8 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
     Args:
         study: The study; all its draws count.
         overrides: "rule.field=value" ("length.min_words=10"), or another field of `filtering`
-            ("duplicates.similarity=0.9"). Several in one string, spaces between, count together.
+            ("duplicates.similarity=0.9", "quality.min_likelihood=-0.2"). Several in one string,
+            spaces between, count together.
         progress: Hears of every variant.
 
     Returns:
@@ -61,6 +63,7 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
     variants = [(AS_CONFIGURED, settings)]
     variants += [(text, override(settings, text.split())) for text in overrides]
     samples, known = read_samples(study), read_items(study)
+    measured = signals.read(study)
     table: list[Variant] = []
     before: set[str] = set()
     for done, (name, config) in enumerate(variants, start=1):
@@ -68,7 +71,9 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
         items = known if config.decontaminate else []
         encoder = config.duplicates.embedding
         embed = embedder(encoder) if encoder else None
-        decision = decide(samples, endless, items, study.config.seed, embed=embed)
+        decision = decide(
+            samples, endless, items, study.config.seed, embed=embed, measured=measured
+        )
         passing = {one.id for one in decision.kept}
         before = passing if done == 1 else before
         table.append(_variant(name, decision, passing, before))

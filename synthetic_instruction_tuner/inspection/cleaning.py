@@ -70,7 +70,7 @@ def _leftover(path: Path, why: str) -> Leftover:
 def _abandoned(study: Study) -> list[Path]:
     """Unfinished work that no run of these settings would go on with."""
     needed = tuple(_staging_name(one) for one in study.artifacts())
-    chunks = ("draws-", "responses-")  # their spans depend on how far the study is
+    chunks = ("draws-", "responses-", "signals-")  # their spans depend on how far the study is
     found = _within(study.root / ".unfinished")
     return [one for one in found if not one.name.startswith((*needed, *chunks))]
 

@@ -61,6 +61,9 @@ def models_of(study: Study) -> list[Role]:
     roles: list[Role] = []
     if config.generation.source is None and config.generation.engine != "completions":
         roles.append(Role("generation", "teacher", config.generation.teacher))
+    quality = config.filtering.quality
+    for kind in quality.measured:
+        roles.append(Role("filtering", f"quality {kind}", getattr(quality, kind)))
     if study.uses_preference:
         for one in config.preference.responders:
             model = study.responder_model(one)
@@ -238,7 +241,7 @@ def _model(role: str, model: ModelConfig) -> Iterator[Check]:
         yield Check(name, "problem", str(error))
         return
     yield Check(name, "ok", size)
-    if role not in ("reward model", "student"):
+    if role not in ("reward model", "quality reward", "student"):
         yield chats.template(name, model, tokenizer)
 
 

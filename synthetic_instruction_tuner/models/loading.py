@@ -45,7 +45,7 @@ def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
 
     The model's own padding token is left as it is, also if it has none: causal models put the score
     on the last token that differs from it, so that the tokenizer's (often the end token) would move
-    the score. See `preference.reward_model`.
+    the score. See `models.rewards.model`.
 
     Raises:
         MissingModelError: If it cannot be loaded; the message says what to do.

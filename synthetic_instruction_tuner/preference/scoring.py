@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.memory_errors import free_memory
-from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
+from synthetic_instruction_tuner.models.rewards.batches import padding_share, token_batches
+from synthetic_instruction_tuner.models.rewards.formats import Encoded, Prompt
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 from synthetic_instruction_tuner.preference.pairing import SPLITS, require_answers
 from synthetic_instruction_tuner.preference.responses import RESPONSES, kept_examples
-from synthetic_instruction_tuner.preference.reward_formats import Encoded, Prompt
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Response, read_lines, to_json
 from synthetic_instruction_tuner.storage.artifacts import Manifest

@@ -5,8 +5,8 @@ from support.preference_models import save_responder
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.models.loading import load_causal
-from synthetic_instruction_tuner.preference.reward_formats import SCORED
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
+from synthetic_instruction_tuner.models.rewards.formats import SCORED
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 
 QUESTION, ANSWER = "How much is 1 plus 2?", "It is 3."
 

@@ -8,7 +8,7 @@ from support.preference_models import (
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 
 QUESTIONS = [
     ("What is 2 + 3?", "5"),

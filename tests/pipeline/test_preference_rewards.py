@@ -14,7 +14,7 @@ from support.preference_models import (
 )
 
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 from synthetic_instruction_tuner.preference.run import (
     build_pairs,
     draw_responses,
@@ -108,7 +108,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from support.preference_models import preference_study
-from synthetic_instruction_tuner.preference.reward_model import RewardModel
+from synthetic_instruction_tuner.models.rewards.model import RewardModel
 from synthetic_instruction_tuner.preference.run import score_rewards
 from synthetic_instruction_tuner.progress import Silent
 

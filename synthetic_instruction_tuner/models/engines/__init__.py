@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.models.engines.protocol import (
 )
 from synthetic_instruction_tuner.models.engines.resuming import generate_kept
 from synthetic_instruction_tuner.models.memory_errors import free_memory
+from synthetic_instruction_tuner.models.rewards import held
 
 EngineName = Literal["transformers", "vllm", "completions"]
 
@@ -35,6 +36,7 @@ def open_engine(
         engine: What runs it.
         server: The server, for engine "completions".
     """
+    held.release()
     key = f"{engine} {model.model_dump_json()}"
     if engine == "completions":
         server = server or CompletionsConfig()

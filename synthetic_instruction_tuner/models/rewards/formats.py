@@ -136,6 +136,13 @@ _ENCODERS: Mapping[FormatName, Callable[[Any, Prompt, str], Encoded]] = {
 }
 
 
+def alone(encoded: Encoded) -> Encoded:
+    """Return a marked row without its prompt: the token it begins with, then what is scored."""
+    whole, marks = encoded["input_ids"], encoded[SCORED]
+    said = [token for token, mark in zip(whole, marks, strict=True) if mark]
+    return {"input_ids": [whole[0], *said], SCORED: [0, *[1] * len(said)]}
+
+
 def limit_of(tokenizer: Any, config: Any) -> int:
     """Return how many tokens the model can read at most.
 

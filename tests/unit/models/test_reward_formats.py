@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.preference.reward_formats import choose_format, cut, limit_of
-from synthetic_instruction_tuner.preference.reward_model import pad
+from synthetic_instruction_tuner.models.rewards.formats import choose_format, cut, limit_of
+from synthetic_instruction_tuner.models.rewards.model import pad
 
 
 @pytest.mark.parametrize(

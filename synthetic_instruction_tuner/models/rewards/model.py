@@ -10,7 +10,7 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.loading import load_causal, load_reward
 from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
-from synthetic_instruction_tuner.preference.reward_formats import (
+from synthetic_instruction_tuner.models.rewards.formats import (
     SCORED,
     Encoded,
     Prompt,

@@ -1,6 +1,6 @@
 import pytest
 
-from synthetic_instruction_tuner.preference.batches import padding_share, token_batches
+from synthetic_instruction_tuner.models.rewards.batches import padding_share, token_batches
 
 
 @pytest.mark.parametrize(
