@@ -10,12 +10,12 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from synthetic_instruction_tuner.analysis.statistics import wilson_interval
 from synthetic_instruction_tuner.errors import ConfigurationError
@@ -186,54 +186,6 @@ def read_key(path: Path) -> dict[str, Sides]:
         return {name: Sides(**row) for name, row in rows.items()}
     except (OSError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no key of an export: {error}") from error
-
-
-def read_votes(paths: Iterable[Path], key: Mapping[str, Sides]) -> list[Vote]:
-    """Read filled-in CSV files (from the page's button, or `pairs.csv` with votes).
-
-    Args:
-        paths: Files with the columns pair, vote (left, right, tie; empty: not voted) and rater.
-        key: The key of the export that the votes belong to.
-
-    Returns:
-        Votes without repetitions; two different votes of one rater on one pair are an error.
-    """
-    votes: dict[tuple[str, str], Vote] = {}
-    for path in paths:
-        for where, row in _rows(path):
-            vote = _vote(row, key, where)
-            if vote is None:
-                continue
-            known = votes.setdefault((vote.rater, vote.pair), vote)
-            if known != vote:
-                raise ConfigurationError(f"{where}: {vote.rater} voted otherwise before")
-    return list(votes.values())
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
-    """Read the rows of a table with votes, and say where each one stands."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"pair", "vote", "rater"} <= set(rows.fieldnames or ()):
-                raise ConfigurationError(f"{path} lacks the columns pair, vote, rater")
-            for row in rows:
-                yield f"{path}:{rows.line_num}", row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path} is no CSV of votes: {error}") from error
-
-
-def _vote(row: Mapping[str, str | None], key: Mapping[str, Sides], where: str) -> Vote | None:
-    pair, choice, rater = ((row[name] or "").strip() for name in ("pair", "vote", "rater"))
-    if not choice:
-        return None
-    if pair not in key:
-        raise ConfigurationError(f"{where}: pair {pair!r} is not of this export")
-    if choice.lower() not in CHOICES:
-        raise ConfigurationError(f"{where}: vote {choice!r}; allowed: {', '.join(CHOICES)}")
-    if not rater:
-        raise ConfigurationError(f"{where}: the rater's name is missing")
-    return Vote(pair, cast(Choice, choice.lower()), rater)
 
 
 def win_rates(

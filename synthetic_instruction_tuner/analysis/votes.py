@@ -21,11 +21,11 @@ from synthetic_instruction_tuner.analysis.human import (
     Vote,
     export_pairs,
     read_key,
-    read_votes,
     win_rates,
 )
 from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts
+from synthetic_instruction_tuner.analysis.vote_files import read_votes
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.records import read_lines, write_lines
 from synthetic_instruction_tuner.storage import plain

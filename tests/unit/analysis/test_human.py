@@ -11,9 +11,9 @@ from synthetic_instruction_tuner.analysis.human import (
     blind,
     export_pairs,
     read_key,
-    read_votes,
     win_rates,
 )
+from synthetic_instruction_tuner.analysis.vote_files import read_votes
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -117,6 +117,34 @@ def test_votes_that_cannot_be_right_are_errors(tmp_path, text, message):
     (tmp_path / "votes.csv").write_text(text)
     with pytest.raises(ConfigurationError, match=re.escape(message)):
         read_votes([tmp_path / "votes.csv"], KEY)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_votes_are_read_as_spreadsheets_save_them(tmp_path, encoding, delimiter):
+    lines = ["Pair,prompt,Vote,rater", "0,Grüße; sagt Zoë,left,Zoë", "1,Hm,right,Zoë"]
+    text = "\r\n".join(one.replace(",", delimiter) for one in lines)
+    if delimiter == ";":
+        text = text.replace("Grüße; sagt Zoë", '"Grüße; sagt Zoë"')
+    (tmp_path / "votes.csv").write_bytes(text.encode(encoding))
+    read = read_votes([tmp_path / "votes.csv"], KEY)
+    assert read == [Vote("0", "left", "zoë"), Vote("1", "right", "zoë")]
+
+
+def test_an_encoding_that_cannot_be_known_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "votes.csv").write_bytes("pair,vote,rater\n0,left,Zoë\n".encode("cp1252"))
+    with pytest.raises(ConfigurationError, match=r'neither UTF-8 nor UTF-16.*"CSV UTF-8"'):
+        read_votes([tmp_path / "votes.csv"], KEY)
+
+
+def test_one_person_is_one_rater_however_the_name_is_written(tmp_path):
+    for number, name in enumerate(("Ann Lee", " ann  lee ", "ANN\u00a0LEE")):
+        (tmp_path / f"{number}.csv").write_text(f"pair,vote,rater\n{number},left,{name}\n")
+    read = read_votes([tmp_path / f"{number}.csv" for number in range(3)], KEY)
+    assert {one.rater for one in read} == {"ann lee"}
+    (tmp_path / "again.csv").write_text("pair,vote,rater\n0,right,ANN LEE\n")
+    with pytest.raises(ConfigurationError, match="ann lee voted otherwise before"):
+        read_votes([tmp_path / "0.csv", tmp_path / "again.csv"], KEY)
 
 
 def test_another_file_is_no_key(tmp_path):
