@@ -222,7 +222,7 @@ def _alpha(store: Store) -> float:
     return float(dig(store, "terms", "alpha") or 0.05)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: float | None) -> bool:
     """Whether a figure was measured; NaN compares false with everything and is no failure."""
     return value is not None and math.isfinite(value)
 

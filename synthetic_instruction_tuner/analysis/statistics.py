@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 
@@ -38,7 +41,7 @@ def wilson_interval(successes: int, n: int, alpha: float = 0.05) -> tuple[float,
     return float(found.low), float(found.high)
 
 
-def mcnemar_exact(better: Any, worse: Any) -> Any:
+def mcnemar_exact(better: int | np.ndarray, worse: int | np.ndarray) -> float | np.ndarray:
     """Test a paired right/wrong difference: the two-sided sign test on the items that differ.
 
     Args:
@@ -263,5 +266,5 @@ def verdict(delta: float, p: float, p_equivalent: float, alpha: float) -> Verdic
     return "equivalent" if p_equivalent < alpha else "inconclusive"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: np.ndarray) -> float | np.ndarray:
     return float(value) if value.ndim == 0 else value

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from synthetic_instruction_tuner.benchmarks import Dataset, Field
 from synthetic_instruction_tuner.benchmarks._fields import FOUR, are_four_texts, is_text
 
 
-def _is_place(value: Any) -> bool:
+def _is_place(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 3
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from synthetic_instruction_tuner.benchmarks import Dataset, Field
 from synthetic_instruction_tuner.benchmarks._fields import are_texts, is_text
 
 
-def _are_targets(value: Any) -> bool:
+def _are_targets(value: object) -> bool:
     """Tell whether a value is parallel lists of choices and 0/1 labels, with both kinds."""
     if not isinstance(value, Mapping) or not are_texts(value.get("choices")):
         return False
@@ -19,8 +18,10 @@ def _are_targets(value: Any) -> bool:
     )
 
 
-def _first_is_true(value: Any) -> bool:
-    return _are_targets(value) and value["labels"][0] == 1 and sum(value["labels"]) == 1
+def _first_is_true(value: object) -> bool:
+    if not isinstance(value, Mapping) or not _are_targets(value):
+        return False
+    return value["labels"][0] == 1 and sum(value["labels"]) == 1
 
 
 ROWS = Dataset(

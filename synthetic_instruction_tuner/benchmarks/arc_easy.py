@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from synthetic_instruction_tuner.benchmarks import Benchmark, Cost, Dataset, Field, Row, Words
 from synthetic_instruction_tuner.benchmarks._fields import are_texts, is_text
 
 
-def _are_labelled(value: Any) -> bool:
+def _are_labelled(value: object) -> bool:
     """Tell whether a value is parallel lists of texts and labels."""
     if not isinstance(value, Mapping) or not are_texts(value.get("text")):
         return False

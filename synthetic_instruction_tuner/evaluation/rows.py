@@ -28,7 +28,7 @@ def find_fault(row: Any, dataset: Dataset) -> str | None:
     return dataset.fault(row)
 
 
-def _passes(check: Callable[[Any], bool], value: Any) -> bool:
+def _passes(check: Callable[[Any], bool], value: object) -> bool:
     try:
         return check(value)
     except TypeError:  # lists of what does not compare
@@ -39,7 +39,7 @@ def _line(row: Row) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 

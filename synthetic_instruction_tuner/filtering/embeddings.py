@@ -9,10 +9,14 @@ for the rows that passed everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.filtering.similarity import Pairs, in_order
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Embed = Callable[[Sequence[str]], Any]
 """Turns texts into unit vectors, float32 of shape (texts, width)."""
@@ -38,7 +42,9 @@ def embedder(model: ModelConfig) -> Embed:
     return embed
 
 
-def embed_with(model: Any, tokenizer: Any, texts: Sequence[str]) -> Any:
+def embed_with(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
+) -> Any:
     """Embed texts, those of like length side by side.
 
     Returns:
@@ -66,7 +72,7 @@ def embed_with(model: Any, tokenizer: Any, texts: Sequence[str]) -> Any:
     return vectors
 
 
-def close_pairs(vectors: Any, least: float) -> Pairs:
+def close_pairs(vectors: torch.Tensor, least: float) -> Pairs:
     """Find all pairs of unit vectors with a cosine similarity >= least.
 
     Args:

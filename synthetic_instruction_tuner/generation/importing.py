@@ -169,7 +169,7 @@ def _check_any(source: str, samples: list[Sample], rejected: list[Rejection]) ->
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Turn any value of a rejected row into one that JSON can hold, broken Unicode included."""
     if isinstance(value, str):
         return value.encode("utf-8", errors="backslashreplace").decode()

@@ -162,7 +162,7 @@ def _system(row: Mapping[str, Any], shape: Shape) -> str:
     return _text(told, "system").strip()
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise BadRow("type", type(value).__name__, "a list of messages, as the prompt is one")
     return value
@@ -205,7 +205,7 @@ def _checked(messages: list[Message]) -> tuple[str, list[Message]]:
     return system, stripped
 
 
-def _text(value: Any, name: str) -> str:
+def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise BadRow("type", f"{name} is {type(value).__name__}", "text")
     try:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
 from synthetic_instruction_tuner.inspection.check import Check
 from synthetic_instruction_tuner.study.graph import Study
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def template(name: str, model: ModelConfig, tokenizer: Any) -> Check:
+
+def template(name: str, model: ModelConfig, tokenizer: PreTrainedTokenizerBase) -> Check:
     """Check the template of a model that answers."""
     from synthetic_instruction_tuner.models.binding import bind, describe
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import student_templates as layouts
@@ -11,8 +11,13 @@ from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.models.families import FAMILIES, Family, find_family
 from synthetic_instruction_tuner.models.templates import pin, template_text, unpin
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
-def bind(tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ()) -> Chat:
+
+def bind(
+    tokenizer: PreTrainedTokenizerBase, family: str | None = None, end_ids: Sequence[int] = ()
+) -> Chat:
     """Bind the tokenizer of a model that answers: a teacher, a responder.
 
     Args:
@@ -29,7 +34,9 @@ def bind(tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ())
     return chat
 
 
-def bind_student(tokenizer: Any, family: str | None = None, end_ids: Sequence[int] = ()) -> Chat:
+def bind_student(
+    tokenizer: PreTrainedTokenizerBase, family: str | None = None, end_ids: Sequence[int] = ()
+) -> Chat:
     """Bind the tokenizer of a model that is trained.
 
     The tokenizer is changed in place, as it is shipped: it gets a template if it has none, the
@@ -63,7 +70,9 @@ def bind_student(tokenizer: Any, family: str | None = None, end_ids: Sequence[in
     return chat
 
 
-def _prepared(tokenizer: Any, family: str | None, end_ids: Sequence[int], layout: str) -> Chat:
+def _prepared(
+    tokenizer: PreTrainedTokenizerBase, family: str | None, end_ids: Sequence[int], layout: str
+) -> Chat:
     tokenizer.chat_template = pin(template_text(tokenizer))
     chat = Chat(tokenizer, _family(family, tokenizer.chat_template), tuple(end_ids), layout)
     begin = tokenizer.bos_token_id
@@ -84,7 +93,7 @@ def _family(name: str | None, template: str) -> Family:
         return FAMILIES[-1]
 
 
-def _advice(tokenizer: Any, error: Exception) -> str:
+def _advice(tokenizer: PreTrainedTokenizerBase, error: Exception) -> str:
     fits = ", ".join(one.name for one in layouts.fitting(tokenizer))
     advice = f"give it another layout with training.student.family: {fits}; or u" if fits else "u"
     return f"the student {tokenizer.name_or_path!r}: {error}; {advice}se another student"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.families import REASONING, without_reasoning
@@ -23,6 +23,9 @@ from synthetic_instruction_tuner.models.rendering import QUESTION, SENTINEL, Mes
 from synthetic_instruction_tuner.models.student_templates import OWN
 from synthetic_instruction_tuner.models.templates import pin_date, switches, template_text, unpin
 from synthetic_instruction_tuner.storage.files import digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _PROBES = ("Write", "How", "explain", "Is", "2", "A")
 
@@ -262,7 +265,7 @@ def _common_prefix(lists: Sequence[Sequence[int]]) -> list[int]:
     return shared
 
 
-def tokenize(tokenizer: Any, text: str) -> tuple[int, ...]:
+def tokenize(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
     """Turn a rendered prompt, or plain text, into tokens with the begin token that it needs.
 
     A chat template writes its own; before plain text the tokenizer's goes, if it puts one there.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.models.families import Family
 from synthetic_instruction_tuner.models.templates import (
@@ -15,6 +15,9 @@ from synthetic_instruction_tuner.models.templates import (
     pin,
     template_text,
 )
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 Message = Mapping[str, str]
 
@@ -32,7 +35,7 @@ class Rendering:
         family: Says where a system turn goes.
     """
 
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     family: Family
 
     @cached_property

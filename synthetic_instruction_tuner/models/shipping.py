@@ -8,14 +8,17 @@ config.json: all of them name the token that was trained.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.models.chat import Chat
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 GENERATION_CONFIG = "generation_config.json"
 
 
-def mark_ends(chat: Chat, model: Any) -> None:
+def mark_ends(chat: Chat, model: PreTrainedModel) -> None:
     """Write into a model's configurations what ends its answers, and that it may use a cache."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     others = [one for one in chat.stop_ids if one != chat.turn_end]
@@ -24,7 +27,7 @@ def mark_ends(chat: Chat, model: Any) -> None:
     base.config.use_cache = True  # training had turned it off
 
 
-def save(chat: Chat, model: Any, folder: Path) -> None:
+def save(chat: Chat, model: PreTrainedModel, folder: Path) -> None:
     """Save the tokenizer and, beside an adapter too, the generation_config.
 
     An adapter's folder has no configuration of its own, and PEFT loads the base's.

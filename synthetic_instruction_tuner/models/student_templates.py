@@ -7,9 +7,12 @@ for it; where it has none, a plain text layout is used, ended by the end-of-text
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 OWN = "own"
 """What stands for the chat template that a tokenizer brings."""
@@ -88,7 +91,7 @@ def layout_of(family: str | None) -> Template | None:
     return next((one for one in TEMPLATES if family in (one.name, *one.families)), None)
 
 
-def fitting(tokenizer: Any) -> list[Template]:
+def fitting(tokenizer: PreTrainedTokenizerBase) -> list[Template]:
     """Return the layouts whose tokens a tokenizer has."""
     vocabulary = tokenizer.get_vocab()
     return [
@@ -98,7 +101,7 @@ def fitting(tokenizer: Any) -> list[Template]:
     ]
 
 
-def give(tokenizer: Any, family: str | None = None) -> str:
+def give(tokenizer: PreTrainedTokenizerBase, family: str | None = None) -> str:
     """Give a tokenizer a chat template, and the token of its own that ends a turn there.
 
     Args:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FIXED_DATE = date(2024, 7, 26)
 """What templates print as today: Llama 3.1's own default, so that a render is equal every day."""
@@ -22,7 +25,7 @@ and Nemotron 3 read the first, Granite 3 and DeepSeek 3.1 the second)."""
 _OFF = re.compile(rf"\A(?:\{{%- set (?:{'|'.join(_SWITCHES)}) = false %\}})+\n?")
 
 
-def template_text(tokenizer: Any) -> str:
+def template_text(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return the text of a tokenizer's chat template, the default one if it has several.
 
     Raises:
@@ -116,7 +119,7 @@ def _still_clock(formats: list[str]) -> str:
     )
 
 
-def control_tokens(tokenizer: Any) -> tuple[str, ...]:
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
     """Return the tokens that mean something to a model beyond their text.
 
     They are its special tokens and what its template writes; other added tokens are text (Gemma

@@ -89,7 +89,7 @@ def scientific(value: float) -> str:
     return f"{value:.1e}"
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Write a value as it stands in the results."""
     if isinstance(value, float):
         return f"{value:,.10f}".rstrip("0").rstrip(".")
@@ -121,6 +121,6 @@ FORMS: Mapping[str, Callable[[Any], str]] = {
 """Forms by the name that templates and tables use."""
 
 
-def write(value: Any, form: str) -> str:
+def write(value: object, form: str) -> str:
     """Write a value in a form; None is "not measured"."""
     return MISSING if value is None else FORMS[form](value)

@@ -141,13 +141,13 @@ def plotly_library() -> str:
     return file.read_text(encoding="utf-8")
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Write JSON that cannot end its <script> element; strings are escaped for plotly's labels."""
     text = json.dumps(_escaped(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _escaped(value: Any) -> Any:
+def _escaped(value: object) -> Any:
     """Escape every string, because plotly reads a subset of HTML in labels."""
     if isinstance(value, str):
         return html.escape(value, quote=False)

@@ -37,7 +37,7 @@ class Results:
 
     def get(self, path: str) -> Any:
         """Return the value at a path ("scores/sft/mmlu/score"); None where nothing was measured."""
-        value: Any = self.data
+        value: object = self.data
         for key in path.split("/"):
             if isinstance(value, Mapping):
                 value = value.get(key)

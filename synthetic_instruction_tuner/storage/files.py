@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from synthetic_instruction_tuner.storage import disk, plain
 
@@ -19,7 +18,7 @@ TEMPORARY = ".tmp"
 """Ending of a file that is being written."""
 
 
-def canonical_json(value: Any) -> str:
+def canonical_json(value: object) -> str:
     """Render a value as JSON with sorted keys and no spaces: equal values, equal text.
 
     Raises:
@@ -30,7 +29,7 @@ def canonical_json(value: Any) -> str:
     )
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Hash a JSON value: the first 32 hexadecimal digits of the sha256 of its canonical form."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:32]
 
@@ -66,7 +65,7 @@ def changed_file(folder: Path, files: Mapping[str, str]) -> str | None:
     return None
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write JSON so that a reader sees the old file or the whole new one, never a part."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_bytes(path, text.encode())

@@ -101,7 +101,7 @@ def write_parquet(
     write_bytes(path, buffer.getvalue().to_pybytes())
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -168,7 +168,7 @@ def _cell(text: str) -> str:
     return re.sub(r"([|<>\\])", r"\\\1", " ".join(text.split()))
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "not measured"
     if isinstance(value, float):

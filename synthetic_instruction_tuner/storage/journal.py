@@ -96,7 +96,7 @@ class Journal:
         """Return the value that was put under a name, else None."""
         return self._named.get(name)
 
-    def put(self, name: str, value: Any, seconds: float) -> None:
+    def put(self, name: str, value: object, seconds: float) -> None:
         """Write a value under a name, and how much work it was."""
         self.append({"name": name, "value": value, "seconds": round(seconds, 6)})
         self._named[name] = value

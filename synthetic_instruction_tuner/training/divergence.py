@@ -10,9 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.methods.losses.rows import Row
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 ROWS = 32
 """Rows that are measured at most, the first of the validation split."""
@@ -32,7 +36,11 @@ class Divergence:
         self._start = {name: one.detach().clone() for name, one in parameters.items()}
 
     def measure(
-        self, model: Any, rows: Sequence[Row], device: Any, between: Callable[[], None]
+        self,
+        model: PreTrainedModel,
+        rows: Sequence[Row],
+        device: torch.device,
+        between: Callable[[], None],
     ) -> float:
         """Return the mean over all tokens, in nats a token.
 
@@ -55,7 +63,11 @@ class Divergence:
         return math.fsum(found) / len(found)
 
     def _of(
-        self, model: Any, prompt: tuple[int, ...], response: tuple[int, ...], device: Any
+        self,
+        model: PreTrainedModel,
+        prompt: tuple[int, ...],
+        response: tuple[int, ...],
+        device: torch.device,
     ) -> list[float]:
         import torch
 
@@ -82,7 +94,7 @@ class Divergence:
             self._start[name] = held
 
 
-def _predictions(model: Any, ids: Any, count: int) -> Any:
+def _predictions(model: PreTrainedModel, ids: torch.Tensor, count: int) -> Any:
     """Return the log-probabilities of all tokens at the last `count` positions."""
     logits = model(
         input_ids=ids, attention_mask=ids.new_ones(ids.shape), use_cache=False,

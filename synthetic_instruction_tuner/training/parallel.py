@@ -11,10 +11,14 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models.memory.measure import Peaks
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 PR_SET_PDEATHSIG = 1
 """Linux, prctl(2): the signal a process gets when the one that started it dies."""
@@ -131,7 +135,7 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def shard(model: Any) -> None:
+def shard(model: PreTrainedModel) -> None:
     """Spread the weights over all processes, layer by layer (FSDP2, arXiv 2304.11277).
 
     Layers are what the model's class must not split over devices; the rest is one more unit.
@@ -151,7 +155,7 @@ def is_sharded(parameters: Iterable[Any]) -> bool:
     return any(hasattr(one, "full_tensor") for one in parameters)
 
 
-def whole(tensor: Any) -> Any:
+def whole(tensor: torch.Tensor) -> Any:
     """Gather a tensor that may be spread over processes, on the CPU; all processes call it."""
     tensor = tensor.detach()
     if hasattr(tensor, "full_tensor"):
@@ -159,7 +163,7 @@ def whole(tensor: Any) -> Any:
     return tensor.cpu().contiguous()
 
 
-def spread_like(value: Any, parameter: Any) -> Any:
+def spread_like(value: torch.Tensor, parameter: torch.nn.Parameter) -> torch.Tensor:
     """Bring a whole tensor onto the parameter's device, and spread it if the parameter is.
 
     Single numbers, such as the optimizer's step, stay whole.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.methods.losses.pairwise import log_probabilities
 from synthetic_instruction_tuner.methods.losses.rows import Row
@@ -12,6 +12,9 @@ from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out
 from synthetic_instruction_tuner.training.order import micro_batches
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.state import Emit
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Scores = list[tuple[float, ...]]
 
@@ -29,7 +32,7 @@ class Scorer:
 
     def __init__(
         self,
-        model: Any,
+        model: PreTrainedModel,
         tensors: Callable[[Sequence[Row]], dict[str, Any]],
         between: Callable[[], None],
         group: Group,
@@ -79,7 +82,7 @@ class Scorer:
 
 
 @contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
+def _evaluating(model: PreTrainedModel) -> Iterator[None]:
     model.eval()
     try:
         yield

@@ -116,7 +116,7 @@ class Reply:
     attempted: bool = False
     calls: tuple[Call, ...] = ()
     results: tuple[Result, ...] = ()
-    value: Any = None
+    value: object = None
 
 
 @dataclass(frozen=True)

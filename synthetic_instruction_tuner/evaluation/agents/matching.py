@@ -31,7 +31,7 @@ def plain(text: str) -> str:
     return _NOISE.sub("", _ARTICLE.sub("", text.strip().strip("\"'*`")).casefold())
 
 
-def same(given: Any, right: Any) -> bool:
+def same(given: object, right: object) -> bool:
     """Tell whether a given JSON value says the same as the right one.
 
     Args:
@@ -54,7 +54,7 @@ def same(given: Any, right: Any) -> bool:
     return same_text(given, str(right))
 
 
-def same_text(given: Any, right: str) -> bool:
+def same_text(given: object, right: str) -> bool:
     """Compare with a right answer given as text: number, list, or words."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
         return False
@@ -72,7 +72,7 @@ def _split(text: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _same_number(given: Any, right: float) -> bool:
+def _same_number(given: object, right: float) -> bool:
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
         return False
     value = _only_number(given) if isinstance(given, str) else given
@@ -89,7 +89,7 @@ def _only_number(text: str) -> float | None:
     return as_number(found[0]) if whole is None and len(found) == 1 else whole
 
 
-def _same_list(given: Any, right: list[Any]) -> bool:
+def _same_list(given: object, right: list[Any]) -> bool:
     if not isinstance(given, list) or len(given) != len(right):
         return False
     return all(same(one, other) for one, other in zip(given, right, strict=True))

@@ -49,7 +49,7 @@ class Calls(NamedTuple):
 class Value(NamedTuple):
     """An answer or object of a reply, None if there is none."""
 
-    value: Any
+    value: object
     strict: bool
 
 
@@ -103,7 +103,7 @@ def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
     return Calls((), bool(_PLAIN.fullmatch(text.strip())), _looks_like_call(text, tools))
 
 
-def _exact(value: Any, tools: Sequence[dict[str, Any]]) -> Call | None:
+def _exact(value: object, tools: Sequence[dict[str, Any]]) -> Call | None:
     """Read {"tool": name, argument: value, ...}, the instructed spelling.
 
     Arguments in an object of their own, {"tool": name, "arguments": {...}}, are another spelling.
@@ -117,7 +117,7 @@ def _exact(value: Any, tools: Sequence[dict[str, Any]]) -> Call | None:
     return Call(value["tool"], given)
 
 
-def _usual(value: Any, depth: int = 3) -> Iterator[Call]:
+def _usual(value: object, depth: int = 3) -> Iterator[Call]:
     """Read the spellings that models are trained on elsewhere, lists of them included."""
     if isinstance(value, list) and depth:
         for one in value:

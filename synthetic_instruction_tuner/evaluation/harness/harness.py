@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.evaluation import rows
@@ -24,6 +24,9 @@ from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems, definit
 from synthetic_instruction_tuner.evaluation.harness import ifeval
 from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, Request
 from synthetic_instruction_tuner.storage.files import digest
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default, so that a plain run of it draws the same examples."""
@@ -216,7 +219,7 @@ def wrap(student: Any, batch_size: int, max_length: int) -> Any:
         )
 
 
-def encode(lm: Any, instances: Sequence[Any]) -> list[Request]:
+def encode(lm: LM, instances: Sequence[Any]) -> list[Request]:
     """Turn requests into tokens exactly as lm-eval does."""
     caught: list[Request] = []
     shared: dict[Any, Any] = {}  # equal contexts and token numbers are one object: 10x less memory
@@ -237,14 +240,14 @@ def encode(lm: Any, instances: Sequence[Any]) -> list[Request]:
     return caught
 
 
-def encode_pair(lm: Any, context: str, continuation: str) -> Request:
+def encode_pair(lm: LM, context: str, continuation: str) -> Request:
     """Turn a context and a continuation into tokens as lm-eval does."""
     before, after = lm._encode_pair(context, continuation)
     return Request(tuple(before), tuple(after))
 
 
 def plain_scores(
-    lm: Any, requests: Sequence[Request], batch_size: int | None = None
+    lm: LM, requests: Sequence[Request], batch_size: int | None = None
 ) -> list[Answer]:
     """Score requests with lm-eval's own scorer.
 
@@ -259,7 +262,7 @@ def plain_scores(
 
 
 @contextlib.contextmanager
-def _batches_of(lm: Any, size: int) -> Iterator[None]:
+def _batches_of(lm: LM, size: int) -> Iterator[None]:
     before = lm.batch_size_per_gpu
     lm.batch_size_per_gpu = size
     try:

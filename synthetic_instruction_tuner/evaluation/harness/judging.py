@@ -99,5 +99,5 @@ def scalar(value: Any) -> float | None:
     return float(value) if _is_number(value) else None
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, bool | int | float) or hasattr(value, "dtype")

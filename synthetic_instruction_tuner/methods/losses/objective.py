@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from synthetic_instruction_tuner.methods.losses import rows as losses_rows
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 Metrics = dict[str, float]
 
@@ -28,7 +31,13 @@ class Objective(Protocol):
     def read(self, path: Path) -> list[Conversation]:
         """Read the data it learns from."""
 
-    def build(self, model: Any, tokenizer: Any, row: Row, arguments: dict[str, Any]) -> Any:
+    def build(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        row: Row,
+        arguments: dict[str, Any],
+    ) -> Any:
         """Return a TRL trainer around the model; its loss, collator and accelerator are used.
 
         `row` is any one row (TRL looks at the columns of its data set), `arguments` are the
@@ -42,7 +51,7 @@ class Objective(Protocol):
         """Return what a mean over the batch divides by: tokens with loss, or pairs."""
 
     def loss(
-        self, trainer: Any, model: Any, batch: Any, weight: int, total: int
+        self, trainer: Trainer, model: PreTrainedModel, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the part of the batch's mean loss that this micro-batch contributes, and figures.
 
@@ -69,7 +78,13 @@ class Supervised:
         """Read kept examples."""
         return losses_rows.read_examples(path)
 
-    def build(self, model: Any, tokenizer: Any, row: Row, arguments: dict[str, Any]) -> Any:
+    def build(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        row: Row,
+        arguments: dict[str, Any],
+    ) -> Any:
         """Return a `trl.SFTTrainer` that takes rows already in tokens."""
         from datasets import Dataset
         from trl import SFTConfig, SFTTrainer
@@ -91,7 +106,7 @@ class Supervised:
         return sum(len(row.responses[0]) for row in rows)
 
     def loss(
-        self, trainer: Any, model: Any, batch: Any, weight: int, total: int
+        self, trainer: Trainer, model: PreTrainedModel, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the summed loss of the tokens over the tokens of the whole batch."""
         import torch
@@ -108,7 +123,7 @@ class Supervised:
         return {"loss": loss, "perplexity": math.exp(min(loss, 700))}
 
 
-def logged(trainer: Any) -> Metrics:
+def logged(trainer: Trainer) -> Metrics:
     """Take the means that a TRL trainer gathered since the last call."""
     metrics: Metrics = {}
     trainer.log(metrics)

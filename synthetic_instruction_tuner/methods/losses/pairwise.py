@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.methods.losses import dropout
 from synthetic_instruction_tuner.methods.losses import rows as losses_rows
 from synthetic_instruction_tuner.methods.losses.objective import Metrics, Reference, logged
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 
 class Preference:
@@ -36,14 +39,20 @@ class Preference:
         return len(rows)
 
     def loss(
-        self, trainer: Any, model: Any, batch: Any, weight: int, total: int
+        self, trainer: Trainer, model: PreTrainedModel, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the micro-batch's mean over pairs, times its share of the batch."""
         loss = trainer.compute_loss(model, batch) * (weight / total)
         means = logged(trainer)
         return loss, {"accuracy": means["rewards/accuracies"], "margin": means["rewards/margins"]}
 
-    def build(self, model: Any, tokenizer: Any, row: Row, arguments: dict[str, Any]) -> Any:
+    def build(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        row: Row,
+        arguments: dict[str, Any],
+    ) -> Any:
         """Return a `trl.DPOTrainer` that takes rows in tokens and references from the rows.
 
         A log-ratio to a reference without dropout would hold the noise of both otherwise. TRL puts
@@ -103,7 +112,7 @@ def softplus(value: float) -> float:
     return max(value, 0.0) + math.log1p(math.exp(-abs(value)))
 
 
-def log_probabilities(model: Any, batch: dict[str, Any]) -> Any:
+def log_probabilities(model: PreTrainedModel, batch: dict[str, Any]) -> Any:
     """Return the log-probability of each response, through TRL's chunked output layer.
 
     Args:
@@ -152,7 +161,7 @@ class ReferenceFree(Preference):
         self._pair_loss = pair_loss
 
     def loss(
-        self, trainer: Any, model: Any, batch: Any, weight: int, total: int
+        self, trainer: Trainer, model: PreTrainedModel, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the mean of the pair losses, times the micro-batch's share of the batch."""
         chosen, rejected = log_probabilities(model, batch).chunk(2)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.methods.losses import rows as losses_rows
 from synthetic_instruction_tuner.methods.losses.objective import Metrics, Reference
 from synthetic_instruction_tuner.methods.losses.pairwise import Preference, log_probabilities
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 
 class Verdicts(Preference):
@@ -37,7 +40,13 @@ class Verdicts(Preference):
         pairs = losses_rows.read_pairs(path)
         return [one for split in ("train", "validation") for one in _unpair(pairs, split)]
 
-    def build(self, model: Any, tokenizer: Any, row: Row, arguments: dict[str, Any]) -> Any:
+    def build(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        row: Row,
+        arguments: dict[str, Any],
+    ) -> Any:
         """Return the trainer of the other preference methods; its batches keep the verdicts."""
         trainer = super().build(model, tokenizer, row, arguments)
         trainer.data_collator = _KeepVerdicts(trainer.data_collator)
@@ -49,7 +58,7 @@ class Verdicts(Preference):
         return [{**one, "desired": row.desired} for one, row in zip(plain, rows, strict=True)]
 
     def loss(
-        self, trainer: Any, model: Any, batch: Any, weight: int, total: int
+        self, trainer: Trainer, model: PreTrainedModel, batch: Any, weight: int, total: int
     ) -> tuple[Any, Metrics]:
         """Return the mean loss of the responses, times the micro-batch's share of the batch."""
         import torch

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models import caches
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Cache, PreTrainedModel
 
 
 class Forward:
@@ -19,7 +23,7 @@ class Forward:
         model: A transformers causal language model, or a PEFT model around one.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         adapted = hasattr(model, "get_base_model")
         self._model = model.get_base_model() if adapted else model
         self._adapter: Any = (
@@ -44,7 +48,7 @@ class Forward:
             return self._read(texts, self._new_cache())
         return self._read_behind_prefix(texts)
 
-    def step(self, tokens: list[int], lengths: list[int], columns: int, cache: Any) -> Any:
+    def step(self, tokens: list[int], lengths: list[int], columns: int, cache: Cache) -> Any:
         """Read one more token a row.
 
         Args:
@@ -64,7 +68,7 @@ class Forward:
         inputs = {"input_ids": torch.tensor(tokens, device=self.device)[:, None]}
         return self._call(inputs, mask.long(), known[:, None], cache)
 
-    def select(self, cache: Any, rows: list[int]) -> None:
+    def select(self, cache: Cache, rows: list[int]) -> None:
         """Keep these rows of a cache, in this order; a row may be taken several times."""
         import torch
 
@@ -72,7 +76,7 @@ class Forward:
         for layer in self._layers(cache):
             layer.reorder_cache(index)  # faster than batch_select_indices: whole rows are copied
 
-    def resize(self, cache: Any, columns: int) -> None:
+    def resize(self, cache: Cache, columns: int) -> None:
         """Cut a cache on the left, or pad it there, to this many columns."""
         for layer in self._layers(cache):
             kept = columns
@@ -81,7 +85,7 @@ class Forward:
                 layer.cumulative_length = columns
             layer.keys, layer.values = _fit(layer.keys, kept), _fit(layer.values, kept)
 
-    def append(self, cache: Any, newcomers: Any) -> None:
+    def append(self, cache: Cache, newcomers: Cache) -> None:
         """Append the rows of another cache of the same number of columns."""
         import torch
 
@@ -89,7 +93,7 @@ class Forward:
             layer.keys = torch.cat([layer.keys, other.keys])
             layer.values = torch.cat([layer.values, other.values])
 
-    def _layers(self, cache: Any) -> list[Any]:
+    def _layers(self, cache: Cache) -> list[Any]:
         return [layer for layer in cache.layers if layer.is_initialized]
 
     def _new_cache(self) -> Any:
@@ -109,7 +113,7 @@ class Forward:
         kind = self._adapter.active_peft_config.peft_type if self._adapter else None
         return kind if kind in ("PREFIX_TUNING", "CARTRIDGE") else None
 
-    def _read(self, texts: Sequence[tuple[int, ...]], cache: Any) -> tuple[Any, Any]:
+    def _read(self, texts: Sequence[tuple[int, ...]], cache: Cache) -> tuple[Any, Any]:
         import torch
 
         virtual = 0 if self._prefix else self.virtual_tokens
@@ -127,7 +131,7 @@ class Forward:
             mask = torch.cat([before, mask], dim=1)
         return self._call(inputs, mask, positions, cache), cache
 
-    def _embed(self, ids: Any, starts: Any, virtual: int) -> Any:
+    def _embed(self, ids: torch.Tensor, starts: torch.Tensor, virtual: int) -> Any:
         """Embed the prompts with the adapter's virtual tokens directly before them."""
         import torch
 
@@ -155,7 +159,9 @@ class Forward:
         self.select(joined, back)
         return torch.cat(logits)[back], joined
 
-    def _call(self, inputs: dict[str, Any], mask: Any, positions: Any, cache: Any) -> Any:
+    def _call(
+        self, inputs: dict[str, Any], mask: torch.Tensor, positions: torch.Tensor, cache: Cache
+    ) -> Any:
         output = self._model(
             **inputs,
             attention_mask=mask,
@@ -167,7 +173,7 @@ class Forward:
         return output.logits[:, -1, :]
 
 
-def _fit(states: Any, columns: int) -> Any:
+def _fit(states: torch.Tensor, columns: int) -> Any:
     """Cut or zero-pad a (rows, heads, columns, width) tensor on the left of its columns."""
     import torch
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from synthetic_instruction_tuner.config import SamplingConfig
 from synthetic_instruction_tuner.progress import Progress
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ Finished: TypeAlias = Callable[[int, Completion], None]
 class Engine(Protocol):
     """Draws completions; what a request yields does not depend on its neighbours or their order."""
 
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     """The model's tokenizer."""
     end_ids: tuple[int, ...]
     """End tokens of the model's generation_config."""

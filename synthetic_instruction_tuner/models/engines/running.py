@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines import sampling
 from synthetic_instruction_tuner.models.engines.forward import Forward
 from synthetic_instruction_tuner.models.engines.protocol import Completion, Request
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Cache
 
 
 @dataclass
@@ -67,7 +71,7 @@ class RunningBatch:
     def __init__(self, forward: Forward, done: dict[int, Completion], drawn: int = 0) -> None:
         self.forward, self.done, self.drawn = forward, done, drawn
         self.rows: list[Row] = []
-        self.cache: Any = None
+        self.cache: Cache = None
         self.columns = 0  # of the cache
 
     def admit(self, rows: Sequence[Row]) -> None:
@@ -98,7 +102,7 @@ class RunningBatch:
     def _read(self, rows: Sequence[Row]) -> list[int]:
         return [self.forward.virtual_tokens + row.read for row in rows]
 
-    def _draw(self, rows: Sequence[Row], logits: Any) -> list[int]:
+    def _draw(self, rows: Sequence[Row], logits: torch.Tensor) -> list[int]:
         """Draw a token a row; return the positions of the rows that go on."""
         alive = []
         self.drawn += len(rows)
@@ -110,7 +114,7 @@ class RunningBatch:
                 self.done[row.index] = completion
         return alive
 
-    def _merge(self, rows: list[Row], cache: Any) -> None:
+    def _merge(self, rows: list[Row], cache: Cache) -> None:
         """Join the newcomers' cache to the running one, without columns that nobody needs."""
         rows = self.rows + rows
         columns = max(self._read(rows))
@@ -122,7 +126,7 @@ class RunningBatch:
         self.rows, self.cache, self.columns = rows, cache, columns
 
 
-def draw_tokens(rows: Sequence[Row], logits: Any) -> list[int]:
+def draw_tokens(rows: Sequence[Row], logits: torch.Tensor) -> list[int]:
     """Draw the next token of every row from its own stream; -1 where the logits are not numbers."""
     import torch
 

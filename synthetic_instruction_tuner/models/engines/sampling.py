@@ -10,7 +10,10 @@ no order and no neighbours, and the same integers come out on every machine. (Sa
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 _GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: steps of a Weyl sequence
 
@@ -35,7 +38,7 @@ def step_keys(seed: int, step: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=4)
-def token_table(size: int, device: Any) -> Any:
+def token_table(size: int, device: torch.device) -> torch.Tensor:
     """Return a mixed 32-bit word for every token id, int32 of shape (vocabulary,)."""
     import torch
 
@@ -43,7 +46,7 @@ def token_table(size: int, device: Any) -> Any:
     return _mix32(ids * _signed(0x9E3779B9, 32))
 
 
-def hash32(keys: Any, table: Any) -> Any:
+def hash32(keys: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """Hash keys and tokens to 32 bits: an odd multiplier and an offset a row, then a mixer.
 
     Args:
@@ -56,7 +59,7 @@ def hash32(keys: Any, table: Any) -> Any:
     return _mix32(table[None, :] * keys[:, 1:] ^ keys[:, :1])
 
 
-def _mix32(value: Any) -> Any:
+def _mix32(value: torch.Tensor) -> torch.Tensor:
     """Mix 32 bits (lowbias32, Wellons 2018, https://nullprogram.com/blog/2018/07/31/).
 
     torch shifts signed integers arithmetically, so the sign bits are masked away.
@@ -68,7 +71,7 @@ def _mix32(value: Any) -> Any:
     return value.bitwise_xor_((value >> 16) & 0xFFFF)
 
 
-def exponentials(keys: Any, table: Any) -> Any:
+def exponentials(keys: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
     """Return Exp(1) noise, float32 of shape (rows, vocabulary), never 0 or infinite.
 
     31 bits make u in (0, 1). A float keeps the full resolution of 2**-31 near 0, which is where
@@ -81,7 +84,12 @@ def exponentials(keys: Any, table: Any) -> Any:
     return uniform.neg_().log1p_().neg_()
 
 
-def draw(logits: Any, keys: Any, temperature: Any, top_p: Any = None) -> Any:
+def draw(
+    logits: torch.Tensor,
+    keys: torch.Tensor,
+    temperature: torch.Tensor,
+    top_p: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Draw one token a row.
 
     Args:
@@ -102,7 +110,7 @@ def draw(logits: Any, keys: Any, temperature: Any, top_p: Any = None) -> Any:
     return torch.where(best.isnan(), -1, drawn)
 
 
-def cut_tail(logits: Any, temperature: Any, top_p: Any) -> Any:
+def cut_tail(logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     """Ban all but the smallest set of likeliest tokens whose probability reaches top_p (nucleus).
 
     Args:

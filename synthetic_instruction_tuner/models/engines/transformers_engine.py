@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.models.engines.forward import Forward
@@ -16,6 +16,9 @@ from synthetic_instruction_tuner.models.engines.running import Row, RunningBatch
 from synthetic_instruction_tuner.models.loading import end_ids
 from synthetic_instruction_tuner.models.memory_errors import free_memory, is_out_of_memory
 from synthetic_instruction_tuner.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class TransformersEngine:
         tokenizer: Its tokenizer.
     """
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.model, self.tokenizer = model.eval(), tokenizer
         self.end_ids = end_ids(model.generation_config)
         self.revision: str | None = getattr(model.config, "_commit_hash", None)

@@ -8,17 +8,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Peaks = dict[str, dict[str, int]]
 
 
-def trained_parameters(model: Any) -> int:
+def trained_parameters(model: PreTrainedModel) -> int:
     """Count the parameters that receive gradients."""
     return sum(size(one) for one in model.parameters() if one.requires_grad)
 
 
-def total_parameters(model: Any) -> int:
+def total_parameters(model: PreTrainedModel) -> int:
     """Count all parameters: tied ones once, 4-bit ones as the numbers they stand for."""
     return sum(size(one) for one in model.parameters())
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models.templates import FIXED_DATE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 FormatName = Literal["pair", "chat", "likelihood"]
 SCORED = "scored"
@@ -57,7 +60,7 @@ class RewardFormat:
     name: FormatName
     score_field: str
 
-    def encode(self, tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+    def encode(self, tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> Encoded:
         """Return the row's tokens, special tokens included, whatever their number.
 
         What looks like a special token inside the texts stays text.
@@ -100,13 +103,13 @@ def _turns(prompt: Prompt) -> list[dict[str, str]]:
     return [dict(turn) for turn in prompt]
 
 
-def _encode_pair(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+def _encode_pair(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> Encoded:
     question = "\n\n".join(turn["content"] for turn in _turns(prompt))
     encoded = tokenizer(question, response, truncation=False, split_special_tokens=True)
     return {key: list(value) for key, value in encoded.items() if key != "attention_mask"}
 
 
-def _encode_chat(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+def _encode_chat(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> Encoded:
     messages = [*_turns(prompt), {"role": "assistant", "content": response}]
     ids = tokenizer.apply_chat_template(
         messages, sanitize_control_tokens=True, return_dict=False, **DATED
@@ -114,7 +117,9 @@ def _encode_chat(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
     return {"input_ids": list(ids)}
 
 
-def _encode_likelihood(tokenizer: Any, prompt: Prompt, response: str) -> Encoded:
+def _encode_likelihood(
+    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str
+) -> Encoded:
     """Mark what the assistant says and the token that ends its turn."""
     whole = _encode_chat(tokenizer, prompt, response)["input_ids"]
     question = tokenizer.apply_chat_template(
@@ -143,7 +148,7 @@ def alone(encoded: Encoded) -> Encoded:
     return {"input_ids": [whole[0], *said], SCORED: [0, *[1] * len(said)]}
 
 
-def limit_of(tokenizer: Any, config: Any) -> int:
+def limit_of(tokenizer: PreTrainedTokenizerBase, config: Any) -> int:
     """Return how many tokens the model can read at most.
 
     Tokenizers without a limit say 1e30, so the model's own number of positions counts as well.

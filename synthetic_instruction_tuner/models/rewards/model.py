@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
@@ -18,6 +18,10 @@ from synthetic_instruction_tuner.models.rewards.formats import (
     cut,
     limit_of,
 )
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +37,9 @@ class RewardModel:
         format_name: `preference.reward_format`.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, format_name: str = "auto") -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, format_name: str = "auto"
+    ) -> None:
         architecture = type(model).__name__
         has_template = getattr(tokenizer, "chat_template", None) is not None
         self._format = choose_format(format_name, architecture, has_template)
@@ -115,7 +121,7 @@ class RewardModel:
         return free
 
 
-def _mean_log_probabilities(logits: Any, ids: Any, scored: Any) -> list[float]:
+def _mean_log_probabilities(logits: torch.Tensor, ids: torch.Tensor, scored: Any) -> list[float]:
     """Average the log-probabilities of the marked tokens of each row, in float32.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, floor, log10
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.reporting.charts import ticks
 from synthetic_instruction_tuner.reporting.charts.chart import (
@@ -14,6 +14,10 @@ from synthetic_instruction_tuner.reporting.charts.chart import (
 )
 from synthetic_instruction_tuner.reporting.charts.pictures import categories, is_labelled, log_range
 from synthetic_instruction_tuner.reporting.format import FORMS
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from pptx.slide import Slide
 
 NUMBERS = {
     "percent": "0.0\\ %",
@@ -29,7 +33,7 @@ CHART_SPACE = "http://schemas.openxmlformats.org/drawingml/2006/chart"
 
 
 def add_chart(
-    slide: Any, chart: Chart, models: list[str], place: tuple[int, int, int, int]
+    slide: Slide, chart: Chart, models: list[str], place: tuple[int, int, int, int]
 ) -> None:
     """Put a chart on a slide.
 
@@ -175,7 +179,7 @@ def _value_range(chart: Chart) -> tuple[float, float]:
     return step * floor(min(lows) / step), step * ceil(max(highs) / step)
 
 
-def _title(axis: Any, text: str) -> None:
+def _title(axis: Axis, text: str) -> None:
     from pptx.util import Pt
 
     axis.has_title = True
@@ -184,7 +188,7 @@ def _title(axis: Any, text: str) -> None:
     font.size, font.bold, font.color.rgb = Pt(13), False, _rgb("#5b6675")
 
 
-def _logarithmic(axis: Any, low: float, high: float) -> None:
+def _logarithmic(axis: Axis, low: float, high: float) -> None:
     """Set a logarithmic scale that starts and ends at round marks."""
     scaling = axis._element.find(f"{{{CHART_SPACE}}}scaling")
     base = scaling.makeelement(f"{{{CHART_SPACE}}}logBase", {"val": "10"})

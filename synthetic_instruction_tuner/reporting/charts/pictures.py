@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.reporting.charts import ticks
 from synthetic_instruction_tuner.reporting.charts.chart import (
@@ -17,6 +17,9 @@ from synthetic_instruction_tuner.reporting.charts.chart import (
     style_of,
 )
 from synthetic_instruction_tuner.reporting.format import FORMS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INK, GRID = "#1f2933", "#e4e7eb"
 POINTS_MARKERS = ("o", "s", "D", "^", "v", "p", "*", "X")
@@ -94,7 +97,7 @@ def rows(chart: Chart) -> dict[tuple[int, str], float]:
     return placed
 
 
-def _value_axis(axes: Any, chart: Chart) -> None:
+def _value_axis(axes: Axes, chart: Chart) -> None:
     axes.grid(axis="x", linewidth=0.8)
     names = categories(chart)
     axes.set_yticks(range(len(names)), names)
@@ -112,7 +115,7 @@ def _errors(one: Series, index: int, value: float) -> list[list[float]] | None:
     return [[max(0.0, value - one.low[index])], [max(0.0, one.high[index] - value)]]
 
 
-def _bars(axes: Any, chart: Chart, models: list[str]) -> None:
+def _bars(axes: Axes, chart: Chart, models: list[str]) -> None:
     placed, several = rows(chart), not is_labelled(chart)
     for position, one in enumerate(chart.series):
         for index, (value, name) in enumerate(zip(one.x, one.y, strict=True)):
@@ -132,7 +135,7 @@ def _bars(axes: Any, chart: Chart, models: list[str]) -> None:
         axes.barh(0, 0, color=colour_of(one, models), label=one.name)
 
 
-def _dots(axes: Any, chart: Chart, models: list[str]) -> None:
+def _dots(axes: Axes, chart: Chart, models: list[str]) -> None:
     placed = rows(chart)
     for position, one in enumerate(chart.series):
         style = style_of(one.model, models)
@@ -151,7 +154,7 @@ def _dots(axes: Any, chart: Chart, models: list[str]) -> None:
     _value_axis(axes, chart)
 
 
-def _lines(axes: Any, chart: Chart, models: list[str]) -> None:
+def _lines(axes: Axes, chart: Chart, models: list[str]) -> None:
     for one in chart.series:
         style = style_of(one.model, models)
         axes.plot(
@@ -168,7 +171,7 @@ def _lines(axes: Any, chart: Chart, models: list[str]) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: ticks.write(value, chart.form))
 
 
-def _scatter(axes: Any, chart: Chart, models: list[str]) -> None:
+def _scatter(axes: Axes, chart: Chart, models: list[str]) -> None:
     for one in chart.series:
         style, (x, y) = style_of(one.model, models), (one.x[0], float(one.y[0]))
         error = _errors(one, 0, y)
@@ -200,7 +203,7 @@ def log_range(chart: Chart) -> tuple[float, float]:
     return min(costs) / 1.8, max(costs) * 1.8
 
 
-def _log_axis(axes: Any, chart: Chart) -> None:
+def _log_axis(axes: Axes, chart: Chart) -> None:
     low, high = log_range(chart)
     marks = ticks.logarithmic(low, high, chart.x_form)
     axes.set_xscale("log")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.charts.native import add_chart
@@ -20,6 +20,9 @@ from synthetic_instruction_tuner.reporting.slides.layout import (
     fit_text,
     small_size,
 )
+
+if TYPE_CHECKING:
+    from pptx.slide import Slide
 
 WIDE, HIGH = 13.333, 7.5
 """Inches of a 16:9 slide."""
@@ -53,7 +56,7 @@ class Deck:
         self.file = Presentation()
         self.file.slide_width, self.file.slide_height = round(WIDE * INCH), round(HIGH * INCH)
         self.footer = footer
-        self.slide: Any = None
+        self.slide: Slide = None
 
     def add(self, title: str, section: str, notes: str) -> None:
         """Start a slide with its title, the section it belongs to, and speaker notes."""
