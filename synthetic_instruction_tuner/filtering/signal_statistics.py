@@ -84,7 +84,7 @@ def _verdicts(study: Study, rows: Sequence[Sample]) -> list[bool | None]:
 
 
 def _checked(values: Sequence[float], verdicts: Sequence[bool | None]) -> dict[str, Any]:
-    """Hold a signal against the checker: the share of right-wrong pairs that it ranks rightly."""
+    """Hold a signal against the checker: the share of right-wrong pairs that it ranks correctly."""
     judged = [one for one in zip(values, verdicts, strict=True) if one[1] is not None]
     right = [value for value, said in judged if said]
     wrong = [value for value, said in judged if not said]

@@ -10,16 +10,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
 from synthetic_instruction_tuner.models import bounds, template_guard
 from synthetic_instruction_tuner.models.reference import explain_gguf, local_folder
 from synthetic_instruction_tuner.storage import disk
-
-if TYPE_CHECKING:
-    import torch
 
 HEADS = ("score", "classifier", "pooler")
 """Last layers of sequence classifiers: small, and what a reward is read from, so not quantised."""
@@ -198,7 +195,7 @@ def _refuse_pickles(model: ModelConfig) -> None:
         )
 
 
-def _quantization(model: ModelConfig, dtype: torch.dtype, whole: tuple[str, ...] = ()) -> Any:
+def _quantization(model: ModelConfig, dtype: Any, whole: tuple[str, ...] = ()) -> Any:
     """Return the bitsandbytes settings: NF4 with double quantisation (arXiv 2305.14314) or int8.
 
     Args:
