@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.episode import Agent
-from synthetic_instruction_tuner.evaluation.agents.item import Item
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Item, Schema
 from synthetic_instruction_tuner.records import Message
 
 
@@ -57,11 +56,11 @@ def _random_tool(item: Item) -> Agent:
     return reply
 
 
-def _tool(rng: Random, item: Item) -> dict[str, Any]:
+def _tool(rng: Random, item: Item) -> Schema:
     return rng.choice(item.tools)
 
 
-def _arguments(rng: Random, item: Item, words: list[str]) -> dict[str, Any]:
+def _arguments(rng: Random, item: Item, words: list[str]) -> Arguments:
     names = _tool(rng, item)["parameters"]["properties"]
     return {name: _value(rng.choice(words)) for name in names}
 

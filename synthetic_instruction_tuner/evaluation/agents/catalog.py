@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, integer, one_of, words
 from synthetic_instruction_tuner.evaluation.agents.words import CITIES, DAYS, PEOPLE, ROOMS
 
@@ -128,7 +129,7 @@ class Request:
         return " ".join([self.kind.opening, *parts]) + "."
 
     @property
-    def gold(self) -> dict[str, Any]:
+    def gold(self) -> Arguments:
         """The right call as a check wants it."""
         return {"tool": self.kind.tool.name, "arguments": self.arguments}
 

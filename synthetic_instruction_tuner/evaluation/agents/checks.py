@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.item import (
+    Arguments,
     Call,
     Check,
+    Condition,
     Episode,
     holds,
     state_hash,
@@ -61,7 +62,7 @@ def _plan(check: Check, episode: Episode) -> float:
     return _reached(goal, episode)
 
 
-def _reached(goal: list[list[Any]], episode: Episode) -> float:
+def _reached(goal: list[Condition], episode: Episode) -> float:
     """Return the share of the conditions that came true, always below 1."""
     new = [one for one in goal if not holds(episode.item.init_state, one)]
     return sum(holds(episode.state, one) for one in new) / (len(new) + 1)
@@ -91,7 +92,7 @@ def _calls(check: Check, episode: Episode) -> float:
     return (wanted - len(gold)) / max(wanted, len(given))
 
 
-def same_call(call: Call, gold: dict[str, Any], episode: Episode) -> bool:
+def same_call(call: Call, gold: Arguments, episode: Episode) -> bool:
     """Tell whether a call is the right one: same tool, same arguments after schema and writing."""
     schema = next((tool for tool in episode.item.tools if tool["name"] == gold["tool"]), None)
     if schema is None or call.tool != gold["tool"]:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family
-from synthetic_instruction_tuner.evaluation.agents.item import Check, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, Turn
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, integer, one_of, words
 
 PREFIX = "world_"
@@ -74,7 +74,7 @@ def _request(tool: str, rng: Random) -> tuple[str, str]:
     return drawn.instruction, drawn.answer
 
 
-def _gold(call: str) -> dict[str, Any]:
+def _gold(call: str) -> Arguments:
     """Read a call as a check wants it."""
     arguments = json.loads(call)
     return {"tool": arguments.pop("tool"), "arguments": arguments}

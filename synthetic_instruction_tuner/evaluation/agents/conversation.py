@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft
-from synthetic_instruction_tuner.evaluation.agents.item import Check, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, Turn
 from synthetic_instruction_tuner.evaluation.agents.words import CHATTER
 
 DISTRACTORS = {1: 2, 2: 4, 3: 8}
@@ -18,7 +18,7 @@ def conversation(
     rng: Random,
     level: int,
     statements: list[str],
-    gold: dict[str, Any],
+    gold: Arguments,
     stale: dict[str, list[Any]],
     question: str,
 ) -> Draft:

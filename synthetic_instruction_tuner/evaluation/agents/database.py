@@ -18,10 +18,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from synthetic_instruction_tuner.benchmarks import Row
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation.agents import prompts
 from synthetic_instruction_tuner.evaluation.agents.family import call
-from synthetic_instruction_tuner.evaluation.agents.item import Check, Item, State, Turn, state_hash
+from synthetic_instruction_tuner.evaluation.agents.item import (
+    Arguments,
+    Check,
+    Item,
+    State,
+    Turn,
+    state_hash,
+)
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 
 _OPERATIONS = 1_000_000
@@ -61,7 +69,7 @@ def _name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[Any]]]:
+def query(tables: State, text: str) -> tuple[State, list[list[Any]]]:
     """Run one SQL statement on tables.
 
     Args:
@@ -89,7 +97,7 @@ def query(tables: dict[str, Any], text: str) -> tuple[dict[str, Any], list[list[
         connection.close()
 
 
-def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> None:
+def _create(connection: sqlite3.Connection, name: str, table: State) -> None:
     columns = ", ".join(
         f"{_name(column)} {'INTEGER' if kind.upper().startswith('INT') else 'TEXT'}"
         for column, kind in zip(table["columns"], table["types"], strict=True)
@@ -99,7 +107,7 @@ def _create(connection: sqlite3.Connection, name: str, table: dict[str, Any]) ->
     connection.executemany(f"INSERT INTO {_name(name)} VALUES ({marks})", table["rows"])
 
 
-def _read(connection: sqlite3.Connection, name: str, table: dict[str, Any]) -> dict[str, Any]:
+def _read(connection: sqlite3.Connection, name: str, table: State) -> State:
     rows = connection.execute(f"SELECT * FROM {_name(name)} ORDER BY rowid")
     return {**table, "rows": _checked(rows)}
 
@@ -118,13 +126,13 @@ def _checked(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
     return found
 
 
-def _sql(state: State, arguments: dict[str, Any]) -> Any:
+def _sql(state: State, arguments: Arguments) -> object:
     state["tables"], rows = query(state["tables"], arguments["query"])
     shown = json.dumps(rows[:_SHOWN], ensure_ascii=False, default=str)
     return shown + (f" and {len(rows) - _SHOWN} more rows" if len(rows) > _SHOWN else "")
 
 
-def _answer(state: State, arguments: dict[str, Any]) -> str:
+def _answer(state: State, arguments: Arguments) -> str:
     state["answer"] = arguments["value"]
     return "noted"
 
@@ -165,7 +173,7 @@ def read_dbbench(path: Path) -> Tasks:
     return Tasks(items, left_out)
 
 
-def _dbbench(row: dict[str, Any], number: int) -> Item:
+def _dbbench(row: Row, number: int) -> Item:
     info = row["table"]["table_info"]
     columns = [column["name"] for column in info["columns"]]
     width = len(columns)
@@ -187,11 +195,11 @@ def _dbbench(row: dict[str, Any], number: int) -> Item:
     )  # fmt: skip
 
 
-def _label(row: dict[str, Any]) -> Check:
+def _label(row: Row) -> Check:
     return Check("recorded", {"key": "answer", "gold": ", ".join(str(one) for one in row["label"])})
 
 
-def _end_state(row: dict[str, Any], state: State) -> Check:
+def _end_state(row: Row, state: State) -> Check:
     tables = state["tables"]
     for text in row["label"]:
         tables, _ = query(tables, text)

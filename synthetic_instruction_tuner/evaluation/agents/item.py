@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from synthetic_instruction_tuner.benchmarks import Row
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import Message
 
@@ -16,6 +16,13 @@ CATEGORIES: tuple[Category, ...] = ("planning", "reasoning", "context", "feedbac
 Form = Literal["calls", "plan", "answer", "object"]
 Status = Literal["completed", "step limit", "invalid action", "context limit"]
 State = dict[str, Any]
+"""What tools read and change: JSON values."""
+Arguments = dict[str, Any]
+"""JSON values by parameter."""
+Schema = dict[str, Any]
+"""A tool or a parameter as JSON schema."""
+Condition = list[Any]
+"""[key, ..., value]: keys that lead into a state, and what is there."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,14 @@ class Item:
     seed: int
     form: Form
     system: str
-    tools: tuple[dict[str, Any], ...]
+    tools: tuple[Schema, ...]
     init_state: State
     turns: tuple[Turn, ...]
     max_steps: int
     gold: tuple[str, ...]
     checks: tuple[Check, ...]
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> Row:
         """Return the item as one JSON row."""
         return asdict(self)
 
@@ -88,7 +95,7 @@ class Call:
     """A tool call as it was read from a reply."""
 
     tool: str
-    arguments: dict[str, Any]
+    arguments: Arguments
 
 
 @dataclass(frozen=True)
@@ -134,14 +141,14 @@ class Episode:
     replies: tuple[Reply, ...]
     state: State
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> Row:
         """Return the episode as one JSON row that names its item by id."""
         fields = {key: value for key, value in vars(self).items() if key not in ("item", "replies")}
         replies = [asdict(reply) for reply in self.replies]
         return {"item": self.item.id, **fields, "messages": list(self.messages), "replies": replies}
 
     @classmethod
-    def from_row(cls, row: dict[str, Any], item: Item) -> Episode:
+    def from_row(cls, row: Row, item: Item) -> Episode:
         """Read a row back; `item` must be the one it was made with."""
         if row["item"] != item.id:
             raise StageError(f"the episode is on item {row['item']!r}, not on {item.id!r}")
@@ -154,7 +161,7 @@ class Episode:
         return tuple(reply for reply in self.replies if reply.turn == index)
 
 
-def _reply(row: dict[str, Any]) -> Reply:
+def _reply(row: Row) -> Reply:
     calls = tuple(Call(**one) for one in row["calls"])
     results = tuple(Result(**one) for one in row["results"])
     return Reply(**{**row, "calls": calls, "results": results})
@@ -166,7 +173,7 @@ def state_hash(state: State) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def holds(state: State, condition: Sequence[Any]) -> bool:
+def holds(state: State, condition: Condition) -> bool:
     """Tell whether a condition [key, ..., value] is true of a state (keys lead into dicts)."""
     *path, value = condition
     here: Any = state

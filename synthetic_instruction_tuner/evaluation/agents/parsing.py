@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.evaluation.agents.item import Call
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Call, Schema
 
 _LONGEST = 20_000
 """Characters of a reply that are looked at; no instructed reply comes near."""
@@ -85,7 +85,7 @@ def json_values(text: str) -> Iterator[Any]:
         yield value
 
 
-def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
+def read_calls(text: str, tools: Sequence[Schema]) -> Calls:
     """Read the tool calls of a reply.
 
     Args:
@@ -103,7 +103,7 @@ def read_calls(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
     return Calls((), bool(_PLAIN.fullmatch(text.strip())), _looks_like_call(text, tools))
 
 
-def _exact(value: object, tools: Sequence[dict[str, Any]]) -> Call | None:
+def _exact(value: object, tools: Sequence[Schema]) -> Call | None:
     """Read {"tool": name, argument: value, ...}, the instructed spelling.
 
     Arguments in an object of their own, {"tool": name, "arguments": {...}}, are another spelling.
@@ -136,7 +136,7 @@ def _usual(value: object, depth: int = 3) -> Iterator[Call]:
         yield Call(value[name], _arguments({k: v for k, v in value.items() if k != name}))
 
 
-def _arguments(rest: dict[str, Any]) -> dict[str, Any]:
+def _arguments(rest: Arguments) -> Arguments:
     """Take the arguments of a call out of their own object, or as they lie beside the name."""
     for key in _ARGUMENTS:
         inner = rest.get(key)
@@ -146,7 +146,7 @@ def _arguments(rest: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _looks_like_call(text: str, tools: Sequence[dict[str, Any]]) -> bool:
+def _looks_like_call(text: str, tools: Sequence[Schema]) -> bool:
     text = text[:_LONGEST]
     names = "|".join(re.escape(tool["name"]) for tool in tools)
     return bool(
@@ -154,7 +154,7 @@ def _looks_like_call(text: str, tools: Sequence[dict[str, Any]]) -> bool:
     )
 
 
-def read_plan(text: str, tools: Sequence[dict[str, Any]]) -> Calls:
+def read_plan(text: str, tools: Sequence[Schema]) -> Calls:
     """Read a plan: a JSON list of actions ("go hall"), leniently also numbered lines."""
     whole = _load(text)
     if isinstance(whole, list) and whole and all(isinstance(one, str) for one in whole):
@@ -179,7 +179,7 @@ def _lines(text: str) -> Iterator[str]:
             yield found["action"]
 
 
-def _action(text: str, tools: Sequence[dict[str, Any]]) -> Call:
+def _action(text: str, tools: Sequence[Schema]) -> Call:
     """Read "pour a b" as pour(source=a, target=b): arguments in the order of the schema.
 
     With too many words, filler words ("move a onto b") are left out.
@@ -198,7 +198,7 @@ def _action(text: str, tools: Sequence[dict[str, Any]]) -> Call:
     return Call(name, dict(zip(order, given, strict=True)))
 
 
-def _numbered(words: Sequence[str]) -> dict[str, Any]:
+def _numbered(words: Sequence[str]) -> Arguments:
     """Name arguments that fit no parameters by their position, so that they are refused later."""
     return {str(index): word for index, word in enumerate(words, start=1)}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from synthetic_instruction_tuner.evaluation.agents.item import Form
+from synthetic_instruction_tuner.evaluation.agents.item import Form, Schema
 from synthetic_instruction_tuner.evaluation.agents.tool import describe
 
 RESULT = "TOOL RESULT: "
@@ -35,14 +33,14 @@ with exactly the keys that the user names."""
 _TEXTS: dict[Form, str] = {"calls": _CALLS, "plan": _PLAN, "answer": _ANSWER, "object": _OBJECT}
 
 
-def system(form: Form, tools: tuple[dict[str, Any], ...]) -> str:
+def system(form: Form, tools: tuple[Schema, ...]) -> str:
     """Write the system turn of an item."""
     if form in ("calls", "plan"):
         return _TEXTS[form].format(tools="\n".join(signature(tool) for tool in tools))
     return _TEXTS[form]
 
 
-def signature(tool: dict[str, Any]) -> str:
+def signature(tool: Schema) -> str:
     """Write a tool's schema as one line: a third of the tokens of its JSON."""
     required = tool["parameters"]["required"]
     parameters = ", ".join(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
-from synthetic_instruction_tuner.evaluation.agents.item import State
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Condition, State
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError
 
-Action = tuple[Tool, dict[str, Any]]
+Action = tuple[Tool, Arguments]
 
 
 def shortest_plan(
-    state: State, actions: Sequence[Action], goal: list[list[Any]], limit: int
+    state: State, actions: Sequence[Action], goal: list[Condition], limit: int
 ) -> list[str] | None:
     """Find a shortest plan.
 

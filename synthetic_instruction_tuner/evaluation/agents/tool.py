@@ -8,7 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from synthetic_instruction_tuner.evaluation.agents.item import Call, Result, State
+from synthetic_instruction_tuner.evaluation.agents.item import (
+    Arguments,
+    Call,
+    Result,
+    Schema,
+    State,
+)
 from synthetic_instruction_tuner.evaluation.agents.matching import as_number, plain
 
 
@@ -16,7 +22,7 @@ class ToolError(Exception):
     """A tool refuses: its message goes back to the agent, and the state stays as it was."""
 
 
-def _nothing(state: State, arguments: dict[str, Any]) -> Any:
+def _nothing(state: State, arguments: Arguments) -> object:
     """Do nothing: tools of single-reply items are judged by their call alone."""
     return "ok"
 
@@ -34,11 +40,11 @@ class Tool:
 
     name: str
     description: str
-    parameters: dict[str, dict[str, Any]]
-    run: Callable[[State, dict[str, Any]], Any] = _nothing
+    parameters: dict[str, Schema]
+    run: Callable[[State, Arguments], object] = _nothing
     optional: tuple[str, ...] = ()
 
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> Schema:
         """Return the tool as {name, description, parameters}, parameters as JSON schema."""
         return {
             "name": self.name,
@@ -52,17 +58,17 @@ class Tool:
         }
 
 
-def words() -> dict[str, Any]:
+def words() -> Schema:
     """Return the schema of a string parameter."""
     return {"type": "string"}
 
 
-def integer() -> dict[str, Any]:
+def integer() -> Schema:
     """Return the schema of a whole-number parameter."""
     return {"type": "integer"}
 
 
-def one_of(*values: str) -> dict[str, Any]:
+def one_of(*values: str) -> Schema:
     """Return the schema of a parameter with a few allowed strings."""
     return {"type": "string", "enum": list(values)}
 
@@ -98,7 +104,7 @@ def execute(call: Call, tools: tuple[Tool, ...], state: State) -> Outcome:
     return Outcome(changed, Result(result if isinstance(result, str) else json.dumps(result)))
 
 
-def fit(arguments: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def fit(arguments: Arguments, schema: Schema) -> tuple[Arguments, str]:
     """Check arguments against a tool's schema.
 
     "5" is taken for 5, 5 for "5", an allowed string in another case for itself: right content.
@@ -113,7 +119,7 @@ def fit(arguments: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, An
         return {}, f"missing: {', '.join(missing)}"
     if unknown:
         return {}, f"unknown: {', '.join(unknown)}"
-    fitted: dict[str, Any] = {}
+    fitted: Arguments = {}
     for name, value in arguments.items():
         fitted[name] = _fit_one(value, properties[name])
         if fitted[name] is None:
@@ -121,7 +127,7 @@ def fit(arguments: dict[str, Any], schema: dict[str, Any]) -> tuple[dict[str, An
     return fitted, ""
 
 
-def _fit_one(value: Any, wanted: dict[str, Any]) -> Any:
+def _fit_one(value: Any, wanted: Schema) -> Any:
     """Return the value in the wanted type, or None."""
     if "enum" in wanted:
         return next((one for one in wanted["enum"] if plain(str(value)) == plain(one)), None)
@@ -135,6 +141,6 @@ def _fit_one(value: Any, wanted: dict[str, Any]) -> Any:
     return int(number) if whole and number is not None else None
 
 
-def describe(wanted: dict[str, Any]) -> str:
+def describe(wanted: Schema) -> str:
     """Say what a parameter takes: "integer", "string", or the allowed strings."""
     return "|".join(wanted["enum"]) if "enum" in wanted else str(wanted["type"])

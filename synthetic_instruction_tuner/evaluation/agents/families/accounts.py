@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, call
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, integer, words
 from synthetic_instruction_tuner.evaluation.agents.words import PEOPLE
 
@@ -17,12 +16,12 @@ def _account(state: State, person: str) -> int:
     return int(state[person])
 
 
-def _balance(state: State, arguments: dict[str, Any]) -> Any:
+def _balance(state: State, arguments: Arguments) -> object:
     person = arguments["person"].capitalize()
     return {"person": person, "balance": _account(state, person)}
 
 
-def _transfer(state: State, arguments: dict[str, Any]) -> str:
+def _transfer(state: State, arguments: Arguments) -> str:
     source, target = arguments["source"].capitalize(), arguments["target"].capitalize()
     amount = arguments["amount"]
     if not 0 < amount <= _account(state, source):

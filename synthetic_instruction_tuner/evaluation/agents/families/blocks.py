@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, listed
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.search import shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 from synthetic_instruction_tuner.evaluation.agents.words import COLOURS
@@ -16,7 +15,7 @@ _SIZES = {1: (3, range(2, 4)), 2: (4, range(4, 6)), 3: (5, range(5, 8))}
 """Blocks and lengths of the shortest plan by level."""
 
 
-def _move(state: State, arguments: dict[str, Any]) -> str:
+def _move(state: State, arguments: Arguments) -> str:
     block, onto = arguments["block"].lower(), arguments["onto"].lower()
     if block not in state or (onto not in state and onto != "table") or block == onto:
         raise ToolError(f"no such move: {block} onto {onto}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, listed
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.search import shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 from synthetic_instruction_tuner.evaluation.agents.words import ROOMS, THINGS
@@ -16,7 +15,7 @@ _SIZES = {1: (3, 1, range(3, 6)), 2: (4, 2, range(6, 10)), 3: (4, 3, range(10, 1
 """Rooms, things and lengths of the shortest plan by level."""
 
 
-def _go(state: State, arguments: dict[str, Any]) -> str:
+def _go(state: State, arguments: Arguments) -> str:
     here, there = state["robot"], arguments["room"].lower()
     if [here, there] not in state["_doors"] and [there, here] not in state["_doors"]:
         raise ToolError(f"no door from {here} to {there}")
@@ -24,7 +23,7 @@ def _go(state: State, arguments: dict[str, Any]) -> str:
     return f"in {there}"
 
 
-def _take(state: State, arguments: dict[str, Any]) -> str:
+def _take(state: State, arguments: Arguments) -> str:
     thing = arguments["thing"].lower()
     if thing not in state["_things"] or state[thing] != state["robot"]:
         raise ToolError(f"no {thing} in {state['robot']}")
@@ -34,7 +33,7 @@ def _take(state: State, arguments: dict[str, Any]) -> str:
     return f"has {thing}"
 
 
-def _drop(state: State, arguments: dict[str, Any]) -> str:
+def _drop(state: State, arguments: Arguments) -> str:
     thing = arguments["thing"].lower()
     if thing not in state["_things"] or state[thing] != "robot":
         raise ToolError(f"the robot does not carry {thing}")

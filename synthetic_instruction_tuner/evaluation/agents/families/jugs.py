@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, listed
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.search import Action, shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 
@@ -21,21 +20,21 @@ def _known(state: State, *names: str) -> None:
             raise ToolError(f"there is no jug {name}")
 
 
-def _fill(state: State, arguments: dict[str, Any]) -> str:
+def _fill(state: State, arguments: Arguments) -> str:
     jug = arguments["jug"].upper()
     _known(state, jug)
     state[jug] = state["_sizes"][jug]
     return f"{jug} holds {state[jug]}"
 
 
-def _empty(state: State, arguments: dict[str, Any]) -> str:
+def _empty(state: State, arguments: Arguments) -> str:
     jug = arguments["jug"].upper()
     _known(state, jug)
     state[jug] = 0
     return f"{jug} is empty"
 
 
-def _pour(state: State, arguments: dict[str, Any]) -> str:
+def _pour(state: State, arguments: Arguments) -> str:
     source, target = arguments["source"].upper(), arguments["target"].upper()
     _known(state, source, target)
     if source == target:

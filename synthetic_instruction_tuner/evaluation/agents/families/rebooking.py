@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, call
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, integer, one_of
 from synthetic_instruction_tuner.evaluation.agents.words import PEOPLE
 
@@ -14,7 +13,7 @@ _ROOMS = ("blue", "green", "red")
 _HOURS = range(8, 19)
 
 
-def _reserve(state: State, arguments: dict[str, Any]) -> str:
+def _reserve(state: State, arguments: Arguments) -> str:
     room, hour = arguments["room"], arguments["hour"]
     taken = state[room]
     if hour not in _HOURS:

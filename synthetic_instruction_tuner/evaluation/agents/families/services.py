@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, listed
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.search import shortest_plan
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, words
 
@@ -21,7 +20,7 @@ def _known(state: State, name: str) -> None:
         raise ToolError(f"there is no program {name}")
 
 
-def _start(state: State, arguments: dict[str, Any]) -> str:
+def _start(state: State, arguments: Arguments) -> str:
     name = arguments["program"].lower()
     _known(state, name)
     missing = [one for one in state["_needs"][name] if state[one] != "on"]
@@ -36,7 +35,7 @@ def _start(state: State, arguments: dict[str, Any]) -> str:
     return f"{name} runs"
 
 
-def _stop(state: State, arguments: dict[str, Any]) -> str:
+def _stop(state: State, arguments: Arguments) -> str:
     name = arguments["program"].lower()
     _known(state, name)
     users = [one for one, needs in state["_needs"].items() if name in needs and state[one] == "on"]

@@ -6,26 +6,32 @@ from random import Random
 from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, call
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import (
+    Arguments,
+    Check,
+    Condition,
+    State,
+    Turn,
+)
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, integer, words
 from synthetic_instruction_tuner.evaluation.agents.words import CITIES, FOODS, PEOPLE
 
 
-def _order(state: State, number: int) -> dict[str, Any]:
-    order: dict[str, Any] | None = state.get(str(number))
+def _order(state: State, number: int) -> State:
+    order: State | None = state.get(str(number))
     if order is None:
         raise ToolError(f"there is no order {number}")
     return order
 
 
-def _find(state: State, arguments: dict[str, Any]) -> Any:
+def _find(state: State, arguments: Arguments) -> object:
     for number, order in state.items():
         if order["customer"] == arguments["customer"].capitalize():
             return {"order": int(number), "status": order["status"], "food": order["food"]}
     raise ToolError(f"{arguments['customer']} has no order")
 
 
-def _cancel(state: State, arguments: dict[str, Any]) -> str:
+def _cancel(state: State, arguments: Arguments) -> str:
     order = _order(state, arguments["order"])
     if order["status"] != "open":
         raise ToolError(f"order {arguments['order']} is {order['status']}, it cannot be cancelled")
@@ -33,12 +39,12 @@ def _cancel(state: State, arguments: dict[str, Any]) -> str:
     return "cancelled"
 
 
-def _change(state: State, arguments: dict[str, Any]) -> str:
+def _change(state: State, arguments: Arguments) -> str:
     _order(state, arguments["order"])["amount"] = arguments["amount"]
     return f"amount is {arguments['amount']}"
 
 
-def _send(state: State, arguments: dict[str, Any]) -> str:
+def _send(state: State, arguments: Arguments) -> str:
     order = _order(state, arguments["order"])
     order["city"] = arguments["city"].capitalize()
     return f"goes to {order['city']}"
@@ -79,7 +85,7 @@ def _draw(rng: Random, level: int) -> Draft:
 
 def _task(
     rng: Random, number: str, customer: str, level: int
-) -> tuple[str, list[str], list[list[Any]]]:
+) -> tuple[str, list[str], list[Condition]]:
     """Draw what is to be done with one order: the sentence, the right replies, the goal."""
     amount, city, order = rng.randint(10, 40), rng.choice(CITIES[8:]), int(number)
     change = call("change_amount", order=order, amount=amount)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from synthetic_instruction_tuner.evaluation.agents.family import Draft, Family, call, listed
-from synthetic_instruction_tuner.evaluation.agents.item import Check, State, Turn
+from synthetic_instruction_tuner.evaluation.agents.item import Arguments, Check, State, Turn
 from synthetic_instruction_tuner.evaluation.agents.tool import Tool, ToolError, integer, words
 
 _DEVICES = {
@@ -19,7 +18,7 @@ _DEVICES = {
 """Unit that the user speaks in, unit that the device takes, factor."""
 
 
-def _set(state: State, arguments: dict[str, Any]) -> str:
+def _set(state: State, arguments: Arguments) -> str:
     device, unit = arguments["device"].lower(), arguments["unit"].lower()
     if device not in _DEVICES:
         raise ToolError(f"there is no {device}; devices: {', '.join(sorted(_DEVICES))}")
