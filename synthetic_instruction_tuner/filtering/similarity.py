@@ -24,6 +24,7 @@ from synthetic_instruction_tuner.text import comparison_words
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
     Ints: TypeAlias = NDArray[np.int64]
     Flags: TypeAlias = NDArray[np.bool_]
@@ -127,7 +128,7 @@ def join(sets: WordSets, threshold: float, chosen: Ints, fresh: Flags) -> Pairs:
     return in_order(np.minimum(first, second), np.maximum(first, second), similarity)
 
 
-def in_order(left: Ints, right: Ints, similarity: Any) -> Pairs:
+def in_order(left: Ints, right: Ints, similarity: np.ndarray) -> Pairs:
     """Sort pairs by (left, right)."""
     import numpy as np
 
@@ -135,7 +136,7 @@ def in_order(left: Ints, right: Ints, similarity: Any) -> Pairs:
     return Pairs(left[order], right[order], similarity[order])
 
 
-def _ordered_matrix(sets: WordSets) -> Any:
+def _ordered_matrix(sets: WordSets) -> csr_matrix:
     """Return texts x words as a sparse 0/1 matrix, words numbered from rare to frequent."""
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -151,7 +152,7 @@ def _ordered_matrix(sets: WordSets) -> Any:
     return matrix
 
 
-def _joined(matrix: Any, threshold: float, fresh: Flags) -> Iterator[tuple[Any, Any, Any]]:
+def _joined(matrix: csr_matrix, threshold: float, fresh: Flags) -> Iterator[tuple[Any, Any, Any]]:
     """Yield the similar pairs of rows of a matrix whose rows are sorted by size, block by block.
 
     A pair of fresh rows is found from the later one, a pair with an old row from the fresh one.
@@ -177,7 +178,7 @@ def _joined(matrix: Any, threshold: float, fresh: Flags) -> Iterator[tuple[Any, 
         yield from _verified(matrix, sizes, first[keep], second[keep], threshold)
 
 
-def _prefixes(matrix: Any, lengths: Ints) -> Any:
+def _prefixes(matrix: csr_matrix, lengths: Ints) -> csr_matrix:
     """Keep the first `lengths` words of each row."""
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -188,7 +189,7 @@ def _prefixes(matrix: Any, lengths: Ints) -> Any:
     return csr_matrix((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)
 
 
-def _blocks(prefixes: Any, rows: Ints) -> Iterator[tuple[int, int]]:
+def _blocks(prefixes: csr_matrix, rows: Ints) -> Iterator[tuple[int, int]]:
     """Cut rows so that no block takes more products than `BLOCK_PRODUCTS` (or is one row)."""
     import numpy as np
 
@@ -204,7 +205,7 @@ def _blocks(prefixes: Any, rows: Ints) -> Iterator[tuple[int, int]]:
 
 
 def _verified(
-    matrix: Any, sizes: Ints, first: Ints, second: Ints, threshold: float
+    matrix: csr_matrix, sizes: Ints, first: Ints, second: Ints, threshold: float
 ) -> Iterator[tuple[Any, Any, Any]]:
     """Compare candidates in full and yield those that are similar."""
     import numpy as np

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -26,7 +26,9 @@ from synthetic_instruction_tuner.evaluation.likelihood.batching import Answer, R
 from synthetic_instruction_tuner.storage.files import digest
 
 if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
     from lm_eval.api.model import LM
+    from lm_eval.api.task import ConfigurableTask
 
 FEWSHOT_SEED = 1234
 """lm-eval's own default, so that a plain run of it draws the same examples."""
@@ -43,7 +45,7 @@ class Question:
 
     id: str
     doc: Any
-    instances: list[Any]
+    instances: list[Instance]
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,11 @@ class LoadedTask:
     """A task with the items that are asked."""
 
     name: str
-    task: Any
+    task: ConfigurableTask
     questions: list[Question]
 
     @property
-    def instances(self) -> list[Any]:
+    def instances(self) -> list[Instance]:
         """All requests in order."""
         return [one for question in self.questions for one in question.instances]
 
@@ -96,7 +98,7 @@ def lm_eval_version() -> str:
     return version("lm-eval")
 
 
-def load_task(entry: TaskItems, folder: Path, num_fewshot: int | None) -> Any:
+def load_task(entry: TaskItems, folder: Path, num_fewshot: int | None) -> ConfigurableTask:
     """Build lm-eval's task object from its stock definition and rows of the items artifact.
 
     Args:
@@ -152,7 +154,11 @@ def _use_rows(config: dict[str, Any], entry: TaskItems, folder: Path) -> None:
 
 
 def build_questions(
-    benchmark: str, entry: TaskItems, folder: Path, task: Any, chat_template: Any = None
+    benchmark: str,
+    entry: TaskItems,
+    folder: Path,
+    task: ConfigurableTask,
+    chat_template: Callable[..., str] | None = None,
 ) -> list[Question]:
     """Build lm-eval's requests for the chosen items.
 
@@ -204,7 +210,7 @@ def seed_everything() -> None:
     numpy.random.seed(FEWSHOT_SEED)
 
 
-def wrap(student: Any, batch_size: int, max_length: int) -> Any:
+def wrap(student: Any, batch_size: int, max_length: int) -> LM:
     """Return lm-eval's plain scorer around the model with its adapter."""
     from lm_eval.models.huggingface import HFLM
 
@@ -219,12 +225,14 @@ def wrap(student: Any, batch_size: int, max_length: int) -> Any:
         )
 
 
-def encode(lm: LM, instances: Sequence[Any]) -> list[Request]:
+def encode(lm: LM, instances: Sequence[Instance]) -> list[Request]:
     """Turn requests into tokens exactly as lm-eval does."""
     caught: list[Request] = []
-    shared: dict[Any, Any] = {}  # equal contexts and token numbers are one object: 10x less memory
+    shared: dict[
+        object, Any
+    ] = {}  # equal contexts and token numbers are one object: 10x less memory
 
-    def catch(requests: Any, **_: Any) -> list[Answer]:
+    def catch(requests: Sequence[Instance], **_: object) -> list[Answer]:
         for _, context, rest in requests:
             tokens = tuple(shared.setdefault(one, one) for one in context)
             caught.append(Request(shared.setdefault(tokens, tokens), tuple(rest)))

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.benchmarks import Dataset, Row
 from synthetic_instruction_tuner.config import BenchmarkConfig
@@ -14,6 +14,9 @@ from synthetic_instruction_tuner.errors import ConfigurationError, UnreachableEr
 from synthetic_instruction_tuner.evaluation import rows
 from synthetic_instruction_tuner.evaluation.benchmarks import TaskItems
 from synthetic_instruction_tuner.evaluation.harness import judging
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
 
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 FIXED = (
@@ -110,7 +113,7 @@ def _refuse_other_weights(groups: Iterable[Any]) -> None:
             )
 
 
-def _export_leaf(benchmark: str, task: Any, folder: Path) -> TaskItems:
+def _export_leaf(benchmark: str, task: ConfigurableTask, folder: Path) -> TaskItems:
     import lm_eval
 
     source = (task.config.metadata or {}).get("config_source", "inline")

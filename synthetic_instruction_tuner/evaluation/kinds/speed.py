@@ -11,13 +11,17 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.evaluation import generation
 from synthetic_instruction_tuner.evaluation.trial import Outcome, Trial
 from synthetic_instruction_tuner.models.chat import tokenize
 from synthetic_instruction_tuner.models.engines.forward import Forward
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 BATCHES = (1, 8)
 WARM_UPS, REPEATS = 2, 7
@@ -86,7 +90,7 @@ def merged(wrapped: Any) -> Iterator[None]:
                 weight.copy_(before)
 
 
-def device_name(model: Any) -> str:
+def device_name(model: PreTrainedModel) -> str:
     """Return the GPU's name, or "cpu"."""
     import torch
 
@@ -99,7 +103,7 @@ def rounds(benchmark: BenchmarkConfig) -> int:
 
 
 def measure(
-    model: Any, prompt: tuple[int, ...], size: int, new_tokens: int, repeats: int
+    model: PreTrainedModel, prompt: tuple[int, ...], size: int, new_tokens: int, repeats: int
 ) -> dict[str, Any]:
     """Time so many answers side by side.
 
@@ -123,7 +127,9 @@ def summary(values: Sequence[float]) -> dict[str, float]:
     return {"median": middle, "quartile_1": low, "quartile_3": high}
 
 
-def _once(model: Any, prompt: tuple[int, ...], size: int, new_tokens: int) -> tuple[float, float]:
+def _once(
+    model: PreTrainedModel, prompt: tuple[int, ...], size: int, new_tokens: int
+) -> tuple[float, float]:
     """Return the seconds to the first token, and those of all later tokens together."""
     import torch
 
@@ -140,7 +146,7 @@ def _once(model: Any, prompt: tuple[int, ...], size: int, new_tokens: int) -> tu
         return first - start, _now(forward.device) - first
 
 
-def _now(device: Any) -> float:
+def _now(device: torch.device) -> float:
     """Read the clock when the device has finished its work."""
     if device.type == "cuda":
         import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from synthetic_instruction_tuner.evaluation.harness import harness
 from synthetic_instruction_tuner.evaluation.likelihood import agreement
@@ -14,6 +14,9 @@ from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.evaluation.trial import Trial
 from synthetic_instruction_tuner.models import caches
 from synthetic_instruction_tuner.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +126,7 @@ def score_batch(batch: Batch, scorer: Any) -> list[list[Any]]:
 
 
 def _agreement(
-    trial: Trial, groups: Sequence[Group], fast: Scorer | None, plain: Any, journal: Journal
+    trial: Trial, groups: Sequence[Group], fast: Scorer | None, plain: LM, journal: Journal
 ) -> dict[str, Any]:
     """Compare both scorers on a sample; the outcome is kept with the batches.
 
@@ -143,7 +146,7 @@ def _agreement(
 
 
 def compared(
-    groups: Sequence[Group], fast: Scorer, plain: Any, limit: int, size: int
+    groups: Sequence[Group], fast: Scorer, plain: LM, limit: int, size: int
 ) -> list[agreement.Sampled]:
     """Score a sample with both scorers, and part of it with the plain one once more.
 
@@ -194,7 +197,7 @@ def _fast_answers(
 
 
 def _plain_answers(
-    items: Sequence[Sequence[Request]], plain: Any, size: int | None
+    items: Sequence[Sequence[Request]], plain: LM, size: int | None
 ) -> list[list[Answer]]:
     answers = iter(harness.plain_scores(plain, [one for item in items for one in item], size))
     return [[next(answers) for _ in item] for item in items]

@@ -34,11 +34,11 @@ class Forward:
         )
 
     @property
-    def device(self) -> Any:
+    def device(self) -> torch.device:
         """Where inputs go."""
         return self._model.get_input_embeddings().weight.device
 
-    def read(self, texts: Sequence[tuple[int, ...]]) -> tuple[Any, Any]:
+    def read(self, texts: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, Cache]:
         """Read whole prompts.
 
         Returns:
@@ -48,7 +48,9 @@ class Forward:
             return self._read(texts, self._new_cache())
         return self._read_behind_prefix(texts)
 
-    def step(self, tokens: list[int], lengths: list[int], columns: int, cache: Cache) -> Any:
+    def step(
+        self, tokens: list[int], lengths: list[int], columns: int, cache: Cache
+    ) -> torch.Tensor:
         """Read one more token a row.
 
         Args:
@@ -96,7 +98,7 @@ class Forward:
     def _layers(self, cache: Cache) -> list[Any]:
         return [layer for layer in cache.layers if layer.is_initialized]
 
-    def _new_cache(self) -> Any:
+    def _new_cache(self) -> Cache:
         from transformers import DynamicCache
 
         config = self._model.config
@@ -108,12 +110,12 @@ class Forward:
         return DynamicCache(config=config)
 
     @property
-    def _prefix(self) -> Any:
+    def _prefix(self) -> str | None:
         """Name of the prefix-tuning types, whose virtual tokens live in the cache only."""
         kind = self._adapter.active_peft_config.peft_type if self._adapter else None
         return kind if kind in ("PREFIX_TUNING", "CARTRIDGE") else None
 
-    def _read(self, texts: Sequence[tuple[int, ...]], cache: Cache) -> tuple[Any, Any]:
+    def _read(self, texts: Sequence[tuple[int, ...]], cache: Cache) -> tuple[torch.Tensor, Cache]:
         import torch
 
         virtual = 0 if self._prefix else self.virtual_tokens
@@ -122,7 +124,7 @@ class Forward:
         known = torch.tensor([virtual + len(text) for text in texts], device=self.device)
         mask = (torch.arange(width, device=self.device) >= (width - known)[:, None]).long()
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
-        inputs: dict[str, Any] = {"input_ids": torch.tensor(rows, device=self.device)}
+        inputs: dict[str, torch.Tensor] = {"input_ids": torch.tensor(rows, device=self.device)}
         if virtual:
             inputs = {"inputs_embeds": self._embed(inputs["input_ids"], width - known, virtual)}
         if self._prefix:  # the prefix stands before every row
@@ -131,7 +133,7 @@ class Forward:
             mask = torch.cat([before, mask], dim=1)
         return self._call(inputs, mask, positions, cache), cache
 
-    def _embed(self, ids: torch.Tensor, starts: torch.Tensor, virtual: int) -> Any:
+    def _embed(self, ids: torch.Tensor, starts: torch.Tensor, virtual: int) -> torch.Tensor:
         """Embed the prompts with the adapter's virtual tokens directly before them."""
         import torch
 
@@ -140,7 +142,7 @@ class Forward:
         where = starts[:, None] + torch.arange(virtual, device=self.device)
         return embedded.scatter(1, where[:, :, None].expand_as(learned), learned)
 
-    def _read_behind_prefix(self, texts: Sequence[tuple[int, ...]]) -> tuple[Any, Any]:
+    def _read_behind_prefix(self, texts: Sequence[tuple[int, ...]]) -> tuple[torch.Tensor, Cache]:
         """Read prompts of one length at a time: no padding may stand behind the prefix."""
         import torch
 
@@ -160,8 +162,12 @@ class Forward:
         return torch.cat(logits)[back], joined
 
     def _call(
-        self, inputs: dict[str, Any], mask: torch.Tensor, positions: torch.Tensor, cache: Cache
-    ) -> Any:
+        self,
+        inputs: dict[str, torch.Tensor],
+        mask: torch.Tensor,
+        positions: torch.Tensor,
+        cache: Cache,
+    ) -> torch.Tensor:
         output = self._model(
             **inputs,
             attention_mask=mask,
@@ -173,7 +179,7 @@ class Forward:
         return output.logits[:, -1, :]
 
 
-def _fit(states: torch.Tensor, columns: int) -> Any:
+def _fit(states: torch.Tensor, columns: int) -> torch.Tensor:
     """Cut or zero-pad a (rows, heads, columns, width) tensor on the left of its columns."""
     import torch
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.methods.losses import dropout
 from synthetic_instruction_tuner.models.memory import measure
 from synthetic_instruction_tuner.models.memory.shapes import shape_of
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes a 4-bit weight: one 8-bit scale a block of 64, one float32 a 256 scales (arXiv 2305.14314,
@@ -147,7 +152,7 @@ def of(
     )  # fmt: skip
 
 
-def _weights_kept(adapted: Any, model: ModelConfig, width: int) -> int:
+def _weights_kept(adapted: PeftModel, model: ModelConfig, width: int) -> int:
     """Return the bytes of the weights' copies that DoRA multiplies with and keeps.
 
     PEFT brings the base's weights to float32 for it (peft/tuners/lora/dora.py), and autocast those
@@ -162,7 +167,7 @@ def _weights_kept(adapted: Any, model: ModelConfig, width: int) -> int:
     return width * sum(int(one.weight.numel()) for one in layers)
 
 
-def meta_model(model: ModelConfig, dtype: Any, scores: bool = False) -> Any:
+def meta_model(model: ModelConfig, dtype: torch.dtype, scores: bool = False) -> PreTrainedModel:
     """Build a model on the meta device.
 
     Args:
@@ -183,7 +188,7 @@ def meta_model(model: ModelConfig, dtype: Any, scores: bool = False) -> Any:
         return AutoModelForCausalLM.from_config(shape, dtype=dtype, attn_implementation="footprint")
 
 
-def base_bytes(model: Any, quantization: str, width: int) -> tuple[int, int]:
+def base_bytes(model: PreTrainedModel, quantization: str, width: int) -> tuple[int, int]:
     """Return the bytes of a base in memory, and the numbers of its largest linear weight.
 
     Quantised are the linear layers but the output layer, as transformers does it.
@@ -203,7 +208,7 @@ def base_bytes(model: Any, quantization: str, width: int) -> tuple[int, int]:
     return int(total), max((one.numel() for one in linear.values()), default=0)
 
 
-def adapt(arm: MethodConfig, base: Any) -> Any:
+def adapt(arm: MethodConfig, base: PreTrainedModel) -> PeftModel:
     """Put a method's adapter on a model of the meta device.
 
     Raises:
@@ -218,7 +223,7 @@ def adapt(arm: MethodConfig, base: Any) -> Any:
         return get_peft_model(base, arm.adapter(base))
 
 
-def _virtual_tokens(adapted: Any) -> int:
+def _virtual_tokens(adapted: PeftModel) -> int:
     """Count the virtual tokens that go through the layers; prefixes stand in the cache alone."""
     for config in getattr(adapted, "peft_config", {}).values():
         if config.is_prompt_learning and config.peft_type != "PREFIX_TUNING":
@@ -226,7 +231,7 @@ def _virtual_tokens(adapted: Any) -> int:
     return 0
 
 
-def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
+def _kept(adapted: PeftModel, tokens: int, on_gpu: bool) -> int:
     """Run a forward pass and sum what autograd keeps, in bytes, parameters left out.
 
     Dropout of GPUs keeps a byte a number; that of CPUs, and of the meta device, keeps the factors.
@@ -236,9 +241,9 @@ def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
 
     import torch
 
-    held: list[weakref.ref[Any]] = []
+    held: list[weakref.ref[torch.Tensor]] = []
 
-    def keep(tensor: Any) -> Any:
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
         held.append(weakref.ref(tensor))  # what ends with the pass is not kept (DoRA's norms)
         return tensor
 
@@ -256,7 +261,9 @@ def _kept(adapted: Any, tokens: int, on_gpu: bool) -> int:
     return sum(size for key, size in kept.items() if key not in own)
 
 
-def _dropout(values: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def _dropout(
+    values: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> torch.Tensor:
     import torch
 
     return torch.native_dropout(values, p, training)[0] if p > 0 else values

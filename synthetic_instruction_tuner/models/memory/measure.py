@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 Peaks = dict[str, dict[str, int]]
@@ -26,7 +27,7 @@ def total_parameters(model: PreTrainedModel) -> int:
     return sum(size(one) for one in model.parameters())
 
 
-def size(parameter: Any) -> int:
+def size(parameter: torch.nn.Parameter) -> int:
     """Count the numbers a parameter holds; bitsandbytes packs two 4-bit ones into a byte."""
     packed = type(parameter).__name__ == "Params4bit"
     count: int = parameter.numel()
