@@ -280,7 +280,6 @@ def _job(case: Case, folder: Path, name: str = "") -> Job:
 
 def _loop(case: Case, job: Job, base: Any, tokenizer: Any, device: str) -> Loop:
     objective = job.arm.objective()
-    model = build.adapt(job, base)
     prompt = case.length // 2
     responses = 2 if job.arm.data == "preference" else 1
     answer = tuple(10 + number % 100 for number in range(case.length - prompt))
@@ -288,11 +287,13 @@ def _loop(case: Case, job: Job, base: Any, tokenizer: Any, device: str) -> Loop:
         Row(f"r{number}", tuple(range(10, 10 + prompt)), (answer,) * responses)
         for number in range(2 * case.rows)
     ]
+    taken = Rows(train=rows, validation=rows[:1])
+    model = build.adapt(job, base, taken.order(job).steps)
     reference = {row.id: (-100.0, -100.0) for row in rows} if objective.needs_reference else None
     trainer = build.build_trainer(job, model, tokenizer, rows[0], objective, device)
     trainer.model.train()  # models are loaded for evaluation, in which nothing is recomputed
     return Loop(
-        job, trainer, Rows(train=rows, validation=rows[:1]), objective, reference, Memory(),
+        job, trainer, taken, objective, reference, Memory(),
         lambda *_, **__: None, lambda: False, Group(device=device),
     )  # fmt: skip
 

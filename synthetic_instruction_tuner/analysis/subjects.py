@@ -85,7 +85,7 @@ def describe_subjects(study: Study) -> dict[str, dict[str, Any]]:
             "start_from": getattr(one.arm, "start_from", None),
             "seed": one.seed,
             "headline": one.name in shown,
-            "settings": one.arm.model_dump(mode="json") if one.arm else {},
+            "settings": {"name": one.arm.name, **one.arm.specification()} if one.arm else {},
         }
         for one in study.subjects
     }

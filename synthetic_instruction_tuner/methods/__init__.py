@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import Field
 
 from synthetic_instruction_tuner.discovery import discover
+from synthetic_instruction_tuner.methods.adapters.kinds import Limits, limits_of
 from synthetic_instruction_tuner.settings import Settings
 
 if TYPE_CHECKING:
+    from peft import PeftConfig
+    from transformers import PreTrainedModel
+
+    from synthetic_instruction_tuner.methods.adapters.hooks import Hooks
     from synthetic_instruction_tuner.methods.losses.objective import Objective
 
 
@@ -54,24 +59,76 @@ class MethodConfig(Settings):
     start_from: str | None = None
     """Name of an earlier arm whose adapter this one goes on from; None: the base."""
 
-    merges: ClassVar[bool] = True
-    """Whether the result can be merged into the weights of the base."""
-    quantizations: ClassVar[tuple[str, ...]] = ("none", "nf4", "int8")
-    """How the base may be held in memory."""
-    goes_on: ClassVar[bool] = True
-    """Whether what it ships is enough for a later arm to go on from."""
-    recomputes: ClassVar[bool] = True
-    """Whether activations may be recomputed to save memory (gradient checkpointing)."""
+    kind: ClassVar[str] = ""
+    """PEFT's name of the adapter that is trained, where the method decides it."""
     trains_base: ClassVar[bool] = False
     """Whether the weights of the base themselves are trained; there is no adapter then."""
+    neutral: ClassVar[frozenset[str]] = frozenset()
+    """Settings that came later: at their defaults they are no part of what an arm is."""
 
-    def adapter(self, model: Any) -> Any:
-        """Return the PEFT configuration of a fresh adapter for `model`.
+    def __hash__(self) -> int:
+        """Hash the settings; some are lists or tables, which Python does not hash."""
+        return hash((type(self), self.model_dump_json()))
+
+    def specification(self) -> dict[str, Any]:
+        """Return what an arm is, as JSON values: every setting but its name.
+
+        Settings that came after the first studies count if they are not at their defaults, so that
+        what those studies trained stays what it is.
+        """
+        fields = type(self).model_fields
+        same = {one for one in self.neutral if getattr(self, one) == fields[one].default}
+        return self.model_dump(mode="json", exclude={"name", *same})
+
+    def title(self) -> str:
+        """Return what messages call the method, with the kind of adapter where that is chosen."""
+        chosen = self.adapter_kind()
+        return self.method if chosen == self.kind else f"{self.method} ({chosen})"
+
+    @property
+    def customised(self) -> bool:
+        """Whether settings choose layers or options of the adapter, which a base may not have."""
+        fields = type(self).model_fields
+        return any(getattr(self, one) != fields[one].default for one in self.neutral)
+
+    def adapter_kind(self) -> str:
+        """Return PEFT's name of the adapter that is trained (`peft.PeftType`)."""
+        return self.kind
+
+    def limits(self) -> Limits:
+        """Return what the method cannot do; the default is what its kind of adapter cannot."""
+        return limits_of(self.adapter_kind())
+
+    def options_for(self, model: PreTrainedModel) -> dict[str, object]:
+        """Return the fields of PEFT's configuration that the settings decide.
 
         Args:
             model: The loaded base model, for shapes that PEFT does not look up itself.
         """
-        raise NotImplementedError(f"{type(self).__module__} describes no adapter")
+        return {}
+
+    def adapter(self, model: PreTrainedModel, steps: int | None = None) -> PeftConfig:
+        """Return the PEFT configuration of a fresh adapter for `model`.
+
+        Args:
+            model: The loaded base model.
+            steps: Weight updates of the run, where a schedule needs them; None where only shapes
+                count.
+
+        Raises:
+            ConfigurationError: If PEFT does not know an option, or the model has no such layer.
+        """
+        from synthetic_instruction_tuner.methods.adapters.building import build
+
+        return build(self.adapter_kind(), self.options_for(model), model, steps)
+
+    def hooks(self, model: PreTrainedModel) -> Hooks | None:
+        """Return what has to happen around every weight update, if anything has to.
+
+        Args:
+            model: The adapted model; its adapter may be that of an arm it goes on from.
+        """
+        return None
 
     def objective(self) -> Objective:
         """Return what the arm minimises; the default is the loss on the responses."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.methods import MethodConfig
+from synthetic_instruction_tuner.methods.adapters.kinds import Limits
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
+    from transformers import PreTrainedModel
 
 
 class Config(MethodConfig):
@@ -15,10 +20,12 @@ class Config(MethodConfig):
     method: Literal["full"] = "full"
     learning_rate: float = Field(default=1e-5, gt=0, le=10)
 
-    merges = False
-    quantizations = ("none",)
     trains_base = True
 
-    def adapter(self, model: Any) -> Any:
+    def limits(self) -> Limits:
+        """Train weights that are whole; there is nothing to merge."""
+        return Limits(merges=False, quantizations=("none",))
+
+    def adapter(self, model: PreTrainedModel, steps: int | None = None) -> PeftConfig:
         """Return None: the base itself is trained."""
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,11 +13,6 @@ class Config(MethodConfig):
     """IA3 on the layers that PEFT's table names for the family."""
 
     method: Literal["ia3"] = "ia3"
+    kind = "IA3"
     learning_rate: float = Field(default=3e-3, gt=0, le=10)
     """Peak learning rate; 3e-3 is the paper's."""
-
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.IA3Config`."""
-        from peft import IA3Config, TaskType
-
-        return IA3Config(task_type=TaskType.CAUSAL_LM)

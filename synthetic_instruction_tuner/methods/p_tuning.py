@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.methods import MethodConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Config(MethodConfig):
@@ -19,15 +22,8 @@ class Config(MethodConfig):
     virtual_tokens: int = Field(default=20, ge=1, le=1024)
     """Length of the prompt in tokens."""
 
-    merges = False
-    goes_on = False
+    kind = "P_TUNING"
 
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.PromptEncoderConfig` with an MLP as wide as the model."""
-        from peft import PromptEncoderConfig, TaskType
-
-        return PromptEncoderConfig(
-            task_type=TaskType.CAUSAL_LM,
-            num_virtual_tokens=self.virtual_tokens,
-            encoder_hidden_size=model.config.hidden_size,
-        )
+    def options_for(self, model: PreTrainedModel) -> dict[str, object]:
+        """Return the fields of a `peft.PromptEncoderConfig`; its MLP is as wide as the model."""
+        return {"num_virtual_tokens": self.virtual_tokens}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.methods import MethodConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Config(MethodConfig):
@@ -21,17 +24,12 @@ class Config(MethodConfig):
     projection: bool = False
     """Train through an MLP, which the paper needed for stability."""
 
-    merges = False
-    goes_on = False
-    recomputes = False
+    kind = "PREFIX_TUNING"
 
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.PrefixTuningConfig`."""
-        from peft import PrefixTuningConfig, TaskType
-
-        return PrefixTuningConfig(
-            task_type=TaskType.CAUSAL_LM,
-            num_virtual_tokens=self.virtual_tokens,
-            prefix_projection=self.projection,
-            encoder_hidden_size=model.config.hidden_size if self.projection else None,
-        )
+    def options_for(self, model: PreTrainedModel) -> dict[str, object]:
+        """Return the fields of a `peft.PrefixTuningConfig`."""
+        return {
+            "num_virtual_tokens": self.virtual_tokens,
+            "prefix_projection": self.projection,
+            "encoder_hidden_size": model.config.hidden_size if self.projection else None,
+        }

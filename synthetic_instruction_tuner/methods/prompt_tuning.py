@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.methods import MethodConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Config(MethodConfig):
@@ -29,11 +32,11 @@ class Config(MethodConfig):
     init_text: str = "Answer the question correctly and briefly."
     """Text whose embeddings start the prompt, for init "text"."""
 
-    merges = False
+    kind = "PROMPT_TUNING"
 
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.PromptTuningConfig`."""
-        from peft import PromptTuningConfig, PromptTuningInit, TaskType
+    def options_for(self, model: PreTrainedModel) -> dict[str, object]:
+        """Return the fields of a `peft.PromptTuningConfig`."""
+        from peft import PromptTuningInit
 
         starts = {
             "random": PromptTuningInit.RANDOM,
@@ -44,9 +47,8 @@ class Config(MethodConfig):
             "prompt_tuning_init_text": self.init_text,
             "tokenizer_name_or_path": model.config._name_or_path,
         }
-        return PromptTuningConfig(
-            task_type=TaskType.CAUSAL_LM,
-            num_virtual_tokens=self.virtual_tokens,
-            prompt_tuning_init=starts[self.init],
+        return {
+            "num_virtual_tokens": self.virtual_tokens,
+            "prompt_tuning_init": starts[self.init],
             **(text if self.init == "text" else {}),
-        )
+        }

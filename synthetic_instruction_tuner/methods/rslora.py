@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from synthetic_instruction_tuner.methods.lora import LowRank, low_rank
+from synthetic_instruction_tuner.methods.lora import LowRank
 
 
 class Config(LowRank):
     """rsLoRA; everything but the scaling as in `lora`, so that the two differ in nothing else."""
 
     method: Literal["rslora"] = "rslora"
-
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.LoraConfig` with rank-stabilised scaling."""
-        return low_rank(self, use_rslora=True)
+    use_rslora: Literal[True] = True

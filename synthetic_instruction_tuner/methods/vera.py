@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from synthetic_instruction_tuner.methods import MethodConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Config(MethodConfig):
@@ -21,15 +24,13 @@ class Config(MethodConfig):
     projection_seed: int = 0
     """Seed of the random projections, which are shipped as well."""
 
-    def adapter(self, model: Any) -> Any:
-        """Return a `peft.VeraConfig` over all linear layers."""
-        from peft import TaskType, VeraConfig
+    kind = "VERA"
 
-        return VeraConfig(
-            task_type=TaskType.CAUSAL_LM,
-            r=self.rank,
-            vera_dropout=self.dropout,
-            target_modules="all-linear",
-            projection_prng_key=self.projection_seed,
-            save_projection=True,
-        )
+    def options_for(self, model: PreTrainedModel) -> dict[str, object]:
+        """Return the fields of a `peft.VeraConfig` over all linear layers."""
+        return {
+            "r": self.rank,
+            "vera_dropout": self.dropout,
+            "projection_prng_key": self.projection_seed,
+            "save_projection": True,
+        }

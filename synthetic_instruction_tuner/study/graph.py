@@ -95,7 +95,7 @@ class Study(DataArtifacts):
         if subject.arm is None:
             raise ConfigurationError("the base is not trained")
         settings = self.config.training
-        arm = subject.arm.model_dump(mode="json", exclude={"name"})
+        arm = subject.arm.specification()
         config = {
             "arm": arm,
             "student": reference.content(settings.student),

@@ -33,7 +33,8 @@ def attach(model: Any, folder: Path) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Found missing adapter keys")  # an error below
         wrapped = PeftModel.from_pretrained(model, folder)
-    wanted = set(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
+        warnings.filterwarnings("ignore", ".*LoRA tensor.* have invalid shape")  # AdaLoRA's rank 0
+        wanted = set(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
     with safe_open(folder / WEIGHTS, "pt") as file:
         missing = sorted(wanted - set(file.keys()))
     if missing:

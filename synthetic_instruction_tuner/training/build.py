@@ -85,8 +85,14 @@ def _keep_gradients(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def adapt(job: Job, base: Any) -> Any:
-    """Put the adapter on: a fresh one from the seed, or the one this arm goes on from."""
+def adapt(job: Job, base: Any, steps: int) -> Any:
+    """Put the adapter on: a fresh one from the seed, or the one this arm goes on from.
+
+    Args:
+        job: The arm.
+        base: The loaded base.
+        steps: Weight updates of the run, which some adapters have to know.
+    """
     import torch
     from peft import get_peft_model
 
@@ -95,7 +101,11 @@ def adapt(job: Job, base: Any) -> Any:
         return base
     if job.start is not None and (job.start / "adapter_config.json").is_file():
         return _continue(job.start, base)
-    return get_peft_model(base, job.arm.adapter(base))
+    model = get_peft_model(base, job.arm.adapter(base, steps))
+    tuner = model.base_model
+    if "forward" in vars(tuner):  # adaption prompts keep the base's from before TRL replaces it
+        tuner.forward = lambda *given, **named: tuner.model.forward(*given, **named)
+    return model
 
 
 def _continue(start: Path, base: Any) -> Any:

@@ -34,7 +34,7 @@ print(tokenizer.decode(answer[0, prompt["input_ids"].shape[1] :], skip_special_t
 def render(job: Job, run: TrainingRun) -> str:
     """Return the card as Markdown with the metadata block that the Hub reads."""
     student, conditions = job.training.student, run.conditions
-    settings = job.arm.model_dump(mode="json", exclude={"name"})
+    settings = job.arm.specification()
     share = 100 * run.trained_parameters / run.total_parameters
     parts = [
         "---",

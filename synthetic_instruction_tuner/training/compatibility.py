@@ -24,7 +24,7 @@ def check_arms(training: TrainingConfig) -> None:
         check(arm, training, arms[arm.start_from] if arm.start_from else None)
     if arms:
         precision(training.student, resolve_device())
-        _check_experts(training)
+        _check_adapters(training)
 
 
 def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | None) -> None:
@@ -38,13 +38,18 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
     Raises:
         ConfigurationError: Names the arm, what does not go together, and what does.
     """
-    method, student = getattr(arm, "method", ""), training.student
-    if student.quantization not in arm.quantizations:
+    method, student = arm.title(), training.student
+    limits = arm.limits()
+    if limits.refused:
+        raise ConfigurationError(
+            f"arm {arm.name!r}: method {method!r} cannot be trained here: {limits.refused}"
+        )
+    if student.quantization not in limits.quantizations:
         raise ConfigurationError(
             f"arm {arm.name!r}: training.student.quantization={student.quantization!r} does not go "
-            f"with method {method!r}; allowed: {', '.join(arm.quantizations)}"
+            f"with method {method!r}; allowed: {', '.join(limits.quantizations)}"
         )
-    if training.gradient_checkpointing and not arm.recomputes:
+    if training.gradient_checkpointing and not limits.recomputes:
         raise ConfigurationError(
             f"arm {arm.name!r}: method {method!r} needs training.gradient_checkpointing=false"
         )
@@ -64,19 +69,20 @@ def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | Non
             f"arm {arm.name!r}: start_from={start.name!r} trained the base itself and is loaded "
             "unquantised; needs training.student.quantization='none'"
         )
-    if start is not None and not start.goes_on:
+    if start is not None and not start.limits().goes_on:
         raise ConfigurationError(
             f"arm {arm.name!r}: start_from={start.name!r} is of method "
-            f"{getattr(start, 'method', '')!r}, whose file is not enough to go on training from; "
+            f"{start.title()!r}, whose file is not enough to go on training from; "
             "start from a LoRA-like, prompt_tuning or full arm, or leave start_from out"
         )
 
 
-def _check_experts(training: TrainingConfig) -> None:
-    """Put the adapters on a mixture of experts without weights: PEFT refuses some there.
+def _check_adapters(training: TrainingConfig) -> None:
+    """Put adapters on the base without weights, where it may refuse them.
 
-    Experts are parameters of one block, not layers, and adapters on parameters know neither dropout
-    nor DoRA. A model that cannot be looked up is told elsewhere.
+    That is where settings choose kind, layers or options, and on a mixture of experts: those are
+    parameters of one block, not layers, and adapters on parameters know neither dropout nor DoRA. A
+    model that cannot be looked up is told elsewhere.
     """
     import torch
 
@@ -87,18 +93,22 @@ def _check_experts(training: TrainingConfig) -> None:
         shape = shapes.shape_of(student).get_text_config()
     except MissingModelError:
         return
-    if not any(getattr(shape, name, None) for name in EXPERTS) or student.trust_remote_code:
-        return
+    experts = any(getattr(shape, name, None) for name in EXPERTS)
     for arm in training.arms:
+        if student.trust_remote_code or not (experts or arm.customised):
+            continue
         base = footprint.meta_model(student, torch.float32)
         try:
             footprint.adapt(arm, base)
-        except ValueError as error:
-            dropout = getattr(arm, "dropout", 0.0)
-            advice = "set its dropout to 0" if dropout else "use another method"
+        except ConfigurationError as error:
+            raise ConfigurationError(f"arm {arm.name!r}: {error}") from error
+        except (ValueError, TypeError, RuntimeError) as error:
+            dropout = getattr(arm, "dropout", 0.0) if experts else 0.0
+            advice = "set its dropout to 0" if dropout else "use another method or other options"
             raise ConfigurationError(
-                f"arm {arm.name!r}: method {getattr(arm, 'method', '')!r} does not go with the "
-                f"experts of {student.name!r}: {error} {advice.capitalize()}"
+                f"arm {arm.name!r}: method {arm.title()!r} does not go with the "
+                f"{'experts' if experts else 'layers'} of {student.name!r}: {error} "
+                f"{advice.capitalize()}"
             ) from error
 
 

@@ -13,6 +13,8 @@ from itertools import groupby
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.methods.losses.rows import Conversation, Row
 from synthetic_instruction_tuner.models.chat import Chat
+from synthetic_instruction_tuner.training.job import Job
+from synthetic_instruction_tuner.training.order import Order
 
 
 @dataclass
@@ -28,6 +30,11 @@ class Rows:
     validation: list[Row] = field(default_factory=list)
     too_long: int = 0
     alike: int = 0
+
+    def order(self, job: Job) -> Order:
+        """Return the order in which an arm takes the rows, and so how many updates it has."""
+        lengths = tuple(row.length for row in self.train)
+        return Order(lengths, job.arm.batch_size, job.arm.epochs, job.seed)
 
 
 def encode(conversations: Sequence[Conversation], chat: Chat, max_length: int) -> Rows:

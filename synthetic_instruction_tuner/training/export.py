@@ -87,9 +87,9 @@ def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> 
     """Add the adapter to unquantised weights and save the sum with the arm's tokenizer."""
     arm, adapter = subject.arm, manifest.folder / RESULT
     assert arm is not None
-    if not arm.merges and not arm.trains_base:
+    if not arm.limits().merges and not arm.trains_base:
         raise ConfigurationError(
-            f"arm {arm.name!r}: method {getattr(arm, 'method', '')!r} has no form as plain weights "
+            f"arm {arm.name!r}: method {arm.title()!r} has no form as plain weights "
             "(virtual tokens are not weights); export it as 'adapter'"
         )
     model = _whole(study, subject, adapter)

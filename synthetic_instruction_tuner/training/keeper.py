@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from synthetic_instruction_tuner.methods.adapters.hooks import Hooks
 from synthetic_instruction_tuner.training.checkpoints.checkpoint import Checkpoint
 from synthetic_instruction_tuner.training.checkpoints.scratch import Checkpoints, local
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.parallel import Group, spread_like, whole
 from synthetic_instruction_tuner.training.state import State
+
+HOOKS = "hooks"
+"""Before the names of tensors that a method's hooks remember."""
 
 
 class Keeper:
@@ -22,14 +26,21 @@ class Keeper:
         optimizer: Its optimizer, as accelerate prepared it.
         scaler: The float16 loss scaler, if there is one.
         group: The processes.
+        hooks: What the method does around updates, if it has something to remember.
     """
 
     def __init__(
-        self, job: Job, parameters: Mapping[str, Any], optimizer: Any, scaler: Any, group: Group
+        self,
+        job: Job,
+        parameters: Mapping[str, Any],
+        optimizer: Any,
+        scaler: Any,
+        group: Group,
+        hooks: Hooks | None = None,
     ) -> None:
         self._identity, self._parameters = job.identity, parameters
         self._optimizer = getattr(optimizer, "optimizer", optimizer)
-        self._scaler, self._group = scaler, group
+        self._scaler, self._group, self._hooks = scaler, group, hooks
         self._checkpoints = Checkpoints(job.checkpoints, local(job.checkpoints))
 
     def save(self, state: State) -> None:
@@ -42,6 +53,9 @@ class Keeper:
             for name, parameter in self._parameters.items()
             for key, value in self._optimizer.state.get(parameter, {}).items()
         }
+        if self._hooks is not None:
+            optimizer |= {f"{HOOKS}/{key}": one for key, one in self._hooks.tensors().items()}
+            state.hooks = self._hooks.values()
         if self._group.main:
             held = {"identity": self._identity, **asdict(state)}
             self._checkpoints.write(Checkpoint(weights, optimizer, held))
@@ -58,10 +72,16 @@ class Keeper:
             for name, parameter in self._parameters.items():
                 parameter.copy_(spread_like(held.weights[name], parameter))
         self._optimizer.state.clear()
+        remembered = {}
         for key, value in held.optimizer.items():
             kind, name = key.split("/", 1)
+            if kind == HOOKS:
+                remembered[name] = value
+                continue
             parameter = self._parameters[name]
             self._optimizer.state[parameter][kind] = spread_like(value, parameter)
+        if self._hooks is not None:
+            self._hooks.restore(remembered, state.hooks)
         if self._scaler is not None and state.scaler:
             self._scaler.load_state_dict(state.scaler)
         return state

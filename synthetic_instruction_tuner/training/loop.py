@@ -27,7 +27,7 @@ from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.divergence import Divergence
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.keeper import Keeper
-from synthetic_instruction_tuner.training.order import Order, micro_batches, rate
+from synthetic_instruction_tuner.training.order import micro_batches, rate
 from synthetic_instruction_tuner.training.parallel import Group
 from synthetic_instruction_tuner.training.scoring import Scorer, Scores
 from synthetic_instruction_tuner.training.state import Emit, Interrupted, State
@@ -71,8 +71,7 @@ class Loop:
         self.job, self.trainer, self.rows = job, trainer, rows
         self.objective, self.reference = objective, reference
         self.memory, self.emit, self.stop = memory, emit, stop
-        lengths = tuple(row.length for row in rows.train)
-        self.order = Order(lengths, job.arm.batch_size, job.arm.epochs, job.seed)
+        self.order = rows.order(job)
         self.parameters = {
             name: one for name, one in trainer.model.named_parameters() if one.requires_grad
         }
@@ -86,11 +85,12 @@ class Loop:
         sharded = parallel.is_sharded(self.parameters.values())
         self.model = self.accelerator.prepare_model(trainer.model, evaluation_mode=sharded)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
-        self.keeper = Keeper(job, self.parameters, self.optimizer, self.accelerator.scaler, group)
+        self.hooks = job.adapter.hooks(trainer.model) if job.start is None else None
+        scaler = self.accelerator.scaler
+        self.keeper = Keeper(job, self.parameters, self.optimizer, scaler, group, self.hooks)
         self.state = State(micro_batch_size=job.training.micro_batch_size or job.arm.batch_size)
         self.scorer = Scorer(self.model, self._tensors, self._leave_if_asked, group, emit)
-        self.watch = Stopwatch()
-        self._earlier = 0.0
+        self.watch, self._earlier = Stopwatch(), 0.0
         self._session = self._saved = time.monotonic()
 
     def run(self) -> State:
@@ -163,6 +163,8 @@ class Loop:
             norm = self.accelerator.clip_grad_norm_(self.parameters.values(), arm.max_grad_norm)
             self._require_finite(loss, float(norm))
             self.optimizer.step()
+            if self.hooks is not None:
+                self.hooks.after_step(step + 1)
             self.optimizer.zero_grad()
         self.state.step += 1
         self.state.tokens += sum(row.tokens for row in batch)
@@ -186,7 +188,8 @@ class Loop:
                 share, means = self.objective.loss(
                     self.trainer, self.model, self._tensors(part), weight, total
                 )
-                self.accelerator.backward(share * (size * counts))  # gradients are averaged
+                penalty = self.hooks.penalty() if self.hooks and number == 0 else 0.0
+                self.accelerator.backward(share * (size * counts) + penalty)  # averaged gradients
             sums["loss"] += float(share.detach()) * counts
             for name, mean in means.items():
                 sums[name] = sums.get(name, 0.0) + mean * counts * weight / total

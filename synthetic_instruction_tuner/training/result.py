@@ -18,7 +18,7 @@ from synthetic_instruction_tuner.records import TrainingRun
 from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.files import list_files, sync, write_json
 from synthetic_instruction_tuner.storage.processes import process_name
-from synthetic_instruction_tuner.training import build, card, parallel
+from synthetic_instruction_tuner.training import build, card, parallel, starts
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
 from synthetic_instruction_tuner.training.state import State
@@ -42,7 +42,7 @@ def gather(job: Job, loop: Loop) -> Any:
     trained = {name: parallel.whole(one) for name, one in loop.parameters.items()}
     if not loop.group.main:
         return None
-    model = build.adapt(job, build.load_base(job, "cpu"))
+    model = build.adapt(job, build.load_base(job, "cpu"), loop.order.steps)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in trained:
@@ -89,7 +89,7 @@ def ship(model: Any, job: Job, folder: Path) -> None:
         build.restore_config(model, job.training.student)
         model.save_pretrained(folder)
         return
-    model.save_pretrained(folder, save_embedding_layers=False)
+    starts.save(job, model, folder)
     _order_names(folder / "adapter_config.json")
 
 
@@ -125,7 +125,7 @@ def _run(
         resumed=state.resumed,
         loss_tokens_per_second=state.loss_tokens / loop.watch.seconds,
         config={
-            "arm": job.arm.model_dump(mode="json"),
+            "arm": {"name": job.arm.name, **job.arm.specification()},
             "training": job.training.model_dump(mode="json", exclude={"arms"}),
         },
     )

@@ -15,7 +15,7 @@ from synthetic_instruction_tuner.models.memory import footprint
 from synthetic_instruction_tuner.models.memory.fitting import FRAGMENTATION, choose
 from synthetic_instruction_tuner.models.memory.measure import Memory
 from synthetic_instruction_tuner.storage.files import digest
-from synthetic_instruction_tuner.training import build, data, parallel, reference, result
+from synthetic_instruction_tuner.training import build, data, parallel, reference, result, starts
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
@@ -44,7 +44,10 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
         _tell(rows, job.training.max_length, group)
         settled, planned = settle(job, rows, group, emit)
         place = "cpu" if group.size > 1 and job.training.strategy == "fsdp" else device
-        model = build.adapt(settled, build.load_base(settled, place))
+        steps = rows.order(job).steps
+        model = build.adapt(settled, build.load_base(settled, place), steps)
+        if group.main:
+            starts.keep(job, model)
         trainer = build.build_trainer(settled, model, tokenizer, rows.train[0], objective, device)
         loop = Loop(settled, trainer, rows, objective, None, memory, emit, stop, group)
     if objective.needs_reference:

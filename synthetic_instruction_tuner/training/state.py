@@ -33,6 +33,7 @@ class State:
         resumed: How often the run went on from a checkpoint.
         micro_batch_size: Rows a forward pass; halved when memory runs out.
         scaler: State of the float16 loss scaler.
+        hooks: What the method's hooks remember besides tensors.
     """
 
     step: int = 0
@@ -47,6 +48,7 @@ class State:
     resumed: int = 0
     micro_batch_size: int = 1
     scaler: dict[str, float] = field(default_factory=dict)
+    hooks: dict[str, object] = field(default_factory=dict)
 
     def draw_point(self, epoch: float, learning_rate: float) -> None:
         """Add the means since the last point to the curve."""

@@ -67,7 +67,7 @@ class Student:
             self.wrapped is not self.model
             and not self.wrapped.active_peft_config.is_prompt_learning
         ):
-            self.model = self.wrapped.unload()
+            self.model = _bare(self.wrapped)
         self.wrapped, self.virtual_tokens = self.model, 0
 
     def soft_prompt(self) -> Any:
@@ -84,6 +84,25 @@ class Student:
             return self.model(
                 inputs_embeds=prompt, use_cache=True, logits_to_keep=1
             ).past_key_values
+
+
+def _bare(wrapped: Any) -> Any:
+    """Return the base of an adapted model, its own layers in their places again."""
+    from peft.utils.other import ModulesToSaveWrapper
+
+    tuner = wrapped.base_model
+    if not hasattr(type(tuner), "unload"):  # adaption prompts
+        tuner.disable_adapter_layers()
+        return tuner.model
+    own = {  # PEFT leaves what was trained whole in the place of the base's own
+        name: one.original_module
+        for name, one in tuner.model.named_modules()
+        if isinstance(one, ModulesToSaveWrapper)
+    }
+    model = tuner.unload()
+    for name, module in own.items():
+        model.set_submodule(name, module)
+    return model
 
 
 class _Loaded:

@@ -15,9 +15,17 @@ from synthetic_instruction_tuner.training.run import make_job
 ARMS = {
     "sft": {"method": "lora", "batch_size": 4, "epochs": 3, "learning_rate": 1e-2},
     "prompt": {"method": "prompt_tuning", "batch_size": 4, "epochs": 2, "learning_rate": 1e-2},
+    "adalora": {
+        "method": "peft",
+        "peft_type": "adalora",
+        "options": {"init_r": 6, "target_r": 3, "tinit": 2, "tfinal": 4},
+        "batch_size": 4,
+        "epochs": 2,
+        "learning_rate": 1e-2,
+    },
     "dpo": {"method": "dpo", "start_from": "sft", "batch_size": 4, "epochs": 2},
 }
-STEPS = {"sft": 24, "prompt": 16, "dpo": 16}
+STEPS = {"sft": 24, "prompt": 16, "adalora": 16, "dpo": 16}
 
 
 def train(job: Job, **kill: int) -> int:
@@ -70,7 +78,10 @@ def check(undisturbed: dict, arm: str, folder: Path, **kill: int) -> None:
     assert found[0] == expected[0], "what is shipped differs"
 
 
-@pytest.mark.parametrize(("arm", "step"), [("sft", 3), ("sft", 22), ("prompt", 13), ("dpo", 14)])
+@pytest.mark.parametrize(
+    ("arm", "step"),
+    [("sft", 3), ("sft", 22), ("prompt", 13), ("adalora", 9), ("adalora", 14), ("dpo", 14)],
+)
 def test_killed_at_a_step(undisturbed: dict, tmp_path: Path, arm: str, step: int) -> None:
     check(undisturbed, arm, tmp_path, after=step)
 

@@ -55,8 +55,9 @@ def save_student(folder: Path, template: str | None = TEMPLATE, **shape: int) ->
         "vocab_size": len(SPECIAL) + 256,
         "bos_token_id": 0,
         "eos_token_id": 4,
+        "tie_word_embeddings": True,
     } | shape
-    model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=True, **settings))
+    model = LlamaForCausalLM(LlamaConfig(**settings))
     model.save_pretrained(folder)
     return folder
 

@@ -63,7 +63,7 @@ def run(trial: Trial) -> Outcome:
 def can_merge(trial: Trial) -> bool:
     """Tell whether the adapter can be added to the weights: not to packed ones, without loss."""
     arm, wrapped = trial.subject.arm, trial.student.wrapped
-    if arm is None or not arm.merges or wrapped is trial.student.model:
+    if arm is None or not arm.limits().merges or wrapped is trial.student.model:
         return False
     return not getattr(trial.student.model, "is_quantized", False)
 

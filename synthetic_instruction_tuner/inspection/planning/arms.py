@@ -42,6 +42,9 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     )
     if not chosen.fits:
         advice = _what_fits(config, arm, gpu)
+    planned = settings.adapter_of(arm).limits().planned
+    if not planned:
+        advice = f"estimated as LoRA, {arm.title()} needs the weights' numbers; {advice}"
     operations = cost.total * _operations_a_weight(config, arm, chosen)
     seconds = len(config.seeds) * operations / (gpu.operations * gpu.pace.utilisation)
     written = len(config.seeds) * FILES * cost.trained + (2 * cost.total if first else 0)
@@ -49,7 +52,7 @@ def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> 
     parts["activations and logits"] = chosen.bytes - cost.weights - cost.states
     return Row(
         "training", arm.name, chosen.bytes + CONTEXT_BYTES, host_bytes(cost.total), seconds,
-        written, chosen.fits, advice, cost.total, cost.trained, parts,
+        written, chosen.fits, advice, cost.total, cost.trained if planned else 0, parts,
     )  # fmt: skip
 
 
@@ -72,14 +75,14 @@ def _what_fits(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> str:
     """Name the settings with which an arm would fit: shorter rows, then four bits, then both."""
     settings = config.training
     students = [(settings.student, "")]
-    if settings.student.quantization == "none" and "nf4" in arm.quantizations:
+    if settings.student.quantization == "none" and "nf4" in arm.limits().quantizations:
         packed = settings.student.model_copy(update={"quantization": "nf4"})
         students.insert(0, (packed, "training.student.quantization=nf4"))
     lengths = [settings.max_length, *(one for one in halves(settings.max_length) if one >= 128)]
     for length in lengths:
         for student, change in students:
             cost = _footprint(config, arm, student, gpu)
-            way = settings.gradient_checkpointing or (None if arm.recomputes else False)
+            way = settings.gradient_checkpointing or (None if arm.limits().recomputes else False)
             if choose(cost, arm, length, gpu.usable, way, settings.micro_batch_size).fits:
                 shorter = "" if length == settings.max_length else f"training.max_length={length}"
                 freed = "" if settings.gradient_checkpointing is not False else FREED

@@ -50,7 +50,7 @@ def choose(
         most: Largest micro-batch that is allowed, if not the batch.
     """
     width = 2 if arm.data == "preference" else 1
-    allowed = [False, True] if arm.recomputes else [False]
+    allowed = [False, True] if arm.limits().recomputes else [False]
     ways = allowed if recompute is None else [recompute]
     size = min(most or arm.batch_size, arm.batch_size)
     while True:

@@ -31,6 +31,8 @@ HEAD_COPIES = 7.25
 """Tiles of float32 that the layer's backward pass holds beside its own where no Triton kernel works
 in place, as on a CPU: seven of numbers and one of truth values (`_backward_tile` there)."""
 
+CACHED = ("PREFIX_TUNING", "CARTRIDGE")  # prompts that stand in the cache alone
+
 
 @dataclass(frozen=True)
 class Footprint:
@@ -211,22 +213,28 @@ def base_bytes(model: PreTrainedModel, quantization: str, width: int) -> tuple[i
 def adapt(arm: MethodConfig, base: PreTrainedModel) -> PeftModel:
     """Put a method's adapter on a model of the meta device.
 
+    Adapters that PEFT builds from the numbers of the weights have LoRA's in their place.
+
     Raises:
+        ConfigurationError: If an option or the name of a layer is not known.
         ValueError: If PEFT has no such adapter for the model.
     """
     import torch
-    from peft import get_peft_model
+    from peft import LoraConfig, get_peft_model
 
     if arm.trains_base:
         return base
+    config = arm.adapter(base)
+    if not arm.limits().planned:
+        config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear")
     with torch.device("meta"):
-        return get_peft_model(base, arm.adapter(base))
+        return get_peft_model(base, config)
 
 
 def _virtual_tokens(adapted: PeftModel) -> int:
     """Count the virtual tokens that go through the layers; prefixes stand in the cache alone."""
     for config in getattr(adapted, "peft_config", {}).values():
-        if config.is_prompt_learning and config.peft_type != "PREFIX_TUNING":
+        if config.is_prompt_learning and config.peft_type not in CACHED:
             return int(config.num_virtual_tokens)
     return 0
 

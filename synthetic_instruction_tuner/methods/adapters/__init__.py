@@ -1,0 +1,1 @@
+"""Adapters as PEFT knows them: what each kind can do, and how its configuration is built."""
