@@ -87,6 +87,7 @@ def _check_adapters(training: TrainingConfig) -> None:
     import torch
 
     from synthetic_instruction_tuner.models.memory import footprint, shapes
+    from synthetic_instruction_tuner.models.memory.adapted import adapt
 
     student = training.student
     try:
@@ -99,7 +100,7 @@ def _check_adapters(training: TrainingConfig) -> None:
             continue
         base = footprint.meta_model(student, torch.float32)
         try:
-            footprint.adapt(arm, base)
+            adapt(arm, base)
         except ConfigurationError as error:
             raise ConfigurationError(f"arm {arm.name!r}: {error}") from error
         except (ValueError, TypeError, RuntimeError) as error:

@@ -15,6 +15,7 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.methods.losses import dropout
 from synthetic_instruction_tuner.models.memory import measure
+from synthetic_instruction_tuner.models.memory.adapted import adapt, virtual_tokens
 from synthetic_instruction_tuner.models.memory.shapes import shape_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ HEAD_ROWS, HEAD_COLUMNS = 4096, 32768
 HEAD_COPIES = 7.25
 """Tiles of float32 that the layer's backward pass holds beside its own where no Triton kernel works
 in place, as on a CPU: seven of numbers and one of truth values (`_backward_tile` there)."""
-
-CACHED = ("PREFIX_TUNING", "CARTRIDGE")  # prompts that stand in the cache alone
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def of(
     head = shape.vocab_size * shape.hidden_size * 4 if arm.trains_base else 0
     if width < 4:
         states += trained * width  # autocast keeps the 16-bit copies it made in the forward pass
-    virtual = _virtual_tokens(adapted)
+    virtual = virtual_tokens(adapted)
     inputs = shape.num_hidden_layers * shape.hidden_size * width
     working = 3 * shape.intermediate_size * width
     unpacked = 0 if model.quantization == "none" else largest * width
@@ -208,35 +207,6 @@ def base_bytes(model: PreTrainedModel, quantization: str, width: int) -> tuple[i
     for parameter in model.parameters():
         total += parameter.numel() * (packed if id(parameter) in linear else width)
     return int(total), max((one.numel() for one in linear.values()), default=0)
-
-
-def adapt(arm: MethodConfig, base: PreTrainedModel) -> PeftModel:
-    """Put a method's adapter on a model of the meta device.
-
-    Adapters that PEFT builds from the numbers of the weights have LoRA's in their place.
-
-    Raises:
-        ConfigurationError: If an option or the name of a layer is not known.
-        ValueError: If PEFT has no such adapter for the model.
-    """
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    if arm.trains_base:
-        return base
-    config = arm.adapter(base)
-    if not arm.limits().planned:
-        config = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear")
-    with torch.device("meta"):
-        return get_peft_model(base, config)
-
-
-def _virtual_tokens(adapted: PeftModel) -> int:
-    """Count the virtual tokens that go through the layers; prefixes stand in the cache alone."""
-    for config in getattr(adapted, "peft_config", {}).values():
-        if config.is_prompt_learning and config.peft_type not in CACHED:
-            return int(config.num_virtual_tokens)
-    return 0
 
 
 def _kept(adapted: PeftModel, tokens: int, on_gpu: bool) -> int:
