@@ -78,7 +78,11 @@ class Study(DataArtifacts):
     def rewards(self) -> Artifact:
         """Every response with its reward."""
         settings = self.config.preference
-        config = {"reward": reference.content(settings.reward), "format": settings.reward_format}
+        config = {
+            "reward": reference.content(settings.reward),
+            "format": settings.reward_format,
+            "scoring": VERSIONS.scoring,
+        }
         folder = "data/preference/rewards"
         return Artifact("preference", "rewards", folder, VERSIONS.preference, config, self.answers)
 

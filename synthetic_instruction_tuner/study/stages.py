@@ -16,6 +16,7 @@ class Versions(NamedTuple):
     Attributes:
         imports: For imported rows; draws do not depend on it.
         signals: For what models measure on rows before they are filtered.
+        scoring: For rewards alone; responses do not depend on it.
         pairing: For the pairs alone; responses and rewards do not depend on it.
         items: Training data are decontaminated against the items, so raising it makes the data
             stages and all training anew.
@@ -25,8 +26,9 @@ class Versions(NamedTuple):
     generation: int = 1
     imports: int = 3
     filtering: int = 5
-    signals: int = 1
+    signals: int = 2
     preference: int = 2
+    scoring: int = 2
     pairing: int = 2
     training: int = 3
     items: int = 1

@@ -23,6 +23,7 @@ from synthetic_instruction_tuner.methods.losses.rows import Conversation
 from synthetic_instruction_tuner.models import shipping
 from synthetic_instruction_tuner.models.binding import bind, bind_student
 from synthetic_instruction_tuner.models.chat import Chat, tokenize
+from synthetic_instruction_tuner.models.rewards import formats
 from synthetic_instruction_tuner.training.data import encode
 
 QUESTION, ANSWER = "What is it?", "Paris."
@@ -245,3 +246,13 @@ def test_control_tokens_that_a_text_spells_out_stay_text(name: str) -> None:
     assert learned[-1] == chat.turn_end
     assert prompt.count(chat.turn_end) == chat.response_prompt(TURNS).count(chat.turn_end)
     assert chat.spoken(learned).strip() == f"The {end} ends a turn."
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_likelihood_scores_the_words_that_are_learned(name: str) -> None:
+    tokenizer = tokenizer_of(name)
+    row = formats.RewardFormat("likelihood", "logits").encode(tokenizer, QUESTION, ANSWER)
+    kept = zip(row["input_ids"], row[formats.SCORED], strict=True)
+    scored = tokenizer.decode([one for one, counts in kept if counts])
+    learned = MATRIX[name].learned
+    assert scored.startswith(learned) or scored + "<|endoftext|>" == learned  # added in training

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError
-from synthetic_instruction_tuner.models.templates import FIXED_DATE
+from synthetic_instruction_tuner.models.families import find_family
+from synthetic_instruction_tuner.models.rendering import Rendering
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -20,9 +22,6 @@ Prompt = str | Sequence[Mapping[str, str]]
 """What is answered: a text, or the turns of a conversation, the last one of the user."""
 Encoded = dict[str, list[int]]
 """Token ids and what goes with them, one row, not padded: {"input_ids": [...], ...}."""
-
-DATED = {"date_string": FIXED_DATE.strftime("%d %b %Y")}
-"""What templates print as today: some would otherwise render, and score, otherwise every day."""
 
 SCORE_FIELD: Mapping[str, str] = {"LlamaForRewardModelWithGating": "score"}
 """Output field that holds the reward, by architecture; everything else: "logits".
@@ -103,6 +102,15 @@ def _turns(prompt: Prompt) -> list[dict[str, str]]:
     return [dict(turn) for turn in prompt]
 
 
+@lru_cache(maxsize=4)
+def _rendering(tokenizer: PreTrainedTokenizerBase) -> Rendering:
+    """Return what renders for every other model, too: date fixed, reasoning off, texts as text.
+
+    A prompt has no system turn, which is all that depends on a family.
+    """
+    return Rendering(tokenizer, find_family("generic", ""))
+
+
 def _encode_pair(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> Encoded:
     question = "\n\n".join(turn["content"] for turn in _turns(prompt))
     encoded = tokenizer(question, response, truncation=False, split_special_tokens=True)
@@ -111,10 +119,7 @@ def _encode_pair(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: s
 
 def _encode_chat(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, response: str) -> Encoded:
     messages = [*_turns(prompt), {"role": "assistant", "content": response}]
-    ids = tokenizer.apply_chat_template(
-        messages, sanitize_control_tokens=True, return_dict=False, **DATED
-    )
-    return {"input_ids": list(ids)}
+    return {"input_ids": _rendering(tokenizer).ids(messages)}
 
 
 def _encode_likelihood(
@@ -122,13 +127,7 @@ def _encode_likelihood(
 ) -> Encoded:
     """Mark what the assistant says and the token that ends its turn."""
     whole = _encode_chat(tokenizer, prompt, response)["input_ids"]
-    question = tokenizer.apply_chat_template(
-        _turns(prompt),
-        add_generation_prompt=True,
-        sanitize_control_tokens=True,
-        return_dict=False,
-        **DATED,
-    )
+    question = _rendering(tokenizer).ids(_turns(prompt), add_generation_prompt=True)
     pairs = zip(whole, question, strict=False)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return {"input_ids": whole, SCORED: [0] * shared + [1] * (len(whole) - shared)}
