@@ -26,6 +26,21 @@ METHOD_LABELS = {
     "cpo": "CPO",
 }
 """How methods are written; a method that is not here is shown by its own name."""
+KIND_LABELS = {
+    "ADALORA": "AdaLoRA",
+    "DELORA": "DeLoRA",
+    "FOURIERFT": "FourierFT",
+    "GRALORA": "GraLoRA",
+    "HIRA": "HiRA",
+    "LN_TUNING": "Layer norms",
+    "LOHA": "LoHa",
+    "LOKR": "LoKr",
+    "MISS": "MiSS",
+    "RANDLORA": "RandLoRA",
+    "SHIRA": "SHiRA",
+    "VBLORA": "VB-LoRA",
+}
+"""How PEFT's kinds of adapter are written, where not in capitals."""
 
 
 class Pair(NamedTuple):
@@ -58,9 +73,10 @@ def label(study: Study, subject: Subject) -> str:
     if subject.arm is None:
         return "Base"
     method = _method(subject)
-    name = METHOD_LABELS.get(method, method)
+    kind = subject.arm.adapter_kind() if method == "peft" else ""
+    name = KIND_LABELS.get(kind, kind) or METHOD_LABELS.get(method, method)
     arms = study.config.training.arms
-    same = [arm.name for arm in arms if getattr(arm, "method", arm.name) == method]
+    same = [one.name for one in arms if one.title() == subject.arm.title()]
     if same[0] != subject.arm.name:
         suffix = subject.arm.name.removeprefix(method).strip("_") or subject.arm.name
         name = f"{name} ({suffix.replace('_', ' ')})"

@@ -23,7 +23,7 @@ class Config(MethodConfig):
     """
 
     method: Literal["peft"] = "peft"
-    peft_type: str
+    peft_type: str = "ADALORA"
     """Kind of adapter, as `peft.PeftType` calls it (ADALORA, LOHA, BOFT, ...), in any case."""
     options: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields of PEFT's configuration of that kind (`r`, `target_modules`, ...)."""

@@ -14,14 +14,12 @@ from synthetic_instruction_tuner.methods.losses.unpaired import Verdicts, sigmoi
 from synthetic_instruction_tuner.records import PreferencePair, write_lines
 from synthetic_instruction_tuner.training.compatibility import check
 
-NEEDED = {"peft": {"peft_type": "OFT"}}
 CONFIGS = {name: module.Config for name, module in all_methods().items()}
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_discriminator_is_the_file_name(name: str) -> None:
-    needed = NEEDED.get(name, {})
-    training = TrainingConfig.model_validate({"arms": [{"name": "arm", "method": name, **needed}]})
+    training = TrainingConfig.model_validate({"arms": [{"name": "arm", "method": name}]})
     assert type(training.arms[0]) is CONFIGS[name]
     assert CONFIGS[name].__doc__
 
@@ -47,7 +45,7 @@ def test_full_training_of_a_quantised_base_is_refused() -> None:
 @pytest.mark.parametrize("quantization", ["nf4", "int8"])
 @pytest.mark.parametrize("name", sorted(CONFIGS))
 def test_which_methods_go_on_a_quantised_base(name: str, quantization: str) -> None:
-    arm = CONFIGS[name](name="a", **NEEDED.get(name, {}))
+    arm = CONFIGS[name](name="a")
     if (name, quantization) in {("full", "nf4"), ("full", "int8"), ("dora", "int8")}:
         with pytest.raises(ConfigurationError, match=f"does not go with method '{name}'"):
             check(arm, training(quantization=quantization), None)
@@ -56,7 +54,7 @@ def test_which_methods_go_on_a_quantised_base(name: str, quantization: str) -> N
 
 
 def test_which_methods_merge() -> None:
-    arms = {name: config(name="a", **NEEDED.get(name, {})) for name, config in CONFIGS.items()}
+    arms = {name: config(name="a") for name, config in CONFIGS.items()}
     apart = {name for name, arm in arms.items() if not arm.limits().merges}
     assert apart == {"prompt_tuning", "prefix_tuning", "p_tuning", "full"}
 
