@@ -22,7 +22,11 @@ from synthetic_instruction_tuner.config.generation import (
 )
 from synthetic_instruction_tuner.config.models import ModelConfig, SamplingConfig
 from synthetic_instruction_tuner.config.operation import CostConfig, RunnerConfig, SessionConfig
-from synthetic_instruction_tuner.config.preference import PreferenceConfig, ResponderConfig
+from synthetic_instruction_tuner.config.preference import (
+    PairChoiceConfig,
+    PreferenceConfig,
+    ResponderConfig,
+)
 from synthetic_instruction_tuner.config.sources import ColumnsConfig
 from synthetic_instruction_tuner.config.study import StudyConfig
 from synthetic_instruction_tuner.config.training import ArmConfig, TrainingConfig
@@ -41,6 +45,7 @@ __all__ = [
     "GateConfig",
     "GenerationConfig",
     "ModelConfig",
+    "PairChoiceConfig",
     "PreferenceConfig",
     "QualityConfig",
     "ResponderConfig",

@@ -31,6 +31,23 @@ class ResponderConfig(Settings):
         return self
 
 
+class PairChoiceConfig(Settings):
+    """Which of several answers the best one stands against."""
+
+    rejected: Literal["lowest", "rank", "deviation"] = "lowest"
+    """The rejected answer: the one with the lowest reward; that of a rank; or the one nearest to so
+    many standard deviations below the mean reward (arXiv 2502.16825)."""
+    rejected_rank: int = Field(default=2, ge=2)
+    """For "rank": its place, the best being 1; the last where there are fewer answers."""
+    deviations: float = Field(default=2.0, ge=0)
+    """For "deviation": standard deviations below the mean reward of the instruction's answers."""
+    max_length_ratio: float | None = Field(default=None, ge=1)
+    """Most words of the longer answer for each of the shorter, so that length is not what is
+    learned; None: any."""
+    pairs_per_instruction: int = Field(default=1, ge=1)
+    """Most pairs of one instruction: the best answer against so many others."""
+
+
 class PreferenceConfig(Settings):
     """Several models answer, a reward model ranks, best and worst become a pair."""
 
@@ -56,6 +73,8 @@ class PreferenceConfig(Settings):
     "likelihood": `reward` is an instruct model; its mean log-probability a token counts."""
     one_side: str | None = None
     """Responder whose answer must be one side of every pair; None: any two."""
+    choice: PairChoiceConfig = PairChoiceConfig()
+    """Which answers make a pair; by default best against worst."""
     pairs: int = Field(default=600, ge=1)
     """Pairs wanted; the best-separated ones are not preferred, rows are taken in order."""
     min_margin: float = Field(default=0.15, ge=0)
@@ -87,4 +106,9 @@ class PreferenceConfig(Settings):
         names = [one.name for one in self.responders]
         if self.one_side not in (None, *names):
             raise ValueError(f"one_side={self.one_side!r} is no responder; allowed: {names}")
+        if self.one_side is not None and self.choice != PairChoiceConfig():
+            raise ValueError(
+                "one_side sets its responder against the best or the worst answer; "
+                "it does not go with preference.choice"
+            )
         return self

@@ -1,4 +1,4 @@
-"""Best against worst: which two of the scored responses to an instruction become a pair."""
+"""Best against worse: which of the scored responses to an instruction become a pair."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from collections.abc import Iterable, Sequence
 
 from synthetic_instruction_tuner.config import PreferenceConfig
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.preference.choosing import opponents
 from synthetic_instruction_tuner.records import Example, PreferencePair, Rejection, Response
 from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.text import plain
 
 STAGE = "preference"
-RULES = ("incomplete", "control_token", "identical", "similar", "tie", "margin", "surplus")
+RULES = (
+    "incomplete",
+    "control_token",
+    "length",
+    "identical",
+    "similar",
+    "tie",
+    "margin",
+    "surplus",
+)
 """Why an instruction yields no pair, in the order in which the reasons are looked for."""
 
 SPLITS = ("train", "validation")
@@ -123,8 +133,24 @@ def best_and_worst(
     return (ranked[0], own) if above >= below else (own, ranked[-1])
 
 
+def sides_of(
+    responses: Sequence[Response], settings: PreferenceConfig, place: int
+) -> tuple[Response, Response] | None:
+    """Return chosen and rejected of the pair at a place (0, 1, ...) among those of an instruction.
+
+    Returns:
+        None if the answers do not give so many pairs.
+    """
+    choice = settings.choice
+    if choice.rejected == "lowest" and choice.max_length_ratio is None and place == 0:
+        return best_and_worst(responses, settings.one_side)
+    ranked = sorted(responses, key=reward_of, reverse=True)
+    found = opponents(ranked, choice) if len(ranked) > 1 else []
+    return (ranked[0], found[place]) if place < len(found) else None
+
+
 def choose(
-    example: Example, responses: Sequence[Response], settings: PreferenceConfig
+    example: Example, responses: Sequence[Response], settings: PreferenceConfig, place: int = 0
 ) -> PreferencePair | Rejection:
     """Make the pair of one example, or say why there is none.
 
@@ -134,13 +160,17 @@ def choose(
     Args:
         example: The kept instruction.
         responses: All responses to it, scored, in the order of the settings.
-        settings: Least margin and greatest similarity.
+        settings: Which pair, its least margin and greatest similarity.
+        place: Which of the pairs of the instruction: 0 is the first.
     """
     for response in responses:
         reward_of(response)
     complete = [response for response in responses if is_complete(response)]
     clean = [response for response in complete if not role_leak.TOKEN.search(response.text)]
-    sides = best_and_worst(clean, settings.one_side)
+    sides = sides_of(clean, settings, place)
+    if sides is None and best_and_worst(clean, settings.one_side) is not None:
+        ratio = settings.choice.max_length_ratio or 0.0
+        return _reject(example, responses, "length", float(len(clean)), ratio)
     if sides is None and best_and_worst(complete, settings.one_side) is not None:
         return _reject(example, responses, "control_token", float(len(clean)), 2.0)
     if sides is None:
@@ -165,20 +195,28 @@ def pair_up(
     """Make the pairs of all examples, `settings.pairs` at most, in the order given.
 
     Returns:
-        Pairs and rejections; every example is in exactly one of the two.
+        Pairs and rejections; every example is in exactly one of the two. The first pair of an
+        example has its id, further ones a number behind it.
     """
     pairs: list[PreferencePair] = []
     rejections: list[Rejection] = []
     for example, responses in scored:
-        made = choose(example, responses, settings)
-        if isinstance(made, Rejection):
-            rejections.append(made)
-        elif len(pairs) < settings.pairs:
-            pairs.append(made)
-        else:
+        several = range(settings.choice.pairs_per_instruction)
+        tried = [choose(example, responses, settings, place) for place in several]
+        made = [one for one in tried if isinstance(one, PreferencePair)]
+        room = settings.pairs - len(pairs)
+        if made and room > 0:
+            pairs += [_numbered(one, place) for place, one in enumerate(made[:room])]
+        elif made:
             limit = float(settings.pairs)
-            rejections.append(_reject(example, responses, "surplus", made.margin, limit))
+            rejections.append(_reject(example, responses, "surplus", made[0].margin, limit))
+        else:
+            rejections += [one for one in tried[:1] if isinstance(one, Rejection)]
     return pairs, rejections
+
+
+def _numbered(pair: PreferencePair, place: int) -> PreferencePair:
+    return dataclasses.replace(pair, id=f"{pair.id}-{place + 1}") if place else pair
 
 
 def _pair(example: Example, chosen: Response, rejected: Response, margin: float) -> PreferencePair:

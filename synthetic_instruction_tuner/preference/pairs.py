@@ -38,8 +38,10 @@ def build_pairs(study: Study) -> Manifest:
     started = time.perf_counter()
     scored = scored_examples(study)
     pairs, rejections = pair_up(scored, study.config.preference)
-    if len(pairs) + len(rejections) != len(scored):
-        raise StageError(f"{len(scored)} examples became {len(pairs)} + {len(rejections)} rows")
+    names = {example.id for example, _ in scored}
+    paired = sum(pair.id in names for pair in pairs)  # further pairs have numbers behind the id
+    if paired + len(rejections) != len(scored):
+        raise StageError(f"{len(scored)} examples became {paired} + {len(rejections)} rows")
     facts = describe(scored, pairs, rejections)
     if study.config.preference.lengthen:
         facts["lengthened"] = study.store.require(study.lengthened).facts["rounds"]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from synthetic_instruction_tuner.config import BenchmarkConfig, ResponderConfig
+from synthetic_instruction_tuner.config import BenchmarkConfig, PairChoiceConfig, ResponderConfig
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.models import families, reference
@@ -91,6 +91,9 @@ class Study(DataArtifacts):
         """Best against worst response, with rejected pairs and reasons."""
         config = self.config.preference.content("pairs", "min_margin", "max_similarity", "one_side")
         config |= {"pairing": VERSIONS.pairing}
+        choice = self.config.preference.choice
+        if choice != PairChoiceConfig():
+            config["choice"] = choice.model_dump(mode="json")
         folder = "data/preference/pairs"
         return Artifact("preference", "pairs", folder, VERSIONS.preference, config, (self.rewards,))
 
