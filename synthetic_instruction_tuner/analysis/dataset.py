@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from synthetic_instruction_tuner.analysis import diversity
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering.splits import TRAIN
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 
-KEPT, REJECTED = "examples.jsonl", "rejected.jsonl"
+KEPT, REJECTED, RAW = "examples.jsonl", "rejected.jsonl", "raw.json"
 EXAMPLES_A_RULE = 5
 """Rejected rows shown for each rule."""
 EXAMPLES_KEPT = 5
@@ -46,6 +49,8 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "rejected": len(rejected),
         "target": study.config.filtering.target,
         "measures": measures,
+        "signals": manifest.facts.get("signals", {}),
+        "diversity": _diversity(study, kept, rejected),
         "rules": _by_rule(rejected),
         "splits": dict(sorted(Counter(one.split for one in kept).items())),
         "domains": dict(sorted(Counter(one.domain for one in kept).items())),
@@ -53,6 +58,22 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "examples": [_shown(one) for one in _pick(kept, EXAMPLES_KEPT)],
         "generation": _generation(study),
     }
+
+
+def _diversity(
+    study: Study, kept: Sequence[Example], rejected: Sequence[Rejection]
+) -> dict[str, object]:
+    """Measure how varied the rows are; without the raw rows in their order, there is no curve."""
+    raw = [(one.id, str(one.row.get("instruction", ""))) for one in rejected] + _asked(kept)
+    written = study.store.find(study.raw(study.filtered))
+    drawn = json.loads(written.path(RAW).read_text(encoding="utf-8")) if written else []
+    order = [str(row["instruction"]) for row in drawn]
+    trained = [one for one in kept if one.split == TRAIN]
+    return diversity.describe(study, raw, _asked(kept), _asked(trained), order)
+
+
+def _asked(rows: Sequence[Example]) -> list[tuple[str, str]]:
+    return [(one.id, one.instruction) for one in rows]
 
 
 def _by_rule(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:

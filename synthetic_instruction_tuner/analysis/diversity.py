@@ -11,7 +11,6 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from synthetic_instruction_tuner.models.reference import SANDBOX
 from synthetic_instruction_tuner.storage.files import digest
@@ -30,28 +29,31 @@ Rows = Sequence[tuple[str, str]]
 """Id and instruction of each row."""
 
 
-def describe(study: Study, raw: Rows, kept: Rows, trained: Rows) -> dict[str, Any]:
+def describe(
+    study: Study, raw: Rows, kept: Rows, trained: Rows, drawn: Sequence[str]
+) -> dict[str, object]:
     """Return the figures of each group of rows, and the curve over the draws.
 
     Args:
         study: The study.
-        raw: All rows drawn, in the order of the draws.
+        raw: All rows drawn.
         kept: Rows that passed the filters.
         trained: Rows of the training split.
+        drawn: Instructions of all rows in the order of the draws, where it is known.
     """
     groups = {"raw": raw, "kept": kept, "trained": trained}
     closed = study.config.generation.teacher.name.startswith(SANDBOX)
     return {
         "groups": {name: _figures(rows, closed) for name, rows in groups.items()},
-        "curve": curve([text for _, text in raw]),
+        "curve": curve(drawn),
     }
 
 
-def _figures(rows: Rows, closed: bool) -> dict[str, Any]:
+def _figures(rows: Rows, closed: bool) -> dict[str, object]:
     texts = [text for _, text in rows]
     words = [plain(text).split() for text in texts]
     sample = [plain(text) for _, text in sorted(rows, key=lambda row: digest(row[0]))[:SAMPLE]]
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "rows": len(rows),
         "distinct_1": distinct(words, 1),
         "distinct_2": distinct(words, 2),
@@ -114,7 +116,7 @@ def _families(texts: Sequence[str]) -> dict[str, int]:
     return {"found": len(found), "all": len(all_families())}
 
 
-def curve(texts: Sequence[str]) -> list[dict[str, Any]]:
+def curve(texts: Sequence[str]) -> list[dict[str, float]]:
     """Say what each tenth of the draws brings: word pairs that no draw before it held.
 
     Returns:
@@ -124,10 +126,10 @@ def curve(texts: Sequence[str]) -> list[dict[str, Any]]:
     known: set[tuple[str, ...]] = set()
     asked: set[str] = set()
     entries = []
-    for step in range(min(STEPS, len(texts))):
-        part = texts[step * len(texts) // STEPS : (step + 1) * len(texts) // STEPS]
-        if not part:
-            continue
+    steps = min(STEPS, len(texts))
+    for step in range(steps):
+        end = (step + 1) * len(texts) // steps
+        part = texts[step * len(texts) // steps : end]
         grams = [gram for text in part for gram in grams_of(plain(text).split(), 2)]
         new = {gram for gram in grams if gram not in known}
         repeated = 0
@@ -137,7 +139,7 @@ def curve(texts: Sequence[str]) -> list[dict[str, Any]]:
         known |= new
         entries.append(
             {
-                "draws": (step + 1) * len(texts) // STEPS,
+                "draws": end,
                 "new": round(len(new) / len(grams), 4) if grams else 0.0,
                 "repeated": round(repeated / len(part), 4),
             }

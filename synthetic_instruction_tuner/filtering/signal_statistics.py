@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from synthetic_instruction_tuner.filtering import signals
 from synthetic_instruction_tuner.filtering.decision import Decision
@@ -14,6 +14,12 @@ from synthetic_instruction_tuner.records import Sample
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.text import count_words
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats: TypeAlias = NDArray[np.float64]
+
 BINS = 20
 TAIL = 0.01
 """Share of the rows at either end that fall into the first and the last bin."""
@@ -21,7 +27,7 @@ FORM = "form"
 """Name, beside the signals, of the quality score that every row has."""
 
 
-def describe(study: Study, samples: Sequence[Sample], decision: Decision) -> dict[str, Any]:
+def describe(study: Study, samples: Sequence[Sample], decision: Decision) -> dict[str, object]:
     """Describe every signal; {} where no model measured anything."""
     measured = signals.read(study)
     if not measured:
@@ -40,7 +46,7 @@ def _describe(
     rows: Sequence[Sample],
     kept: set[str],
     verdicts: Sequence[bool | None],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     import numpy as np
 
     values = np.array(column)
@@ -59,14 +65,14 @@ def _describe(
     }
 
 
-def _edges(values: Any) -> Any:
+def _edges(values: Floats) -> Floats:
     import numpy as np
 
     low, high = np.quantile(values, [TAIL, 1 - TAIL])
     return np.linspace(low, high if high > low else low + 1, BINS + 1)
 
 
-def _counts(values: Any, edges: Any) -> list[int]:
+def _counts(values: Floats, edges: Floats) -> list[int]:
     """Count by bin; what lies beyond the ends counts in the outermost bins."""
     import numpy as np
 
@@ -83,7 +89,7 @@ def _verdicts(study: Study, rows: Sequence[Sample]) -> list[bool | None]:
     return [sandbox.check(row.instruction, row.response) for row in rows]
 
 
-def _checked(values: Sequence[float], verdicts: Sequence[bool | None]) -> dict[str, Any]:
+def _checked(values: Sequence[float], verdicts: Sequence[bool | None]) -> dict[str, object]:
     """Hold a signal against the checker: the share of right-wrong pairs that it ranks correctly."""
     judged = [one for one in zip(values, verdicts, strict=True) if one[1] is not None]
     right = [value for value, said in judged if said]

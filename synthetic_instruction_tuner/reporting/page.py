@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.reporting.tables import (
     tables_base,
     tables_data,
     tables_skills,
+    tables_variety,
 )
 from synthetic_instruction_tuner.reporting.tables.tables import Table
 
@@ -101,6 +102,8 @@ def all_tables(results: Results) -> dict[str, Table | None]:
     return {
         "gates": tables.gates(results),
         "data": tables_data.data(results),
+        "diversity": tables_variety.diversity(results),
+        "signals": tables_variety.signals(results),
         "methods": tables_data.methods(results),
         "preference": tables_data.preference(results),
         "training": tables_data.training(results),

@@ -34,8 +34,8 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 10
-    reporting: int = 10
+    analysis: int = 11
+    reporting: int = 11
 
 
 VERSIONS = Versions()
