@@ -9,39 +9,6 @@ from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE, Subject, benchmark_key
 
-METHOD_LABELS = {
-    "lora": "LoRA",
-    "prompt_tuning": "Prompt tuning",
-    "dpo": "DPO",
-    "dora": "DoRA",
-    "rslora": "rsLoRA",
-    "ia3": "IA3",
-    "prefix_tuning": "Prefix tuning",
-    "p_tuning": "P-tuning",
-    "vera": "VeRA",
-    "full": "Full fine-tuning",
-    "orpo": "ORPO",
-    "kto": "KTO",
-    "simpo": "SimPO",
-    "cpo": "CPO",
-}
-"""How methods are written; a method that is not here is shown by its own name."""
-KIND_LABELS = {
-    "ADALORA": "AdaLoRA",
-    "DELORA": "DeLoRA",
-    "FOURIERFT": "FourierFT",
-    "GRALORA": "GraLoRA",
-    "HIRA": "HiRA",
-    "LN_TUNING": "Layer norms",
-    "LOHA": "LoHa",
-    "LOKR": "LoKr",
-    "MISS": "MiSS",
-    "RANDLORA": "RandLoRA",
-    "SHIRA": "SHiRA",
-    "VBLORA": "VB-LoRA",
-}
-"""How PEFT's kinds of adapter are written, where not in capitals."""
-
 
 class Pair(NamedTuple):
     """Two models that are compared: is `challenger` better than `reference`?"""
@@ -73,8 +40,7 @@ def label(study: Study, subject: Subject) -> str:
     if subject.arm is None:
         return "Base"
     method = _method(subject)
-    kind = subject.arm.adapter_kind() if method == "peft" else ""
-    name = KIND_LABELS.get(kind, kind) or METHOD_LABELS.get(method, method)
+    name = subject.arm.shown
     arms = study.config.training.arms
     same = [one.name for one in arms if one.title() == subject.arm.title()]
     if same[0] != subject.arm.name:

@@ -59,12 +59,21 @@ class MethodConfig(Settings):
     start_from: str | None = None
     """Name of an earlier arm whose adapter this one goes on from; None: the base."""
 
+    label: ClassVar[str]
+    """How tables name it."""
+    what: ClassVar[str]
+    """What it does, in a few words."""
     kind: ClassVar[str] = ""
     """PEFT's name of the adapter that is trained, where the method decides it."""
     trains_base: ClassVar[bool] = False
     """Whether the weights of the base themselves are trained; there is no adapter then."""
     neutral: ClassVar[frozenset[str]] = frozenset()
     """Settings that came later: at their defaults they are no part of what an arm is."""
+
+    @property
+    def shown(self) -> str:
+        """How tables name an arm of it."""
+        return self.label
 
     def __hash__(self) -> int:
         """Hash the settings; some are lists or tables, which Python does not hash."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Config(LowRank):
     """CPO with the beta of the paper."""
 
+    label = "CPO"
+    what = "prefers without a reference, held to chosen answers"
     method: Literal["cpo"] = "cpo"
     data: Literal["sft", "preference"] = "preference"
     epochs: float = Field(default=1, gt=0, le=1000)

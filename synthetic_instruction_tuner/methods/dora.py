@@ -10,5 +10,7 @@ from synthetic_instruction_tuner.methods.lora import LowRank
 class Config(LowRank):
     """DoRA; everything else as in `lora`, as the paper compares them."""
 
+    label = "DoRA"
+    what = "LoRA that learns direction and size apart"
     method: Literal["dora"] = "dora"
     use_dora: Literal[True] = True

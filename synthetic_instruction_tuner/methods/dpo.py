@@ -20,6 +20,8 @@ class Config(LowRank):
     `start_from`. Dropout is off whatever is set, as in all of TRL's preference trainers.
     """
 
+    label = "DPO"
+    what = "prefers the chosen over the rejected answer"
     method: Literal["dpo"] = "dpo"
     data: Literal["sft", "preference"] = "preference"
     epochs: float = Field(default=1, gt=0, le=1000)

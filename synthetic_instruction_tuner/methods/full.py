@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Config(MethodConfig):
     """Full fine-tuning; learning rate of PEFT's method comparison. Needs 16 bytes a parameter."""
 
+    label = "Full fine-tuning"
+    what = "every weight of the student"
     method: Literal["full"] = "full"
     learning_rate: float = Field(default=1e-5, gt=0, le=10)
 

@@ -12,6 +12,8 @@ from synthetic_instruction_tuner.methods import MethodConfig
 class Config(MethodConfig):
     """IA3 on the layers that PEFT's table names for the family."""
 
+    label = "IA3"
+    what = "trained scales of activations"
     method: Literal["ia3"] = "ia3"
     kind = "IA3"
     learning_rate: float = Field(default=3e-3, gt=0, le=10)

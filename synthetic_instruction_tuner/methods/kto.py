@@ -19,6 +19,8 @@ class Config(LowRank):
     (desirable) and the rejected one (not). The reference is that of DPO.
     """
 
+    label = "KTO"
+    what = "raises good answers and lowers bad ones, one by one"
     method: Literal["kto"] = "kto"
     data: Literal["sft", "preference"] = "preference"
     epochs: float = Field(default=1, gt=0, le=1000)

@@ -111,4 +111,6 @@ class LowRank(MethodConfig):
 class Config(LowRank):
     """LoRA SFT; defaults of the study's specification."""
 
+    label = "LoRA"
+    what = "small low-rank updates of the linear layers"
     method: Literal["lora"] = "lora"

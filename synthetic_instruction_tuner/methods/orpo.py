@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Config(LowRank):
     """ORPO with the weight of the odds ratio that the paper uses for Mistral."""
 
+    label = "ORPO"
+    what = "learns chosen answers and the odds against rejected ones"
     method: Literal["orpo"] = "orpo"
     data: Literal["sft", "preference"] = "preference"
     epochs: float = Field(default=1, gt=0, le=1000)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Config(MethodConfig):
     """P-tuning; learning rate of PEFT's method comparison. The network is not shipped."""
 
+    label = "P-tuning"
+    what = "virtual tokens out of a small network"
     method: Literal["p_tuning"] = "p_tuning"
     learning_rate: float = Field(default=1e-4, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0, le=0)

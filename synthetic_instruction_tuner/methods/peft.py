@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, JsonValue, field_validator
 
 from synthetic_instruction_tuner.methods import MethodConfig
-from synthetic_instruction_tuner.methods.adapters.kinds import Limits, limits_of
+from synthetic_instruction_tuner.methods.adapters.kinds import LABELS, Limits, limits_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,6 +22,8 @@ class Config(MethodConfig):
     anything runs. Of what is not given PEFT's defaults hold; layers are all linear ones.
     """
 
+    label = "PEFT"
+    what = "an adapter of the PEFT library, by its name there"
     method: Literal["peft"] = "peft"
     peft_type: str = "ADALORA"
     """Kind of adapter, as `peft.PeftType` calls it (ADALORA, LOHA, BOFT, ...), in any case."""
@@ -42,6 +44,11 @@ class Config(MethodConfig):
             return 0
         length = self.options.get("num_virtual_tokens", VIRTUAL_TOKENS)
         return length if isinstance(length, int) else 0
+
+    @property
+    def shown(self) -> str:
+        """How tables name it: as its kind is written."""
+        return LABELS.get(self.peft_type, self.peft_type)
 
     @property
     def customised(self) -> bool:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Config(MethodConfig):
     """Prefix tuning; learning rate of the better prefix runs of PEFT's method comparison."""
 
+    label = "Prefix tuning"
+    what = "trained keys and values in every layer"
     method: Literal["prefix_tuning"] = "prefix_tuning"
     learning_rate: float = Field(default=5e-3, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0, le=0)

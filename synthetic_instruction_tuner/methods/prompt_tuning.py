@@ -21,6 +21,8 @@ class Config(MethodConfig):
     (figure 3).
     """
 
+    label = "Prompt tuning"
+    what = "trained virtual tokens before the input"
     method: Literal["prompt_tuning"] = "prompt_tuning"
     learning_rate: float = Field(default=3e-4, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0, le=0)

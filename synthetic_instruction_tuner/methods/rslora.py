@@ -10,5 +10,7 @@ from synthetic_instruction_tuner.methods.lora import LowRank
 class Config(LowRank):
     """rsLoRA; everything but the scaling as in `lora`, so that the two differ in nothing else."""
 
+    label = "rsLoRA"
+    what = "LoRA scaled so that high ranks learn as well"
     method: Literal["rslora"] = "rslora"
     use_rslora: Literal[True] = True

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Config(LowRank):
     """SimPO; beta of the paper, gamma half of it as its authors' code advises to start with."""
 
+    label = "SimPO"
+    what = "prefers by mean log-probability, without a reference"
     method: Literal["simpo"] = "simpo"
     data: Literal["sft", "preference"] = "preference"
     epochs: float = Field(default=1, gt=0, le=1000)

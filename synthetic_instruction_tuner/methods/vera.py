@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Config(MethodConfig):
     """VeRA; rank as in the paper, learning rate as in PEFT's method comparison."""
 
+    label = "VeRA"
+    what = "fixed random projections, trained scales"
     method: Literal["vera"] = "vera"
     learning_rate: float = Field(default=1e-3, gt=0, le=10)
     rank: int = Field(default=256, ge=1, le=4096)

@@ -35,6 +35,13 @@ def test_settings_of_every_file_are_hashable_and_survive_json(module):
     assert module.Config.model_validate_json(made.model_dump_json()) == made
 
 
+@pytest.mark.parametrize("name", all_methods())
+def test_every_method_has_a_label_and_a_few_words(name):
+    config = all_methods()[name].Config
+    assert config.label
+    assert 10 < len(config.what) < 60
+
+
 @pytest.mark.parametrize("name", presets.names())
 def test_a_study_survives_json(name):
     made = presets.load(name)

@@ -35,6 +35,21 @@ class Limits:
     refused: str = ""
 
 
+LABELS: Mapping[str, str] = {
+    "ADALORA": "AdaLoRA",
+    "DELORA": "DeLoRA",
+    "FOURIERFT": "FourierFT",
+    "GRALORA": "GraLoRA",
+    "HIRA": "HiRA",
+    "LN_TUNING": "Layer norms",
+    "LOHA": "LoHa",
+    "LOKR": "LoKr",
+    "MISS": "MiSS",
+    "RANDLORA": "RandLoRA",
+    "SHIRA": "SHiRA",
+    "VBLORA": "VB-LoRA",
+}
+"""How kinds are written, where not in capitals."""
 _TASKS = "it learns several tasks at once and needs the number of the task with every row"
 KINDS: Mapping[str, Limits] = {
     "ADALORA": Limits(goes_on=False),  # its schedule of ranks has come to its end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.reporting.tables.tables import Cell, Table
 
@@ -72,7 +73,7 @@ def methods(results: Results) -> Table:
         begins = results.label(_named(results, start)) if start else "base"
         rows.append(
             (
-                Cell(results.label(arm), WHAT.get(subject["method"], subject["method"])),
+                Cell(results.label(arm), all_methods()[subject["method"]].Config.what),
                 Cell(learns),
                 Cell(begins),
                 Cell(f"[[efficiency/{arm}/trained_parameters|count]]"),
@@ -89,25 +90,6 @@ def methods(results: Results) -> Table:
         frozenset({0, 1, 2, 5}),
     )
 
-
-WHAT = {
-    "lora": "small low-rank updates of the linear layers",
-    "rslora": "LoRA scaled so that high ranks learn as well",
-    "dora": "LoRA that learns direction and size apart",
-    "vera": "fixed random projections, trained scales",
-    "ia3": "trained scales of activations",
-    "prompt_tuning": "trained virtual tokens before the input",
-    "p_tuning": "virtual tokens out of a small network",
-    "prefix_tuning": "trained keys and values in every layer",
-    "peft": "an adapter of the PEFT library, by its name there",
-    "full": "every weight of the student",
-    "dpo": "prefers the chosen over the rejected answer",
-    "kto": "raises good answers and lowers bad ones, one by one",
-    "simpo": "prefers by mean log-probability, without a reference",
-    "cpo": "prefers without a reference, held to chosen answers",
-    "orpo": "learns chosen answers and the odds against rejected ones",
-}
-"""What a method does, in a few words."""
 
 SHOWN = (
     ("learning_rate", "learning rate"),

@@ -2,9 +2,7 @@
 
 from types import SimpleNamespace
 
-from synthetic_instruction_tuner.methods import all_methods
 from synthetic_instruction_tuner.reporting import findings
-from synthetic_instruction_tuner.reporting.tables import tables_data
 
 
 def test_only_an_arm_that_is_its_own_reference_cannot_prefer_before_training() -> None:
@@ -17,7 +15,3 @@ def test_only_an_arm_that_is_its_own_reference_cannot_prefer_before_training() -
     dpo, simpo = findings.preference(results)
     assert dpo.endswith("and cannot prefer either answer.")
     assert simpo.endswith("it ranked [[training/simpo/first/accuracy|percent]] correctly.")
-
-
-def test_every_method_is_explained_in_a_few_words() -> None:
-    assert set(tables_data.WHAT) == set(all_methods())
