@@ -16,7 +16,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.inspection import chats
 from synthetic_instruction_tuner.inspection.check import Check
 from synthetic_instruction_tuner.inspection.status import outstanding
-from synthetic_instruction_tuner.models.reference import local_folder
+from synthetic_instruction_tuner.models.reference import is_gated, local_folder
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import Stage
 from synthetic_instruction_tuner.training.compatibility import check_arms
@@ -27,6 +27,7 @@ LIBRARIES = (
 )  # fmt: skip
 SPARE_BYTES = 2 << 30  # adapters, checkpoints, results and reports of one study stay below this
 HUB_SECONDS = 10
+OPEN = "the presets colab-t4-open and a100-open need no access to gated models"
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -189,7 +190,9 @@ def _token(study: Study) -> Check:
 
     if get_token():
         return Check("hub token", "ok", "stored by `hf auth login`")
-    remedy = "gated models need one: set HF_TOKEN or run `hf auth login`"
+    if not any(is_gated(one.model) for one in models_of(study)):
+        return Check("hub token", "ok", "none found, and none of these models is gated")
+    remedy = f"gated models need one: set HF_TOKEN or run `hf auth login`; {OPEN}"
     return Check("hub token", "warning", "none found", remedy)
 
 
@@ -238,7 +241,8 @@ def _model(role: str, model: ModelConfig) -> Iterator[Check]:
 
         tokenizer = load_tokenizer(model)
     except TunerError as error:
-        yield Check(name, "problem", str(error))
+        gated = is_gated(model) or "is gated" in str(error)
+        yield Check(name, "problem", str(error), f"it is gated: {OPEN}" if gated else "")
         return
     yield Check(name, "ok", size)
     if role not in ("reward model", "quality reward", "student"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from synthetic_instruction_tuner.storage.files import digest, list_files, sha256
 
 SANDBOX = "sandbox:"
 GGUF = ".gguf"
+GATED = ("meta-llama/*", "google/gemma-*", "mistralai/*")
+"""Models whose repositories ask for consent before a download, by pattern of the id."""
 
 
 def local_folder(model: ModelConfig) -> Path | None:
@@ -32,6 +35,11 @@ def local_folder(model: ModelConfig) -> Path | None:
     if model.name.startswith(("/", "./", "../", "~")):
         raise MissingModelError(f"model folder {model.name!r} does not exist")
     return None
+
+
+def is_gated(model: ModelConfig) -> bool:
+    """Tell whether a model is known to be gated, without asking the Hub."""
+    return any(fnmatchcase(model.name, pattern) for pattern in GATED)
 
 
 def explain_gguf(name: str) -> str:

@@ -30,10 +30,43 @@ def test_the_real_study_without_a_hub_names_every_missing_model(tmp_path):
         "meta-llama/Llama-3.2-1B-Instruct",
         "mistralai/Mistral-7B-Instruct-v0.3",
         "Qwen/Qwen2.5-3B-Instruct",
-        "OpenAssistant/reward-model-deberta-v3-large-v2",
+        "Skywork/Skywork-Reward-V2-Qwen3-0.6B",
         "meta-llama/Llama-3.2-3B",
     ]
     assert all("the Hub cannot be reached" in one.found for one in problems)
+    gated = [one.name.split(": ")[1] for one in problems if "colab-t4-open" in one.remedy]
+    assert gated == [
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "meta-llama/Llama-3.2-1B-Instruct",
+        "mistralai/Mistral-7B-Instruct-v0.3",
+        "meta-llama/Llama-3.2-3B",
+    ]
+
+
+@pytest.mark.parametrize("name", ["colab-t4-open", "a100-open"])
+def test_the_open_study_needs_no_token_and_fails_at_downloads_alone(tmp_path, monkeypatch, name):
+    for variable in doctor.TOKEN_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    checks = list(examine(Study(presets.load(name), tmp_path)))
+    problems = [one for one in checks if one.state == "problem"]
+    assert {one.name.split(": ")[1] for one in problems} == {
+        "Qwen/Qwen2.5-7B-Instruct",
+        "HuggingFaceTB/SmolLM2-1.7B-Instruct",
+        "Qwen/Qwen2.5-1.5B-Instruct",
+        "Skywork/Skywork-Reward-V2-Qwen3-0.6B",
+        "Qwen/Qwen2.5-1.5B",
+    }
+    assert all("the Hub cannot be reached" in one.found for one in problems)
+    assert all(one.remedy == "" for one in problems)
+    (token,) = [one for one in checks if one.name == "hub token"]
+    assert token.state == "ok"
+
+
+@pytest.mark.parametrize(("name", "gpu"), [("colab-t4-open", "T4"), ("a100-open", "A100")])
+def test_the_open_study_is_planned_without_the_hub_and_fits(name, gpu):
+    rows = plan(presets.load(name), GPUS[gpu])
+    assert {one.subject for one in rows} >= {"teacher", "reward model", "sft", "dpo"}
+    assert all(one.fits for one in rows)
 
 
 def test_a_hub_that_does_not_answer_is_asked_once(tmp_path, monkeypatch):

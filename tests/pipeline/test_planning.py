@@ -87,7 +87,8 @@ def row_of(preset: str, gpu: str, subject: str, *assignments: str) -> Row:
 
 def test_the_reward_model_reads_every_response_once() -> None:
     """1,000 instructions of 60 tokens, three responses of 0.4 x 512, 304 M weights that work."""
-    row = row_of("colab-t4", "T4", "reward model")
+    specified = "preference.reward.name=OpenAssistant/reward-model-deberta-v3-large-v2"
+    row = row_of("colab-t4", "T4", "reward model", specified)
     assert row.parameters == 435_062_785  # of them 128,100 x 1,024 the table of tokens
     tokens = 1000 * 3 * (60 + 0.4 * 512)
     working = 435_062_785 - 128_100 * 1024

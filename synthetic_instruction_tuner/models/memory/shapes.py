@@ -54,6 +54,32 @@ _QWEN_HALF_B = _QWEN_3B | {
     "num_hidden_layers": 24,
     "num_attention_heads": 14,
 }
+_QWEN_1_5B = _QWEN_3B | {
+    "hidden_size": 1536,
+    "intermediate_size": 8960,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 12,
+}
+_QWEN_7B = _QWEN_3B | {
+    "vocab_size": 152064,
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "tie_word_embeddings": False,
+}
+_QWEN_3_HALF_B = {
+    "model_type": "qwen3",
+    "vocab_size": 151936,
+    "hidden_size": 1024,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "tie_word_embeddings": True,
+}
 _SMOLLM_135M = {
     "model_type": "llama",
     "vocab_size": 49152,
@@ -63,6 +89,13 @@ _SMOLLM_135M = {
     "num_attention_heads": 9,
     "num_key_value_heads": 3,
     "tie_word_embeddings": True,
+}
+_SMOLLM_1_7B = _SMOLLM_135M | {
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
 }
 _GEMMA_2_2B = {
     "model_type": "gemma2",
@@ -114,9 +147,15 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
     "mistralai/Mistral-7B-Instruct-v0.3": _MISTRAL_7B,
     "Qwen/Qwen2.5-0.5B": _QWEN_HALF_B,
     "Qwen/Qwen2.5-0.5B-Instruct": _QWEN_HALF_B,
+    "Qwen/Qwen2.5-1.5B": _QWEN_1_5B,
+    "Qwen/Qwen2.5-1.5B-Instruct": _QWEN_1_5B,
     "Qwen/Qwen2.5-3B": _QWEN_3B,
     "Qwen/Qwen2.5-3B-Instruct": _QWEN_3B,
+    "Qwen/Qwen2.5-7B": _QWEN_7B,
+    "Qwen/Qwen2.5-7B-Instruct": _QWEN_7B,
+    "Skywork/Skywork-Reward-V2-Qwen3-0.6B": _QWEN_3_HALF_B,
     "HuggingFaceTB/SmolLM2-135M": _SMOLLM_135M,
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct": _SMOLLM_1_7B,
     "google/gemma-2-2b": _GEMMA_2_2B,
     "microsoft/Phi-3-mini-4k-instruct": _PHI_3_MINI,
     "OpenAssistant/reward-model-deberta-v3-large-v2": _DEBERTA_LARGE,

@@ -2,8 +2,10 @@
 
 import pytest
 
-from synthetic_instruction_tuner.config import StudyConfig, presets
+from synthetic_instruction_tuner.config import ModelConfig, StudyConfig, presets
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.models.reference import is_gated
+from synthetic_instruction_tuner.storage.formats import licence_of
 
 
 @pytest.mark.parametrize("name", presets.names())
@@ -29,6 +31,31 @@ def test_the_real_study_is_as_specified(name):
     assert (config.preference.pairs, config.seed, config.seeds[0]) == (600, 42, 42)
     assert config.generation.teacher.name == "meta-llama/Llama-3.1-8B-Instruct"
     assert config.training.student.name == "meta-llama/Llama-3.2-3B"
+
+
+@pytest.mark.parametrize("name", ["colab-t4", "a100"])
+def test_the_open_study_differs_in_models_alone(name):
+    """Whatever is changed in one is changed in the other; nothing of it is gated."""
+
+    def settings(study):
+        values = presets.load(study).model_dump()
+        models = [values["generation"].pop("teacher"), values["training"].pop("student")]
+        models += [one.pop("model") for one in values["preference"]["responders"]]
+        for one in values["preference"]["responders"]:
+            del one["name"]
+        del values["name"]
+        return values, models
+
+    gated, models = settings(name)
+    opened, others = settings(f"{name}-open")
+    assert opened == gated
+    assert [one["quantization"] for one in models[:2]] == [
+        one["quantization"] for one in others[:2]
+    ]
+    assert not any(is_gated(ModelConfig(name=one["name"])) for one in others)
+    assert any(is_gated(ModelConfig(name=one["name"])) for one in models)
+    licences = {licence_of(one["name"]).id for one in others}
+    assert licences == {"apache-2.0"}
 
 
 def test_the_small_real_study_trains_the_three_arms_and_finds_duplicates_by_meaning():
@@ -131,7 +158,7 @@ def test_a_name_that_fits_two_entries_is_asked_about():
 
 
 def test_an_unknown_study_lists_the_nearest_and_the_presets():
-    told = r"unknown study 'sandbx'; did you mean sandbox.*\?; presets: a100, colab-t4"
+    told = r"unknown study 'sandbx'; did you mean sandbox.*\?; presets: a100, a100-open, colab-t4"
     with pytest.raises(ConfigurationError, match=told):
         presets.load("sandbx")
 
