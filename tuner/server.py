@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
 from tasks.own_state import SUSPENDED
 from tuner import deployment_file
+from tuner.address import HELP
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
@@ -30,7 +31,6 @@ ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
 SILENCE = timedelta(seconds=240)
 """Silence after which a run counts as dead: eight heartbeats (see `prefect.yaml`).
 A server that is restarted, or away for a minute, hears of nobody for two."""
-HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
 
 POOL = "tuner"
 """The work pool of all deployments (see `prefect.yaml`)."""

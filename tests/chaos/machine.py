@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -563,7 +563,7 @@ def without_prefect() -> None:
     import tasks.step
     import tuner.embedded_server
 
-    tuner.embedded_server.start_unless_configured = lambda: None
+    tuner.embedded_server.unless_configured = nullcontext
 
     def call_flow(flow, *arguments, return_state=False, **named):
         with disable_run_logger():  # without a run there is none

@@ -4,17 +4,12 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from itertools import takewhile
 
 import psutil
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
-
-from synthetic_instruction_tuner.errors import TunerError
-from tuner import embedded_server
 
 STOPPED = "tuner: stopped; the same command goes on from here"
 PROGRESS = re.compile(r"^\d\d:\d\d:\d\d ")
@@ -48,10 +43,11 @@ def test_a_killed_run_takes_its_server_along(migrated_home, tmp_path):
     shutil.copytree(migrated_home, tmp_path / "home")
     script = (
         "import os, signal\n"
-        "from tuner.embedded_server import start_unless_configured\n"
-        "start_unless_configured()\n"
-        "print('up', flush=True)\n"
-        "signal.pause()\n"
+        "from tuner.embedded_server import unless_configured\n"
+        "with unless_configured() as server:\n"
+        "    server.wait()\n"
+        "    print('up', flush=True)\n"
+        "    signal.pause()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],
@@ -64,31 +60,3 @@ def test_a_killed_run_takes_its_server_along(migrated_home, tmp_path):
         run.kill()
     assert len(started) == 1
     assert psutil.wait_procs(started, timeout=60)[1] == []
-
-
-@pytest.fixture
-def no_server_yet(monkeypatch):
-    """A process like a new one: Prefect keeps the server of whichever test started one before."""
-    monkeypatch.setattr(embedded_server.EmbeddedServer, "_instances", {})
-    with temporary_settings(restore_defaults={PREFECT_API_URL}):
-        yield
-
-
-@pytest.mark.usefixtures("no_server_yet")
-def test_a_port_that_is_found_is_held():
-    """Two runs that start at once on one machine: neither ends up at the other's server."""
-    port = embedded_server.EmbeddedServer().find_available_port()
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
-        with pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-
-
-@pytest.mark.usefixtures("no_server_yet")
-def test_a_server_that_does_not_start_in_time_is_one_line(monkeypatch):
-    def late(_):
-        raise RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
-
-    monkeypatch.setattr(embedded_server.EmbeddedServer, "start", late)
-    with pytest.raises(TunerError, match=r"does not start \(Timed out .* less to do"):
-        embedded_server.start_unless_configured()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from tuner import deployment_file
+from tuner import address, deployment_file
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -37,6 +37,7 @@ def deploy(
     Example: tuner deploy --notify slack-webhook/lab
     """
     content = deployment_file.read(file)
+    address.require()
     from prefect.client.orchestration import get_client
 
     from tuner import server

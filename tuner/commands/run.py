@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from synthetic_instruction_tuner.inspection.doctor import require_models
 from synthetic_instruction_tuner.inspection.status import outstanding, read_status
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.stages import STAGES
+from synthetic_instruction_tuner.study.stages import STAGES, Stage
 from synthetic_instruction_tuner.study.workspace import lease, open_study
+from tuner import embedded_server
 from tuner.display import console, showing_progress
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
 
@@ -37,26 +39,29 @@ def run(
             console.print("Nothing to do: everything is there and whole.")
         else:
             with lease(opened.root), showing_progress():
-                console.print(_run_flow(opened, until.value))
+                console.print(_run_flow(opened, STAGES[STAGES.index(until.value)]))
         left = outstanding(opened, until.value) if todo else []
         _finish(opened, len(todo) - len(left), time.monotonic() - started, as_json)
 
 
-def _run_flow(opened: Study, until: str) -> str:
+def _run_flow(opened: Study, until: Stage) -> str:
     """Run the flow and return its last word.
 
-    Prefect is imported only here: a rerun with nothing to do needs no server.
+    Prefect is imported only here: a rerun with nothing to do needs no server. The server's process
+    starts first; what this one needs is imported, and looked at, meanwhile.
     """
     console.print(f"Study {opened.config.name!r} in {opened.root}")
-    from flows.study import study as study_flow
-    from tuner.embedded_server import start_unless_configured
+    with embedded_server.unless_configured() as server:
+        require_models(opened, until)
+        from flows.study import study as study_flow
 
-    start_unless_configured()
-    state = study_flow(
-        config=opened.config, workspace=str(opened.root), until=until, return_state=True
-    )
-    state.result()
-    return str(state.message)
+        if server is not None:
+            server.wait()
+        state = study_flow(
+            config=opened.config, workspace=str(opened.root), until=until, return_state=True
+        )
+        state.result()
+        return str(state.message)
 
 
 def _finish(opened: Study, steps: int, seconds: float, as_json: bool) -> None:

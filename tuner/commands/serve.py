@@ -9,7 +9,7 @@ import typer
 
 from synthetic_instruction_tuner import __version__
 from synthetic_instruction_tuner.config import StudyConfig, presets
-from tuner import deployment_file
+from tuner import address, deployment_file
 from tuner.options import Assignments, StudyName
 
 SESSION_MINUTES = 50
@@ -28,6 +28,8 @@ def serve(
     config = presets.load(study, assignments or [])
     parameters = _parameters(study, assignments or [], config)
     from prefect import serve as serve_deployments
+
+    address.require()
     from prefect.client.orchestration import get_client
 
     from tuner import server

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.inspection.status import read_status
+from tuner import address
 from tuner.options import AsJson, WorkspaceFolder, existing
 
 COLOURS = {"done": "green", "part done": "yellow", "missing": "dim", "outdated": "magenta"}
@@ -62,6 +63,7 @@ def _show_workspace(workspace: WorkspaceFolder, as_json: bool) -> None:
 
 
 def _show_remote(study: str | None, as_json: bool) -> None:
+    address.require()
     import httpx
     from prefect.client.orchestration import get_client
 

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from synthetic_instruction_tuner.errors import ConfigurationError
+from tuner import address
 
 
 def worker(
@@ -23,6 +24,7 @@ def worker(
     once: Annotated[bool, typer.Option("--once", help="Do what is due, then stop.")] = False,
 ) -> None:
     """Start a Prefect worker here and show what it does; stop it with Ctrl-C."""
+    address.require()
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
