@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError, TunerError
+from synthetic_instruction_tuner.inspection import examples
 from synthetic_instruction_tuner.inspection.check import Check
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -40,7 +41,8 @@ def student(study: Study) -> Iterator[Check]:
 
     name = f"student: {study.student.name} template"
     try:
-        chat = bind_student(load_tokenizer(study.student), study.student.family)
+        tokenizer = load_tokenizer(study.student)
+        chat = bind_student(tokenizer, study.student.family)
         positions = getattr(load_config(study.student), "max_position_embeddings", None)
         told = describe(chat)
     except MissingModelError:  # told where the model itself is looked at
@@ -53,6 +55,13 @@ def student(study: Study) -> Iterator[Check]:
     off = "; reasoning is turned off" if chat.reasoning == "off" else ""
     yield Check(name, "ok", found + off)
     yield lengths(study, positions)
+    yield from examples.requests(study, room(study, positions), tokenizer)
+
+
+def room(study: Study, positions: int | None) -> int:
+    """Return the tokens that a request may have: soft prompts have their places, too."""
+    longest = study.config.evaluation.max_length
+    return min(longest, positions or longest) - study.virtual_tokens
 
 
 def lengths(study: Study, positions: int | None) -> Check:
@@ -62,11 +71,9 @@ def lengths(study: Study, positions: int | None) -> Check:
         study: The study.
         positions: Most tokens that the student can read; None: nothing says so.
     """
-    settings, virtual = study.config.evaluation, study.virtual_tokens
-    longest = settings.max_length if positions is None else min(settings.max_length, positions)
-    room = longest - virtual
-    found = f"requests of up to {room} tokens, {room - settings.max_new_tokens} before an answer"
-    if room <= settings.max_new_tokens:
+    settings, most = study.config.evaluation, room(study, positions)
+    found = f"requests of up to {most} tokens, {most - settings.max_new_tokens} before an answer"
+    if most <= settings.max_new_tokens:
         remedy = "raise evaluation.max_length, or lower evaluation.max_new_tokens"
         return Check("evaluation length", "problem", f"no room for a prompt: {found}", remedy)
     if positions is not None and settings.max_length > positions:

@@ -7,10 +7,11 @@ from support import training_models
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
-from synthetic_instruction_tuner.inspection import doctor
+from synthetic_instruction_tuner.inspection import doctor, examples
 from synthetic_instruction_tuner.inspection.doctor import Check, examine, models_of, require_models
 from synthetic_instruction_tuner.inspection.planning.gpus import GPUS
 from synthetic_instruction_tuner.inspection.planning.plan import plan
+from synthetic_instruction_tuner.models.loading import load_tokenizer
 from synthetic_instruction_tuner.study.graph import Study
 
 
@@ -192,3 +193,43 @@ def test_requests_that_will_lose_their_beginning_are_foretold(
     ]
     assert found.state == state
     assert said in found.found
+
+
+@pytest.mark.parametrize("length", [2048, 60])
+def test_requests_with_examples_are_measured_before_anything_runs(tmp_path, length):
+    """Two solved examples of the closed world are at least twice an item of it, and fit 2,048."""
+    study = Study(
+        presets.load(
+            "sandbox",
+            [
+                "evaluation.benchmarks=[{name: mmlu, num_fewshot: 2, items: 12}]",
+                "evaluation.primary=[]",
+                f"evaluation.max_length={length}",
+                "evaluation.max_new_tokens=8",
+            ],
+        ),
+        tmp_path,
+    )
+    tokenizer = load_tokenizer(study.student)
+    found = examples.lengths(study, study.config.evaluation.benchmarks[0], tokenizer)
+    assert len(found) == 12 * 4  # every choice is a request
+    assert not list(tmp_path.iterdir())
+    room = length - study.virtual_tokens
+    (check,) = examples.requests(study, room, tokenizer)
+    over = sum(one > room for one in found)
+    assert check.name == "mmlu-2shot requests"
+    assert f"the longest of 48 has {max(found)} tokens" in check.found
+    assert check.state == ("warning" if over else "ok")
+    assert (over > 0) is (length == 60)
+    assert (f"{over} are longer than {room} and lose their first" in check.found) is (over > 0)
+
+
+def test_requests_whose_rows_are_on_the_hub_are_estimated(tmp_path):
+    study = Study(presets.load("colab-t4"), tmp_path)
+    states = {
+        room: [(one.name, one.state) for one in examples.requests(study, room, None)]
+        for room in (2028, 200)
+    }
+    names = ("mmlu-5shot requests", "mmlu_cloze-5shot requests")
+    assert states[2028] == [(name, "ok") for name in names]
+    assert states[200] == [(name, "warning") for name in names]
