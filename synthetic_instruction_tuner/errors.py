@@ -43,3 +43,7 @@ class UnreachableError(ConfigurationError):
 
 class StageError(TunerError):
     """A stage cannot go on (for example NaN loss or too few rows left); what is done is kept."""
+
+
+class DivergedError(StageError):
+    """A training whose loss or gradient is not a number any more."""

@@ -24,9 +24,9 @@ def train_arms(study: Study) -> None:
     for arms in arms_by_turn(study):
         ready = []
         for one in arms:
-            start = study.starts_from(study.subject(one.artifact.name))
-            if start is not None and start.name in failed:
-                failed[one.artifact.name] = f"starts from {start.name!r}"
+            needed = [source.name for source in one.artifact.inputs if source.name in failed]
+            if needed:
+                failed[one.artifact.name] = f"starts from {needed[0]!r}"
             else:
                 ready.append(one)
         if study.config.runner.kind == "local":
@@ -52,9 +52,10 @@ def _train(study: Study, arms: list[Piece], failed: dict[str, str]) -> None:
 
 
 def _tell(study: Study, failed: dict[str, str]) -> str:
-    done = [one.name for one in study.subjects[1:] if one.name not in failed]
+    names = [one.artifact.name for arms in arms_by_turn(study) for one in arms]
+    done = [one for one in names if one not in failed]
     reasons = "\n".join(f"- {name}: {reason}" for name, reason in failed.items())
     return (
-        f"{len(failed)} of {len(study.subjects) - 1} arms are not trained (done or left for later: "
+        f"{len(failed)} of {len(names)} arms are not trained (done or left for later: "
         f"{', '.join(done) or 'none'}); run again to go on from their checkpoints:\n{reasons}"
     )

@@ -17,7 +17,7 @@ from tasks.filtering import measure_rows
 from tasks.generation import draw_chunk
 from tasks.preference import draw_responses
 from tasks.step import claim_name
-from tasks.training import train_arm
+from tasks.training import train_arm, try_arm
 
 MEASURES_THE_MACHINE = "speed"
 """Benchmark that is compared between models, so that one machine makes all of it."""
@@ -72,6 +72,12 @@ def arm(study: Study, name: str) -> Piece:
     return Piece("arm", (name,), train_arm, study.trained(study.subject(name)))
 
 
+def trial(study: Study, name: str, number: int) -> Piece:
+    """One arm with other settings, for what the validation split says of it."""
+    artifact = study.trial(study.trials(name)[number - 1])
+    return Piece("trial", (name, number), try_arm, artifact)
+
+
 def result(study: Study, name: str, benchmark: str) -> Piece:
     """One model on one benchmark."""
     artifact = study.result(study.subject(name), benchmark_named(study, benchmark))
@@ -85,16 +91,24 @@ def reading(study: Study, benchmark: str, prompt: str, selecting: bool) -> Piece
 
 
 KINDS: dict[str, Callable[..., Piece]] = {
-    one.__name__: one for one in (samples, quality, responses, arm, result, reading)
+    one.__name__: one for one in (samples, quality, responses, arm, trial, result, reading)
 }
 
 
 def arms_by_turn(study: Study) -> list[list[Piece]]:
-    """Group the arms: those of a group start from the base or from arms of earlier groups."""
+    """Group the arms: those of a group start from the base or from arms of earlier groups.
+
+    The trials of all arms are a group, and the arms as tuned, which need them, the last.
+    """
     turns: dict[int, list[Piece]] = {}
+    tried: list[Piece] = []
+    tuned: list[Piece] = []
     for one in study.subjects[1:]:
-        turns.setdefault(_depth(study, one), []).append(arm(study, one.name))
-    return [turns[depth] for depth in sorted(turns)]
+        group = turns.setdefault(_depth(study, one), []) if one.tuned is None else tuned
+        group.append(arm(study, one.name))
+    for given in study.config.training.arms:
+        tried += [trial(study, given.name, one.number) for one in study.trials(given.name)]
+    return [*(turns[depth] for depth in sorted(turns)), *(one for one in (tried, tuned) if one)]
 
 
 def _depth(study: Study, subject: Subject) -> int:

@@ -16,3 +16,13 @@ def train_arm(config: StudyConfig, workspace: str, identity: str, name: str) -> 
     study = opened(config, workspace)
     subject = study.subject(name)
     return summary(run.train(study, subject, progress.start(f"Training {name}")))
+
+
+@step
+def try_arm(
+    config: StudyConfig, workspace: str, identity: str, name: str, number: int
+) -> dict[str, Any]:
+    """Train an arm with other settings, for its figures alone; resumes as arms do."""
+    study = opened(config, workspace)
+    trial = study.trials(name)[number - 1]
+    return summary(run.try_settings(study, trial, progress.start(f"Trying {trial.name}")))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner import __version__
-from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, votes
+from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, tuning, votes
 from synthetic_instruction_tuner.analysis import yardsticks as floors
 from synthetic_instruction_tuner.analysis.aggregate import Means, macro_means
 from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
@@ -145,6 +145,8 @@ def build_store(study: Study) -> dict[str, Any]:
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
     }
+    if study.config.training.tuning is not None:
+        store["tuning"] = tuning.describe(study)
     store["tallies"] = tally(cells)
     store["warnings"] = find_warnings(store, runs)
     store["gates"] = [vars(one) for one in gates.evaluate(store, study.config.gates)]

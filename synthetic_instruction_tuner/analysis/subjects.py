@@ -8,6 +8,7 @@ from synthetic_instruction_tuner.analysis.benchmarks import describe
 from synthetic_instruction_tuner.benchmarks import benchmark_named
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE, Subject, benchmark_key
+from synthetic_instruction_tuner.training.tuning import settled
 
 
 class Pair(NamedTuple):
@@ -43,9 +44,12 @@ def label(study: Study, subject: Subject) -> str:
     name = subject.arm.shown
     arms = study.config.training.arms
     same = [one.name for one in arms if one.title() == subject.arm.title()]
-    if same[0] != subject.arm.name:
-        suffix = subject.arm.name.removeprefix(method).strip("_") or subject.arm.name
+    own = subject.tuned or subject.arm.name
+    if same[0] != own:
+        suffix = own.removeprefix(method).strip("_") or own
         name = f"{name} ({suffix.replace('_', ' ')})"
+    if subject.tuned is not None:
+        name = f"{name}, tuned"
     if subject.seed not in (None, study.config.seeds[0]):
         name = f"{name}, seed {subject.seed}"
     return name
@@ -67,17 +71,27 @@ def describe_subjects(study: Study) -> dict[str, dict[str, Any]]:
             "start_from": getattr(one.arm, "start_from", None),
             "seed": one.seed,
             "headline": one.name in shown,
-            "settings": {"name": one.arm.name, **one.arm.specification()} if one.arm else {},
+            "settings": _settings(study, one),
         }
         for one in study.subjects
     }
+
+
+def _settings(study: Study, subject: Subject) -> dict[str, Any]:
+    """Return an arm's settings; of one as tuned the best that were tried, once that is known."""
+    if subject.arm is None:
+        return {}
+    known = subject.tuned is None or study.store.find(study.trained(subject)) is not None
+    arm = settled(study, subject) if known else subject.arm
+    return {"name": arm.name, **arm.specification()}
 
 
 def declared_pairs(study: Study) -> list[Pair]:
     """List the primary comparisons, fixed by the settings before anything is measured.
 
     Every arm against the base; LoRA against every prompt-tuning arm; every arm that goes on from
-    another against the one it started from (DPO against its SFT).
+    another against the one it started from (DPO against its SFT); every tuned arm against itself
+    as specified.
     """
     arms = [one for one in headline(study) if one.arm]
     pairs = [Pair(one.name, BASE) for one in arms]
@@ -88,6 +102,8 @@ def declared_pairs(study: Study) -> list[Pair]:
         start = study.starts_from(one)
         if start is not None:
             pairs.append(Pair(one.name, start.name))
+        if one.tuned is not None:
+            pairs.append(Pair(one.name, one.tuned))
     return pairs
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 from pydantic import Field, model_validator
 
 from synthetic_instruction_tuner.config.models import ModelConfig
+from synthetic_instruction_tuner.config.tuning import TuningConfig
 from synthetic_instruction_tuner.methods import MethodConfig, all_methods
 from synthetic_instruction_tuner.settings import Settings
 
@@ -42,6 +43,8 @@ class TrainingConfig(Settings):
     """Processes that share an arm's batches, one a GPU; the rows of an update stay the same."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """With several processes: a whole model in each, or (fsdp) the weights spread over all."""
+    tuning: TuningConfig | None = None
+    """Train every arm with other settings, too, and compare the best as an arm of its own."""
 
     @model_validator(mode="after")
     def _arms(self) -> TrainingConfig:
@@ -54,6 +57,8 @@ class TrainingConfig(Settings):
                 raise ValueError(
                     f"arm {arm.name!r} has start_from={start!r}; allowed: {names[:position]}"
                 )
+        if self.tuning is not None:
+            self.tuning.check(self.arms)
         return self
 
     def adapter_of(self, arm: ArmConfig) -> ArmConfig:

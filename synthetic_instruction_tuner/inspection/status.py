@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.storage.artifacts import (
 )
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
+from synthetic_instruction_tuner.study.subject import TRIALS
 
 State = Literal["done", "part done", "missing", "outdated"]
 
@@ -156,7 +157,7 @@ def _detail(study: Study, stage: Stage, there: list[Artifact]) -> str:
     if stage == "filtering" and is_there(study, study.provisional):
         return f"{_filtering_detail(study, study.provisional)}, not decontaminated: no items"
     if stage == "training":
-        return ", ".join(_loss(study, one) for one in there)
+        return ", ".join(_loss(study, one) for one in there if not one.name.startswith(TRIALS))
     return ", ".join(one.name for one in there[:4]) + (" ..." if len(there) > 4 else "")
 
 

@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.reporting.tables import (
     tables_base,
     tables_data,
     tables_skills,
+    tables_tuning,
     tables_variety,
 )
 from synthetic_instruction_tuner.reporting.tables.tables import Table
@@ -107,6 +108,8 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "methods": tables_data.methods(results),
         "preference": tables_data.preference(results),
         "training": tables_data.training(results),
+        "tuning": tables_tuning.tuning(results),
+        "trials": tables_tuning.trials(results),
         "scores": tables_base.scores(results),
         "base_prompts": tables_base.prompts(results),
         "benchmarks": tables_data.benchmarks(results),

@@ -14,8 +14,9 @@ from synthetic_instruction_tuner.config import (
 )
 from synthetic_instruction_tuner.config.base_prompts import TEMPLATE, base_prompt
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
-from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, Trial
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,36 @@ class Design:
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
-        """The base and every arm with every training seed, in the order of the settings."""
-        arms = [
-            Subject(
-                arm.name if seed == self.config.seeds[0] else f"{arm.name}-seed{seed}", arm, seed
-            )
-            for seed in self.config.seeds
-            for arm in self.config.training.arms
-        ]
-        return (Subject(BASE), *arms)
+        """The base and every arm with every training seed, in the order of the settings.
+
+        Where arms are tuned, each comes a second time, as tuned, after all as specified.
+        """
+        settings = self.config.training
+        arms: list[tuple[MethodConfig, str | None]] = [(arm, None) for arm in settings.arms]
+        if settings.tuning is not None:
+            arms += [
+                (arm.model_copy(update={"name": f"{arm.name}_tuned"}), arm.name)
+                for arm in settings.arms
+            ]
+        first = self.config.seeds[0]
+        return (
+            Subject(BASE),
+            *(
+                Subject(arm.name if seed == first else f"{arm.name}-seed{seed}", arm, seed, tuned)
+                for seed in self.config.seeds
+                for arm, tuned in arms
+            ),
+        )
+
+    def trials(self, arm: str) -> tuple[Trial, ...]:
+        """Return the trials of an arm; none where arms are not tuned. They have the first seed."""
+        settings = self.config.training
+        if settings.tuning is None:
+            return ()
+        given = next(one for one in settings.arms if one.name == arm)
+        tried = settings.tuning.settings_of(given, self.config.seed)
+        seed = self.config.seeds[0]
+        return tuple(Trial(arm, number, one, seed) for number, one in enumerate(tried, 1))
 
     @cached_property
     def readings(self) -> tuple[Reading, ...]:
@@ -71,13 +93,16 @@ class Design:
 
     def starts_from(self, subject: Subject) -> Subject | None:
         """Return the arm (same seed) that this one starts from, if any."""
-        start = getattr(subject.arm, "start_from", None)
-        if start is None:
+        return None if subject.arm is None else self.start_of(subject.arm, subject.seed)
+
+    def start_of(self, arm: MethodConfig, seed: int | None) -> Subject | None:
+        """Return the arm, as specified, that settings start from, if any."""
+        if arm.start_from is None:
             return None
         return next(
             one
             for one in self.subjects
-            if one.arm and one.arm.name == start and one.seed == subject.seed
+            if one.arm and one.arm.name == arm.start_from and one.seed == seed
         )
 
     @property
@@ -98,9 +123,9 @@ class Design:
     @property
     def virtual_tokens(self) -> int:
         """Length of the longest soft prompt of any arm: what every model's context gives up."""
-        return max(
-            (getattr(arm, "virtual_tokens", 0) for arm in self.config.training.arms), default=0
-        )
+        arms = [*self.config.training.arms]
+        arms += [trial.arm for arm in self.config.training.arms for trial in self.trials(arm.name)]
+        return max((getattr(arm, "virtual_tokens", 0) for arm in arms), default=0)
 
     @property
     def student(self) -> ModelConfig:

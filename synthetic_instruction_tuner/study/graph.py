@@ -18,11 +18,12 @@ from functools import cached_property
 from synthetic_instruction_tuner.config import BenchmarkConfig, PairChoiceConfig, ResponderConfig
 from synthetic_instruction_tuner.config.base_prompts import base_prompt
 from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.models import families, reference
 from synthetic_instruction_tuner.storage.artifacts import Artifact
 from synthetic_instruction_tuner.study.data_artifacts import DataArtifacts
 from synthetic_instruction_tuner.study.stages import VERSIONS, Stage
-from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, benchmark_key
+from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, Trial, benchmark_key
 
 
 @dataclass(frozen=True)
@@ -101,21 +102,36 @@ class Study(DataArtifacts):
         """The adapter, metrics and measurements of one arm."""
         if subject.arm is None:
             raise ConfigurationError("the base is not trained")
+        if subject.tuned is None:
+            return self._trained(subject.name, subject.arm, subject.seed)
+        tried = map(self.trial, self.trials(subject.tuned))
+        specified = self.trained(self.subject(subject.tuned))
+        return self._trained(subject.name, subject.arm, subject.seed, (specified, *tried))
+
+    def trial(self, one: Trial) -> Artifact:
+        """What the validation split says of an arm with other settings; it ships no adapter."""
+        return self._trained(one.name, one.arm, one.seed)
+
+    def _trained(
+        self,
+        name: str,
+        arm: MethodConfig,
+        seed: int | None,
+        chosen_from: tuple[Artifact, ...] = (),
+    ) -> Artifact:
         settings = self.config.training
-        arm = subject.arm.specification()
-        config = {
-            "arm": arm,
+        config: dict[str, object] = {
+            "arm": arm.specification(),
             "student": reference.content(settings.student),
             "max_length": settings.max_length,
-            "seed": subject.seed,
+            "seed": seed,
         }
-        uses_pairs = getattr(subject.arm, "data", "sft") == "preference"
-        made_from: list[Artifact] = [self.pairs if uses_pairs else self.filtered]
-        start = self.starts_from(subject)
+        made_from = [self.pairs if arm.data == "preference" else self.filtered]
+        start = self.start_of(arm, seed)
         if start is not None:
             made_from.append(self.trained(start))
-        folder, version = f"models/{subject.name}", VERSIONS.training
-        return Artifact("training", subject.name, folder, version, config, tuple(made_from))
+        version, inputs = VERSIONS.training, (*made_from, *chosen_from)
+        return Artifact("training", name, f"models/{name}", version, config, inputs)
 
     def result(self, subject: Subject, benchmark: BenchmarkConfig) -> Artifact:
         """One model's scores and per-item log on one benchmark."""
@@ -211,6 +227,8 @@ class Study(DataArtifacts):
             yield self.rewards
             yield self.pairs
         for subject in self.subjects[1:]:
+            if subject.tuned is not None and subject.seed == self.config.seeds[0]:
+                yield from map(self.trial, self.trials(subject.tuned))
             yield self.trained(subject)
         yield from self.results
         yield from map(self.reading, self.readings)

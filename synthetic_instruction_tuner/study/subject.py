@@ -9,6 +9,8 @@ from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.methods import MethodConfig
 
 BASE = "base"
+TRIALS = "trials/"
+"""Before the names of what trials make."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,34 @@ class Subject:
         name: "base", "sft", or "sft-seed43" for a further seed.
         arm: The arm's settings; None for the base.
         seed: The training seed; None for the base.
+        tuned: Name of the arm as specified, if this is that arm with the best settings tried.
     """
 
     name: str
     arm: MethodConfig | None = None
     seed: int | None = None
+    tuned: str | None = None
+
+
+class Trial(NamedTuple):
+    """An arm with other settings, trained to be judged by the validation split alone.
+
+    Attributes:
+        of: Name of the arm as specified.
+        number: 1, 2, 3, ...
+        arm: Its settings.
+        seed: The training seed.
+    """
+
+    of: str
+    number: int
+    arm: MethodConfig
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of what it makes."""
+        return f"{TRIALS}{self.of}/{self.number:03d}"
 
 
 class Reading(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from synthetic_instruction_tuner.config import TrainingConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
 from synthetic_instruction_tuner.methods import MethodConfig
@@ -20,11 +22,19 @@ def check_arms(training: TrainingConfig) -> None:
     from synthetic_instruction_tuner.training.build import precision
 
     arms = {arm.name: arm for arm in training.arms}
-    for arm in training.arms:
+    for arm in _with_variants(training):
         check(arm, training, arms[arm.start_from] if arm.start_from else None)
     if arms:
         precision(training.student, resolve_device())
         _check_adapters(training)
+
+
+def _with_variants(training: TrainingConfig) -> Iterator[MethodConfig]:
+    """Yield every arm, and it with each of the settings that tuning may try."""
+    for arm in training.arms:
+        yield arm
+        if training.tuning is not None:
+            yield from training.tuning.variants(arm)
 
 
 def check(arm: MethodConfig, training: TrainingConfig, start: MethodConfig | None) -> None:
@@ -95,7 +105,7 @@ def _check_adapters(training: TrainingConfig) -> None:
     except MissingModelError:
         return
     experts = any(getattr(shape, name, None) for name in EXPERTS)
-    for arm in training.arms:
+    for arm in _with_variants(training):
         if student.trust_remote_code or not (experts or arm.customised):
             continue
         base = footprint.meta_model(student, torch.float32)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import DivergedError, StageError
 from synthetic_instruction_tuner.methods.losses.objective import Metrics, Objective, Reference
 from synthetic_instruction_tuner.methods.losses.rows import Row
 from synthetic_instruction_tuner.models.engines.protocol import stream_seed
@@ -217,7 +217,7 @@ class Loop:
             )
         if math.isfinite(loss) and (math.isfinite(norm) or self.accelerator.scaler is not None):
             return
-        raise StageError(
+        raise DivergedError(
             f"arm {self.job.subject!r}: loss {loss} and gradient norm {norm} at step "
             f"{self.state.step + 1} of {self.order.steps}; the last checkpoint is kept. Lower "
             f"learning_rate (now {self.job.arm.learning_rate}) or max_grad_norm "

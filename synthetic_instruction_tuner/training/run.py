@@ -7,13 +7,14 @@ import logging
 import shutil
 from typing import Any
 
-from synthetic_instruction_tuner.errors import ConfigurationError
+from synthetic_instruction_tuner.errors import DivergedError
+from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.models import reference
 from synthetic_instruction_tuner.progress import Progress
-from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.subject import Subject
-from synthetic_instruction_tuner.training import launch
+from synthetic_instruction_tuner.study.subject import Subject, Trial
+from synthetic_instruction_tuner.training import launch, tuning
 from synthetic_instruction_tuner.training.compatibility import check
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.result import is_complete
@@ -50,6 +51,34 @@ def train(study: Study, subject: Subject, progress: Progress) -> Manifest:
     return study.store.commit(artifact, facts(result), result["conditions"]["session_seconds"])
 
 
+def try_settings(study: Study, trial: Trial, progress: Progress) -> Manifest:
+    """Train an arm with other settings and keep what the validation split says of it.
+
+    Args:
+        study: The study.
+        trial: The settings.
+        progress: Is told steps done and to do, with loss and time left.
+
+    Returns:
+        The manifest of `models/trials/<arm>/<number>/`: `trial.json` and, unless it diverged,
+        `run.json`; no adapter.
+
+    Raises:
+        TunerError: Says why it cannot go on; checkpoints are kept.
+    """
+    artifact = study.trial(trial)
+    found = study.store.find(artifact)
+    if found is not None:
+        return found
+    job = _job(study, trial.name, trial.arm, trial.seed, artifact)
+    try:
+        if not (tuning.is_decided(job.folder) or is_complete(job.folder)):
+            _listen(job, progress)
+    except DivergedError as error:
+        return tuning.give_up(study, trial, job.folder, error)
+    return tuning.finish(study, trial, job.folder)
+
+
 def make_job(study: Study, subject: Subject) -> Job:
     """Collect what a training process needs, and refuse what cannot work.
 
@@ -57,28 +86,25 @@ def make_job(study: Study, subject: Subject) -> Job:
         ConfigurationError: If method, base and starting arm do not go together.
         StageError: If an input is missing or damaged.
     """
-    arm, settings = subject.arm, study.config.training
-    if arm is None or subject.seed is None:
-        raise ConfigurationError("the base is not trained")
-    start = study.starts_from(subject)
+    arm = tuning.settled(study, subject)
+    assert subject.seed is not None
+    return _job(study, subject.name, arm, subject.seed, study.trained(subject))
+
+
+def _job(study: Study, name: str, arm: MethodConfig, seed: int, artifact: Artifact) -> Job:
+    settings, start = study.config.training, study.start_of(arm, seed)
     check(arm, settings, start.arm if start else None)
-    source, file = (
-        (study.pairs, "pairs.jsonl")
-        if arm.data == "preference"
-        else (
-            study.filtered,
-            "examples.jsonl",
-        )
-    )
+    source, file = (study.filtered, "examples.jsonl")
+    if arm.data == "preference":
+        source, file = (study.pairs, "pairs.jsonl")
     begun = study.store.require(study.trained(start)) if start else None
-    artifact = study.trained(subject)
     return Job(
-        subject=subject.name,
+        subject=name,
         identity=artifact.identity,
         arm=arm,
         adapter=settings.adapter_of(arm),
-        training=settings.model_copy(update={"arms": ()}),
-        seed=subject.seed,
+        training=settings.model_copy(update={"arms": (), "tuning": None}),
+        seed=seed,
         data=study.store.require(source).path(file),
         data_identity=source.identity,
         start=begun.folder / "final" if begun else None,

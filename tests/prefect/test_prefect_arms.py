@@ -54,3 +54,32 @@ def test_a_wrong_setting_ends_the_stage_at_once(trained, tmp_path):
     with pytest.raises(ConfigurationError, match="does not go with"):
         training(config=CONFIG, workspace=str(tmp_path))
     assert tried == ["sft"]
+
+
+def test_trials_come_after_the_arms_and_tuned_arms_after_the_trials(trained, tmp_path, monkeypatch):
+    tried, errors = trained
+
+    def try_settings(study: Study, trial, progress):
+        tried.append(trial.name)
+        if trial.name in errors:
+            raise errors[trial.name]
+        artifact = study.trial(trial)
+        with study.store.writing(artifact) as folder:
+            (folder / "trial.json").write_text("{}")
+        return study.store.commit(artifact, {}, 0.0)
+
+    monkeypatch.setattr(run, "try_settings", try_settings)
+    settings = CONFIG.model_dump(mode="json")
+    ranges = {"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
+    settings["training"]["tuning"] = {"trials": 2, "ranges": ranges}
+    config = type(CONFIG).model_validate(settings)
+    errors["trials/dpo/001"] = StageError("the training process was killed (SIGKILL)")
+    with pytest.raises(StageError, match=r"- dpo_tuned: starts from 'trials/dpo/001'"):
+        training(config=config, workspace=str(tmp_path))
+    arms = ["sft", "prompt_tuning", "dpo"]
+    trials = [f"trials/{arm}/{number}" for arm in arms for number in ("001", "002")]
+    assert tried == [*arms, *trials, "sft_tuned", "prompt_tuning_tuned"]
+    errors.clear()
+    tried.clear()
+    training(config=config, workspace=str(tmp_path))
+    assert tried == ["trials/dpo/001", "dpo_tuned"]

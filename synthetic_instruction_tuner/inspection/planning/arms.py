@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from synthetic_instruction_tuner.config import ModelConfig, StudyConfig
@@ -20,6 +21,7 @@ from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.models.memory import footprint
 from synthetic_instruction_tuner.models.memory.fitting import Choice, choose
 from synthetic_instruction_tuner.models.memory.footprint import Footprint
+from synthetic_instruction_tuner.study.design import Design
 
 FREED = "training.gradient_checkpointing=null"
 FILES = 4 * (1 + 2 * 3)
@@ -29,7 +31,32 @@ FILES = 4 * (1 + 2 * 3)
 def plan_arms(config: StudyConfig, gpu: Gpu) -> list[Row]:
     """Plan every arm; the student's files are counted with the first."""
     arms = config.training.arms
-    return [_training(config, arm, gpu, first=arm is arms[0]) for arm in arms]
+    rows = [_training(config, arm, gpu, first=arm is arms[0]) for arm in arms]
+    if config.training.tuning is not None:
+        rows += [row for arm in arms for row in _tuned(config, arm, gpu)]
+    return rows
+
+
+def _tuned(config: StudyConfig, arm: MethodConfig, gpu: Gpu) -> list[Row]:
+    """Plan an arm's trials, each with the first seed, and its training with the costliest of them.
+
+    A trial leaves no adapter; the memory is that of the largest.
+    """
+    one_seed = config.model_copy(update={"seeds": config.seeds[:1]})
+    trials = [
+        _training(one_seed, trial.arm, gpu, first=False)
+        for trial in Design(config).trials(arm.name)
+    ]
+    largest = max(trials, key=lambda row: row.gpu_bytes)
+    longest = max(trials, key=lambda row: row.seconds)
+    times = len(config.seeds)
+    return [
+        replace(
+            largest, subject=f"{arm.name}: {len(trials)} trials", disk_bytes=0,
+            seconds=sum(row.seconds for row in trials), fits=all(row.fits for row in trials),
+        ),
+        replace(largest, subject=f"{arm.name}_tuned", seconds=times * longest.seconds),
+    ]  # fmt: skip
 
 
 def _training(config: StudyConfig, arm: MethodConfig, gpu: Gpu, first: bool) -> Row:

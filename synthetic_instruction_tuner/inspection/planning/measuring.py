@@ -110,7 +110,7 @@ def _written(config: StudyConfig, subject: str, steps: float, gpu: Gpu) -> Row:
 
 
 def _subjects(config: StudyConfig) -> int:
-    return 1 + len(config.training.arms) * len(config.seeds)
+    return len(Design(config).subjects)
 
 
 def _row(
