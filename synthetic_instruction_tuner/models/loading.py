@@ -54,7 +54,7 @@ def load_reward(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
 
     tokenizer = load_tokenizer(model)
     tokenizer.padding_side = "right"
-    return _load(AutoModelForSequenceClassification, model, device, HEADS), tokenizer
+    return _load(AutoModelForSequenceClassification, model, device, HEADS, True), tokenizer
 
 
 def load_encoder(model: ModelConfig, device: str = "auto") -> tuple[Any, Any]:
@@ -149,7 +149,22 @@ def compute_dtype(model: ModelConfig, device: str) -> Any:
     return torch.bfloat16 if modern else torch.float16
 
 
-def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = ()) -> Any:
+def _load(
+    kind: Any,
+    model: ModelConfig,
+    device: str,
+    whole: tuple[str, ...] = (),
+    complete: bool = False,
+) -> Any:
+    """Load a model in evaluation mode.
+
+    Args:
+        kind: Its automatic class.
+        model: Which one, and how.
+        device: Where to.
+        whole: Modules that are not quantised.
+        complete: Refuse a model some of whose weights are in no file: they would be random.
+    """
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # a bar a model in every log; downloads have their own
@@ -158,17 +173,29 @@ def _load(kind: Any, model: ModelConfig, device: str, whole: tuple[str, ...] = (
     with _explained(model):
         _refuse_pickles(model)
         attention = bounds.read_shape(model.name, _source(model), _revision(model))
-        loaded = kind.from_pretrained(
+        loaded, told = kind.from_pretrained(
             _source(model),
             dtype=dtype,
             device_map={"": place},
             use_safetensors=True,
             trust_remote_code=model.trust_remote_code,
             quantization_config=_quantization(model, dtype, whole),
+            output_loading_info=True,
             **attention,
             **_revision(model),
         )
+        if complete and told["missing_keys"]:
+            raise MissingModelError(_explain_missing(model, sorted(told["missing_keys"])))
     return loaded.eval()
+
+
+def _explain_missing(model: ModelConfig, missing: list[str]) -> str:
+    return (
+        f"model {model.name!r} is no reward model with one score for each answer: "
+        f"it has no weights for {', '.join(missing[:3])}, which would be random. A language model "
+        "ranks by preference.reward_format='likelihood'; models that compare two answers at once "
+        "(PairRM) are not supported"
+    )
 
 
 def _refuse_pickles(model: ModelConfig) -> None:

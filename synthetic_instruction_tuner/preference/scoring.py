@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.memory_errors import free_memory
 from synthetic_instruction_tuner.models.rewards.batches import padding_share, token_batches
@@ -35,6 +35,7 @@ class Scorer(Protocol):
 
     name: str
     halvings: int
+    step: float
 
     def encode(self, prompt: Prompt, response: str) -> tuple[Encoded, bool]:
         """Return a row's tokens and whether it was cut."""
@@ -68,14 +69,20 @@ def score_rewards(study: Study, progress: Progress) -> Manifest:
         close_engine()  # one model in memory at a time
         students.release()
         scorer = RewardModel.load(settings.reward, settings.reward_format)
-        score_all(responses, scorer, settings.reward_batch_tokens, journal, progress)
+        margin = settings.min_margin
+        score_all(responses, scorer, settings.reward_batch_tokens, journal, progress, margin)
         del scorer
         free_memory()  # training runs in a process of its own and needs the device
     return _finish(study, responses, folder, journal)
 
 
 def score_all(
-    responses: Sequence[Response], scorer: Scorer, budget: int, journal: Journal, progress: Progress
+    responses: Sequence[Response],
+    scorer: Scorer,
+    budget: int,
+    journal: Journal,
+    progress: Progress,
+    margin: float = 0.0,
 ) -> None:
     """Score what the journal does not hold yet, batch by batch.
 
@@ -85,6 +92,10 @@ def score_all(
         budget: Tokens of a batch, padding included.
         journal: Where finished batches are written.
         progress: Told the scored responses.
+        margin: Least margin of a pair, which the scorer's numbers have to resolve.
+
+    Raises:
+        ConfigurationError: If they do not.
     """
     started = time.perf_counter()
     scored = {one for line in journal.read() for one in line.get("rewards", {})}
@@ -97,6 +108,7 @@ def score_all(
         if all(responses[row].id in scored for row in batch):
             continue
         rewards = scorer.score([rows[row] for row in batch])
+        require_resolved(scorer.step, margin)
         found = {
             responses[row].id: _finite(responses[row], reward)
             for row, reward in zip(batch, rewards, strict=True)
@@ -116,6 +128,20 @@ def score_all(
             "halvings": scorer.halvings,
         }
     )
+
+
+def require_resolved(step: float, margin: float) -> None:
+    """Refuse rewards whose rounding could make a margin: half precision is coarse at large scores.
+
+    Raises:
+        ConfigurationError: If the least margin is less than two steps.
+    """
+    if 0 < margin < 2 * step:
+        raise ConfigurationError(
+            f"preference.min_margin={margin:g} is less than two steps ({step:.2g} each) of the "
+            "reward model's numbers in half precision: set preference.reward.dtype='float32', or "
+            f"preference.min_margin to {2 * step:.2g} or more"
+        )
 
 
 def _finite(response: Response, reward: float) -> float:

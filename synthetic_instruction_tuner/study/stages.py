@@ -35,7 +35,7 @@ class Versions(NamedTuple):
     evaluation: int = 5
     votes: int = 1
     analysis: int = 11
-    reporting: int = 11
+    reporting: int = 12
 
 
 VERSIONS = Versions()

@@ -7,7 +7,7 @@ from support.preference_models import (
 )
 
 from synthetic_instruction_tuner.config import ModelConfig
-from synthetic_instruction_tuner.errors import ConfigurationError, StageError
+from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError, StageError
 from synthetic_instruction_tuner.models.rewards.model import RewardModel
 
 QUESTIONS = [
@@ -159,3 +159,69 @@ def test_a_classifier_with_two_outputs_is_no_reward_model(tmp_path):
     model = LlamaForSequenceClassification(LlamaConfig(vocab_size=263, num_labels=2, **tiny))
     with pytest.raises(ConfigurationError, match="has 2 outputs"):
         RewardModel(model, AutoTokenizer.from_pretrained(folder))
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "Gemma2", "Mistral"])
+def test_classifiers_with_a_chat_template_score_as_the_model_alone_does(tmp_path, kind):
+    """The architectures of Skywork-Reward-V2 (Qwen3), Skywork-Reward-Gemma and Eurus, shrunk."""
+    import torch
+    import transformers
+
+    folder = save_llama_reward(tmp_path / "llama")
+    sizes = transformers.AutoConfig.from_pretrained(folder).to_dict()
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    names += ("num_key_value_heads", "max_position_embeddings", "vocab_size", "pad_token_id")
+    config = getattr(transformers, f"{kind}Config")(
+        **{name: sizes[name] for name in names}, head_dim=16, num_labels=1
+    )
+    torch.manual_seed(3)
+    model = getattr(transformers, f"{kind}ForSequenceClassification")(config).eval()
+    torch.nn.init.normal_(model.score.weight, std=1.0)
+    model.save_pretrained(folder)
+    reward = RewardModel.load(local(folder))
+    assert reward.name == "chat"
+    expected = []
+    for pair in QUESTIONS:
+        ids = torch.tensor([reward.encode(*pair)[0]["input_ids"]])
+        with torch.inference_mode():
+            expected.append(model(ids).logits.item())
+    assert scores(reward, QUESTIONS) == pytest.approx(expected, abs=1e-4)
+    assert len({round(one, 3) for one in expected}) == len(expected)
+
+
+def test_a_language_model_is_no_reward_model(models):
+    with pytest.raises(MissingModelError, match=r"no weights for score\.weight.*likelihood"):
+        RewardModel.load(local(models["responder"]))
+
+
+def test_a_model_that_compares_two_answers_is_refused_by_name(tmp_path):
+    """PairRM keeps DeBERTa under a name of its own, so that every weight would be random."""
+    from safetensors.torch import load_file, save_file
+
+    folder = save_deberta_reward(tmp_path / "pairs")
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"pretrained_model.{name}": weight for name, weight in weights.items()}
+    save_file(renamed, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(MissingModelError, match=r"compare two answers at once \(PairRM\)"):
+        RewardModel.load(local(folder))
+
+
+def test_a_model_with_several_outputs_is_refused(tmp_path):
+    folder = save_llama_reward(tmp_path / "heads")
+    import torch
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    config = LlamaConfig.from_pretrained(folder, num_labels=5)
+    torch.manual_seed(0)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    with pytest.raises(ConfigurationError, match="has 5 outputs; a reward model has one"):
+        RewardModel.load(local(folder))
+
+
+def test_half_precision_tells_how_coarse_its_rewards_are(models):
+    fine = RewardModel.load(local(models["llama"]))
+    scores(fine, QUESTIONS)
+    assert fine.step == 0
+    coarse = RewardModel.load(ModelConfig(name=str(models["llama"]), dtype="bfloat16"))
+    found = scores(coarse, QUESTIONS)
+    assert coarse.step == pytest.approx(max(map(abs, found)) / 128)  # seven bits behind the first

@@ -33,6 +33,11 @@ class RewardModel:
         model: A sequence-classification model with one output, in evaluation mode; for format
             "likelihood" an instruct model, whose mean log-probability a response token, in nats,
             is the reward.
+
+    Attributes:
+        name: The format in which it reads.
+        halvings: How often a batch was halved because memory ran out.
+        step: Rewards closer than this are rounded to one number; 0 in float32.
         tokenizer: Its tokenizer.
         format_name: `preference.reward_format`.
     """
@@ -53,6 +58,7 @@ class RewardModel:
         self._pad: int | None = model.config.get_text_config().pad_token_id
         self._limit = limit_of(tokenizer, model.config)
         self.halvings = 0
+        self.step = 0.0
 
     @classmethod
     def load(cls, config: ModelConfig, format_name: str = "auto") -> RewardModel:
@@ -103,7 +109,16 @@ class RewardModel:
         if scored is not None:
             return _mean_log_probabilities(output.logits, inputs["input_ids"], scored)
         scores = output[self._format.score_field].float().reshape(len(rows))
+        self._note_steps(scores)
         return [float(score) for score in scores.cpu()]
+
+    def _note_steps(self, scores: Any) -> None:
+        """Keep the widest distance of neighbouring numbers at the scores so far."""
+        import torch
+
+        if self._model.dtype in (torch.float16, torch.bfloat16):
+            largest = float(scores.abs().max())
+            self.step = max(self.step, largest * torch.finfo(self._model.dtype).eps)
 
     def _pad_id(self, rows: Sequence[Encoded]) -> int:
         """Return the padding token: the model's own, whatever the tokenizer would pad with.

@@ -38,6 +38,7 @@ def data(results: Results) -> Table:
 def preference(results: Results) -> Table:
     """The preference pairs in figures; the checker's only where answers can be checked."""
     entries = [
+        ("Ranked by", "study/reward", "plain"),
         ("Pairs", "preference/pairs", "count"),
         ("Mean reward margin", "preference/mean_margin", "ratio"),
         ("Chosen reward is higher", "preference/chosen_above_rejected", "percent"),

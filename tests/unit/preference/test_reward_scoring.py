@@ -20,6 +20,7 @@ class WordCounter:
 
     name = "words"
     halvings = 0
+    step = 0.0
 
     def __init__(self, dies_in=None, bad=None):
         self.batches = []
