@@ -2,7 +2,7 @@ import pytest
 
 from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import MissingModelError
-from synthetic_instruction_tuner.models.loading import explain
+from synthetic_instruction_tuner.models.loading_errors import explain
 from synthetic_instruction_tuner.models.reference import local_folder
 
 MODEL = ModelConfig(name="org/model", revision="v2")

@@ -48,7 +48,7 @@ def test_offline_nothing_is_asked(monkeypatch):
 
 
 def test_a_full_disk_while_downloading_is_said():
-    from synthetic_instruction_tuner.models.loading import explain
+    from synthetic_instruction_tuner.models.loading_errors import explain
 
     error = RuntimeError("download failed")
     error.__cause__ = OSError(28, os.strerror(28))
