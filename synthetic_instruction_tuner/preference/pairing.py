@@ -150,7 +150,11 @@ def sides_of(
 
 
 def choose(
-    example: Example, responses: Sequence[Response], settings: PreferenceConfig, place: int = 0
+    example: Example,
+    responses: Sequence[Response],
+    settings: PreferenceConfig,
+    place: int = 0,
+    tokens: tuple[str, ...] = (),
 ) -> PreferencePair | Rejection:
     """Make the pair of one example, or say why there is none.
 
@@ -162,11 +166,12 @@ def choose(
         responses: All responses to it, scored, in the order of the settings.
         settings: Which pair, its least margin and greatest similarity.
         place: Which of the pairs of the instruction: 0 is the first.
+        tokens: Control tokens besides those that every family has.
     """
     for response in responses:
         reward_of(response)
     complete = [response for response in responses if is_complete(response)]
-    clean = [response for response in complete if not role_leak.TOKEN.search(response.text)]
+    clean = [one for one in complete if role_leak.spelled(one.text, tokens) is None]
     sides = sides_of(clean, settings, place)
     if sides is None and best_and_worst(clean, settings.one_side) is not None:
         ratio = settings.choice.max_length_ratio or 0.0
@@ -190,7 +195,7 @@ def choose(
 
 
 def pair_up(
-    scored: Iterable[Scored], settings: PreferenceConfig
+    scored: Iterable[Scored], settings: PreferenceConfig, tokens: tuple[str, ...] = ()
 ) -> tuple[list[PreferencePair], list[Rejection]]:
     """Make the pairs of all examples, `settings.pairs` at most, in the order given.
 
@@ -202,7 +207,7 @@ def pair_up(
     rejections: list[Rejection] = []
     for example, responses in scored:
         several = range(settings.choice.pairs_per_instruction)
-        tried = [choose(example, responses, settings, place) for place in several]
+        tried = [choose(example, responses, settings, place, tokens) for place in several]
         made = [one for one in tried if isinstance(one, PreferencePair)]
         room = settings.pairs - len(pairs)
         if made and room > 0:

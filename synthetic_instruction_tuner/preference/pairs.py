@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.generation.store import CONTROL_TOKENS, control_tokens_of
 from synthetic_instruction_tuner.models.reference import SANDBOX
 from synthetic_instruction_tuner.preference.dataset import write_dataset
 from synthetic_instruction_tuner.preference.figures import compare_with_checker, describe
@@ -37,7 +38,7 @@ def build_pairs(study: Study) -> Manifest:
         return done
     started = time.perf_counter()
     scored = scored_examples(study)
-    pairs, rejections = pair_up(scored, study.config.preference)
+    pairs, rejections = pair_up(scored, study.config.preference, _control_tokens(study))
     names = {example.id for example, _ in scored}
     paired = sum(pair.id in names for pair in pairs)  # further pairs have numbers behind the id
     if paired + len(rejections) != len(scored):
@@ -78,6 +79,15 @@ def scored_examples(study: Study) -> list[Scored]:
     if len(by_example) != len(examples):
         raise StageError(f"rewards for {len(by_example)} examples, but {len(examples)} were kept")
     return [(example, by_example[example.id]) for example in examples]
+
+
+def _control_tokens(study: Study) -> tuple[str, ...]:
+    """Return the control tokens of teacher and responders that have none of the usual forms."""
+    found = set(control_tokens_of(study))
+    for responder in study.config.preference.responders:
+        manifest = study.store.find(study.responses(responder))
+        found |= set(manifest.facts.get(CONTROL_TOKENS, ()) if manifest else ())
+    return tuple(sorted(found))
 
 
 def _is_closed_world(study: Study) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from synthetic_instruction_tuner.config import ResponderConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.generation.limits import tell_cut
+from synthetic_instruction_tuner.generation.store import CONTROL_TOKENS
 from synthetic_instruction_tuner.models.engines import (
     Request,
     generate_kept,
     stream_seed,
 )
+from synthetic_instruction_tuner.models.templates import control_tokens
 from synthetic_instruction_tuner.preference.voices import speaking
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Example, Response, read_lines, write_lines
+from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.storage.artifacts import Manifest, find_damage, read_manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.storage.journal import Journal
@@ -66,22 +70,22 @@ def draw_responses(
     if len(examples) != last - first + 1:
         raise StageError(f"there are no kept examples {first}..{last}; see missing_spans")
     stream = stream_of(study, responder)
-    found, templates = _drawn_before(study, responder, stream, examples)
+    found, told = _drawn_before(study, responder, stream, examples)
     wanted = [one for one in examples if response_id(stream, one) not in found]
     if wanted:
         journal = Journal(study.store.staging(artifact) / JOURNAL)
         started -= journal.seconds  # of sessions that were killed
-        drawn, template = draw(study, responder, wanted, progress, journal)
+        drawn, voice = draw(study, responder, wanted, progress, journal)
         limit = responder.sampling.max_new_tokens
         setting = f"preference.responders.{responder_name}.sampling.max_new_tokens"
         cut = sum(one.finish == "length" for one in drawn)
         tell_cut(cut, len(drawn), f"answers of {responder_name}", setting, limit)
         found |= {one.id: one for one in drawn}
-        templates.add(template)
+        told.append(voice)
     rows = [found[response_id(stream, one)] for one in examples]
     facts = {
         "stream": stream,
-        "templates": sorted(templates),
+        **_joined(told),
         "responses": len(rows),
         "drawn": len(wanted),
     }
@@ -108,6 +112,7 @@ def finish_responses(study: Study, responder_name: str) -> Manifest:
     facts = {
         "stream": stream_of(study, responder),
         "templates": [_one_template(responder, chunks)],
+        CONTROL_TOKENS: _joined([one.facts for one in chunks])[CONTROL_TOKENS],
         "responses": len(rows),
         "tokens": sum(row.tokens for row in rows),
         "complete": sum(row.finish == "stop" for row in rows),
@@ -189,11 +194,11 @@ def response_id(stream: str, example: Example) -> str:
 
 def _drawn_before(
     study: Study, responder: ResponderConfig, stream: str, examples: Sequence[Example]
-) -> tuple[dict[str, Response], set[str]]:
+) -> tuple[dict[str, Response], list[Mapping[str, Any]]]:
     """Collect what this responder said to these examples when chunks or rows were others.
 
     Returns:
-        Responses by id, and the fingerprints of the templates they were drawn under.
+        Responses by id, and what was noted of who gave them.
     """
     whole = study.store.folder(study.responses(responder))
     current = [study.response_chunk(responder, *span) for span in _spans(study)]
@@ -201,7 +206,7 @@ def _drawn_before(
     identities = {one.identity for one in current}
     wanted = {response_id(stream, one) for one in examples}
     found: dict[str, Response] = {}
-    templates: set[str] = set()
+    told: list[Mapping[str, Any]] = []
     for folder in [whole, *(sorted(chunks.iterdir()) if chunks.is_dir() else [])]:
         manifest = read_manifest(folder)
         if manifest is None or manifest.identity in identities:
@@ -211,8 +216,16 @@ def _drawn_before(
         rows = read_lines(manifest.path(RESPONSES), Response)
         useful = {row.id: row for row in rows if row.id in wanted and _holds(row, responder)}
         found |= useful
-        templates |= set(manifest.facts["templates"] if useful else ())
-    return found, templates
+        told += [manifest.facts] if useful else []
+    return found, told
+
+
+def _joined(told: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Join what was noted of who answered: fingerprints, and control tokens of unusual form."""
+    return {
+        key: sorted({value for one in told for value in one.get(key, ())})
+        for key in ("templates", CONTROL_TOKENS)
+    }
 
 
 def _holds(row: Response, responder: ResponderConfig) -> bool:
@@ -227,8 +240,8 @@ def draw(
     examples: Sequence[Example],
     progress: Progress,
     journal: Journal,
-) -> tuple[list[Response], str]:
-    """Draw the responses to examples; return them and the fingerprint of who answers.
+) -> tuple[list[Response], dict[str, list[str]]]:
+    """Draw the responses to examples; return them and what is noted of who answers.
 
     What the journal holds was drawn before a kill, under the fingerprint that its names tell.
     """
@@ -261,7 +274,8 @@ def draw(
         )
         for identity, example, completion, text in zip(ids, examples, drawn, texts, strict=True)
     ]
-    return responses, voice.fingerprint
+    own = role_leak.unusual(control_tokens(voice.chat.tokenizer))
+    return responses, {"templates": [voice.fingerprint], CONTROL_TOKENS: list(own)}
 
 
 def asked(example: Example) -> tuple[dict[str, str], ...]:

@@ -43,12 +43,16 @@ Rules = TypeVar("Rules", bound=Settings)
 
 def check(sample: Sample, config: Config) -> Violation | None:
     """Reject a row if a turn contains a role header or a control token."""
-    own = _any_of(config.tokens)
     for turn in (*sample.user_turns, *sample.assistant_turns):
-        found = TOKEN.search(turn) or own.search(turn) or HEADER.search(CODE.sub("", turn))
+        found = spelled(turn, config.tokens) or HEADER.search(CODE.sub("", turn))
         if found:
             return Violation(found.group().strip(), "no role header in the text")
     return None
+
+
+def spelled(text: str, tokens: tuple[str, ...] = ()) -> re.Match[str] | None:
+    """Find a control token written out: of any family, or one of `tokens`."""
+    return TOKEN.search(text) or _any_of(tokens).search(text)
 
 
 def unusual(tokens: Iterable[str]) -> tuple[str, ...]:

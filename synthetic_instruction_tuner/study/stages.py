@@ -29,7 +29,7 @@ class Versions(NamedTuple):
     signals: int = 2
     preference: int = 2
     scoring: int = 2
-    pairing: int = 2
+    pairing: int = 3
     training: int = 3
     items: int = 1
     evaluation: int = 5

@@ -163,3 +163,12 @@ def test_what_a_killed_chunk_had_finished_is_not_drawn_again(
     )
     assert content(drawn(study, "warm")) == reference["warm"]
     assert asked == [10 - kept]
+
+
+def test_control_tokens_of_unusual_form_are_noted_with_the_answers(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(responses, "control_tokens", lambda tokenizer: ("<|eot_id|>", "§end§"))
+    study = preference_study(tmp_path, model, model, limit=5, chunk_size=10)
+    assert drawn(study, "cool").facts["control_tokens"] == ["§end§"]
+    other = preference_study(tmp_path, model, model, limit=5, chunk_size=4)
+    monkeypatch.setattr(responses, "control_tokens", lambda tokenizer: pytest.fail("drawn again"))
+    assert drawn(other, "cool").facts["control_tokens"] == ["§end§"]

@@ -188,3 +188,10 @@ def test_the_pair_of_a_conversation_carries_its_turns():
     rows = [response("a", "5", 1.0), response("b", "six", 0.0)]
     made = choose(example(), [dataclasses.replace(one, messages=turns) for one in rows], SETTINGS)
     assert (made.prompt, made.messages) == ("What is 2 + 3?", turns)
+
+
+def test_an_answer_that_spells_out_a_token_of_its_own_model_takes_no_part():
+    answers = [response("a", "It is 5.§end§", 2.0), response("b", "5", 1.25)]
+    assert choose(example(), answers, SETTINGS).chosen == "It is 5.§end§"
+    rejected = choose(example(), answers, SETTINGS, tokens=("§end§",))
+    assert (rejected.rule, rejected.value) == ("control_token", 1.0)
