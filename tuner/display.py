@@ -28,6 +28,12 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
 
 
+def span(best: float, slow: float) -> str:
+    """Write a range with two digits that say something: "0.45 to 2.5", "12 to 46"."""
+    low, high = (f"{one:.2g}" if one < 10 else f"{one:.0f}" for one in (best, slow))
+    return low if low == high else f"{low} to {high}"
+
+
 class PrintableRecord(logging.LogRecord):
     """A line of the log, which may quote rows and servers."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
@@ -15,11 +16,15 @@ from synthetic_instruction_tuner.config import ModelConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.inspection import chats
 from synthetic_instruction_tuner.inspection.check import Check
-from synthetic_instruction_tuner.inspection.status import outstanding
+from synthetic_instruction_tuner.inspection.rows import require_rows
+from synthetic_instruction_tuner.inspection.status import is_there, outstanding
 from synthetic_instruction_tuner.models.reference import is_gated, local_folder
+from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import Stage
 from synthetic_instruction_tuner.training.compatibility import check_arms
+
+logger = logging.getLogger(__name__)
 
 LIBRARIES = (
     "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes", "lm_eval",
@@ -105,6 +110,22 @@ def require_models(study: Study, until: Stage) -> None:
     if "training" in stages:
         bind_student(load_tokenizer(study.student), study.student.family)
     require_space([role.model for role in needed])
+
+
+def require_data(study: Study) -> None:
+    """Look, within a second and before anything starts, at the rows and at the disk.
+
+    A disk that is all but full is warned about: small studies need little.
+
+    Raises:
+        ConfigurationError: If the first rows of `generation.source` are all unusable.
+    """
+    settings = study.config.generation
+    if settings.source is not None and not is_there(study, study.draws):
+        require_rows(settings.source, settings.columns, Silent())
+    found = _disk(study.root)
+    if found.state == "problem":
+        logger.warning("%s; %s", found.found, found.remedy)
 
 
 def _arms(study: Study) -> Check:

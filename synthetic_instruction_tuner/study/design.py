@@ -18,6 +18,9 @@ from synthetic_instruction_tuner.methods import MethodConfig
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
 from synthetic_instruction_tuner.study.subject import BASE, Reading, Subject, Trial
 
+PROMPT_STEP = 32
+"""Tokens: room for soft prompts comes in such steps."""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -122,10 +125,14 @@ class Design:
 
     @property
     def virtual_tokens(self) -> int:
-        """Length of the longest soft prompt of any arm: what every model's context gives up."""
+        """What every model's context gives up: room for the longest soft prompt of any arm.
+
+        In steps, so that another arm's somewhat longer prompt leaves what all others read as it is.
+        """
         arms = [*self.config.training.arms]
         arms += [trial.arm for arm in self.config.training.arms for trial in self.trials(arm.name)]
-        return max((getattr(arm, "virtual_tokens", 0) for arm in arms), default=0)
+        longest = max((getattr(arm, "virtual_tokens", 0) for arm in arms), default=0)
+        return -(-longest // PROMPT_STEP) * PROMPT_STEP
 
     @property
     def student(self) -> ModelConfig:

@@ -17,6 +17,7 @@ from synthetic_instruction_tuner.inspection.planning.gpus import GPUS, Gpu
 from synthetic_instruction_tuner.inspection.planning.measuring import unplanned
 from synthetic_instruction_tuner.inspection.planning.plan import plan
 from synthetic_instruction_tuner.inspection.planning.row import Row
+from tuner.display import span
 from tuner.options import AsJson, Assignments, StudyName, chosen
 
 GpuName = Enum("GpuName", {name: name for name in GPUS}, type=str)  # type: ignore[misc]
@@ -104,12 +105,6 @@ def _stages(gpu: str, rows: list[Row]) -> Table:
             "yes" if row.fits else "[red]no[/]",
         )
     return table
-
-
-def span(best: float, slow: float) -> str:
-    """Write a range with two digits that say something: "0.45 to 2.5", "12 to 46"."""
-    low, high = (f"{one:.2g}" if one < 10 else f"{one:.0f}" for one in (best, slow))
-    return low if low == high else f"{low} to {high}"
 
 
 def _note(row: Row) -> str:

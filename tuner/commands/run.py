@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from synthetic_instruction_tuner.inspection.doctor import require_models
+from synthetic_instruction_tuner.inspection.doctor import require_data, require_models
 from synthetic_instruction_tuner.inspection.status import outstanding, read_status
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
 from synthetic_instruction_tuner.study.workspace import lease, open_study
-from tuner import embedded_server
+from tuner import embedded_server, previewed
 from tuner.display import console, showing_progress
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
 
@@ -27,20 +27,32 @@ def run(
     workspace: WorkspaceFolder = None,
     until: Annotated[StageName, typer.Option(help="Last stage to run.")] = StageName["report"],
     assignments: Assignments = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be made, what stays, the cost.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study, or go on with it; whatever is done and whole is not done again."""
+    """Run a study, or go on with it; whatever is done and whole is not done again.
+
+    Example: tuner run sandbox --set training.arms.sft.rank=16 --dry-run
+    """
     started = time.monotonic()
     wanted = chosen(study, workspace, assignments)
+    last = STAGES[STAGES.index(until.value)]
+    if dry:
+        require_data(wanted)
+        previewed.show(wanted, last, as_json)
+        return
     with disk.named(wanted.root):
         opened = open_study(wanted.config, wanted.root)
-        todo = outstanding(opened, until.value)
+        require_data(opened)
+        todo = outstanding(opened, last)
         if not todo:
             console.print("Nothing to do: everything is there and whole.")
         else:
             with lease(opened.root), showing_progress():
-                console.print(_run_flow(opened, STAGES[STAGES.index(until.value)]))
-        left = outstanding(opened, until.value) if todo else []
+                console.print(_run_flow(opened, last))
+        left = outstanding(opened, last) if todo else []
         _finish(opened, len(todo) - len(left), time.monotonic() - started, as_json)
 
 

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
 from synthetic_instruction_tuner.inspection.status import read_status
-from tuner import address
-from tuner.options import AsJson, WorkspaceFolder, existing
+from synthetic_instruction_tuner.study.graph import Study
+from tuner import address, previewed
+from tuner.options import AsJson, Assignments, WorkspaceFolder, existing
 
 COLOURS = {"done": "green", "part done": "yellow", "missing": "dim", "outdated": "magenta"}
 
@@ -28,8 +30,19 @@ def status(
         Optional[str],  # noqa: UP045
         typer.Option(help="With --remote: show this study alone, by its name."),
     ] = None,
+    assignments: Assignments = None,
 ) -> None:
-    """Show each stage: done, part done or missing; with --remote runs, workers and schedules."""
+    """Show each stage: done, part done or missing; with --remote runs, workers and schedules.
+
+    With --set: what a run with other settings would make again, what would stay, and the cost.
+
+    Example: tuner status --set training.arms.sft.rank=16
+    """
+    if assignments and not remote:
+        found = existing(workspace)
+        config = presets.change(found.config, presets.parsed(assignments))
+        previewed.show(Study(config, found.root), "report", as_json)
+        return
     if remote:
         _show_remote(study, as_json)
         return
