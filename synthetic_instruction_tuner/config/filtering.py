@@ -57,6 +57,12 @@ class ContaminationConfig(Settings):
     appendix C, matches 50; 40 are about eight words)."""
     coverage: float = Field(default=0.8, gt=0, le=1)
     """Share of an item that must lie in matching stretches."""
+    embedding: ModelConfig | None = None
+    """Sentence encoder that looks for items in other words, besides the characters
+    ("sentence-transformers/all-MiniLM-L6-v2"); None: characters alone."""
+    embedding_similarity: float = Field(default=0.88, gt=0, le=1)
+    """Cosine similarity from which a question with the same numbers counts as the item: of 30
+    paraphrases MiniLM flags 22 there, and of 30 other questions one (benchmarks/paraphrases.py)."""
 
 
 class QualityConfig(Settings):

@@ -24,6 +24,7 @@ from synthetic_instruction_tuner.filtering import duplicates, splits
 from synthetic_instruction_tuner.filtering.contamination import Item, ItemIndex, Leak
 from synthetic_instruction_tuner.filtering.duplicates import Duplicate
 from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
+from synthetic_instruction_tuner.filtering.meaning import like_items
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
 from synthetic_instruction_tuner.filtering.quotas import choose
@@ -74,6 +75,7 @@ def decide(
     quotas: Mapping[str, int] | None = None,
     fill: bool = True,
     measured: Measured | None = None,
+    embed_items: Embed | None = None,
 ) -> Decision:
     """Filter rows and split what stays.
 
@@ -89,6 +91,7 @@ def decide(
         quotas: Rows required of each domain; None: of any.
         fill: Whether other domains fill the places that a domain leaves open.
         measured: What models measured on the rows, by id.
+        embed_items: Embeds texts, to find benchmark items in other words.
 
     Returns:
         Every row exactly once, kept or rejected.
@@ -97,6 +100,8 @@ def decide(
     _require_distinct(rows)
     signals = measured or {}
     rejections, leaks = _judge_rows(rows, config, items, signals, advance)
+    if embed_items is not None:
+        _reject_like_items(rows, config, items, rejections, leaks, embed_items)
     failing = dict(Counter(one.rule for one in rejections.values()))
     scores = [quality(row) for row in rows]
     ranking = sorted(range(len(rows)), key=lambda at: (at in rejections, -scores[at], rows[at].id))
@@ -156,6 +161,29 @@ def _leaked(leak: Leak, config: FilteringConfig) -> Violation:
     item = leak.item
     value = f"{leak.coverage:.2f} of {item.benchmark} item {item.id}"
     return Violation(value, config.contamination.coverage)
+
+
+def _reject_like_items(
+    rows: Sequence[Sample],
+    config: FilteringConfig,
+    items: Sequence[Item],
+    rejections: dict[int, Rejection],
+    leaks: dict[str, int],
+    embed: Embed,
+) -> None:
+    """Reject rows that ask what a benchmark item asks, and count them with the leaks."""
+    asked = [
+        (at, turn) for at, row in enumerate(rows) if at not in rejections for turn in row.user_turns
+    ]
+    least = config.contamination.embedding_similarity
+    found = like_items([turn for _, turn in asked], items, embed, least)
+    for place in sorted(found, key=lambda place: -found[place].similarity):
+        at, (item, similarity) = asked[place][0], found[place]
+        if at in rejections:
+            continue
+        value = f"{similarity:.2f} like {item.benchmark} item {item.id}, in other words"
+        rejections[at] = _rejection(rows[at], LEAKED, Violation(value, least))
+        leaks[item.benchmark] += 1
 
 
 def _reject_duplicates(

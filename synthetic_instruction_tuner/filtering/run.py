@@ -152,6 +152,7 @@ def decide_for(
     """Decide over a study's samples with its settings and benchmark items."""
     config, total = study.config, len(samples)
     encoder = config.filtering.duplicates.embedding
+    reader = config.filtering.contamination.embedding
     return decide(
         samples,
         settings_of(study),
@@ -163,6 +164,7 @@ def decide_for(
         quotas=quotas_of(config),
         fill=fill,
         measured=signals.read(study),
+        embed_items=embedder(reader) if reader else None,
     )
 
 

@@ -71,8 +71,15 @@ def what_if(study: Study, overrides: Sequence[str], progress: Progress) -> list[
         items = known if config.decontaminate else []
         encoder = config.duplicates.embedding
         embed = embedder(encoder) if encoder else None
+        reader = config.contamination.embedding
         decision = decide(
-            samples, endless, items, study.config.seed, embed=embed, measured=measured
+            samples,
+            endless,
+            items,
+            study.config.seed,
+            embed=embed,
+            measured=measured,
+            embed_items=embedder(reader) if reader else None,
         )
         passing = {one.id for one in decision.kept}
         before = passing if done == 1 else before

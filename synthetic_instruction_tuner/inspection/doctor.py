@@ -67,7 +67,14 @@ def models_of(study: Study) -> list[Role]:
     roles: list[Role] = []
     if config.generation.source is None and config.generation.engine != "completions":
         roles.append(Role("generation", "teacher", config.generation.teacher))
-    quality = config.filtering.quality
+    filtering = config.filtering
+    for name, encoder in (
+        ("encoder of near-duplicates", filtering.duplicates.embedding),
+        ("encoder of contamination", filtering.contamination.embedding),
+    ):
+        if encoder is not None:
+            roles.append(Role("filtering", name, encoder))
+    quality = filtering.quality
     for kind in quality.measured:
         roles.append(Role("filtering", f"quality {kind}", getattr(quality, kind)))
     if study.uses_preference:

@@ -122,6 +122,7 @@ class DataArtifacts(Design):
         encoder = settings.duplicates.embedding
         config["duplicates"]["embedding"] = reference.content(encoder) if encoder else None
         config |= self._quality(config.pop("quality"))
+        config["contamination"] = self._contamination()
         config |= {"seed": self.config.seed}
         if self.config.generation.source is None:
             config |= self.config.generation.content("draws", "max_draws")
@@ -135,6 +136,15 @@ class DataArtifacts(Design):
         settings = {name: value for name, value in settings.items() if name != "batch_tokens"}
         models = {name: reference.content(getattr(quality, name)) for name in quality.measured}
         return {"quality": settings | models} if models else {}
+
+    def _contamination(self) -> dict[str, object]:
+        """Return what counts as containing an item; an encoder only where there is one."""
+        settings = self.config.filtering.contamination
+        found = settings.content("window", "coverage")
+        if settings.embedding is not None:
+            found |= settings.content("embedding_similarity")
+            found["embedding"] = reference.content(settings.embedding)
+        return found
 
     def raw(self, filtered: Artifact) -> Artifact:
         """The raw rows behind filtered ones, as files for people and tools."""
