@@ -6,17 +6,12 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
-from pydantic import ValidationError
 
 from synthetic_instruction_tuner.config import presets
-from synthetic_instruction_tuner.config.explained import explain
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.graph import Study
-from synthetic_instruction_tuner.study.workspace import (
-    default_root,
-    read_config,
-    require_drive,
-)
+from synthetic_instruction_tuner.study.opening import existing_study, resolved
+from synthetic_instruction_tuner.study.workspace import default_root
 
 StudyName = Annotated[
     str, typer.Argument(help="Preset name (see `tuner studies`) or path to a .yaml file.")
@@ -43,16 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for 
 def chosen(study: str, workspace: Path | None, assignments: list[str] | None) -> Study:
     """Load a study's settings and bind them to its workspace, without touching the disk."""
     config = presets.load(study, assignments or [])
-    return Study(config, _resolved(workspace or default_root(config)))
-
-
-def _resolved(root: Path) -> Path:
-    try:
-        found = root.expanduser().resolve()
-    except (OSError, RuntimeError) as error:  # a link to itself, the home of nobody
-        raise ConfigurationError(f"workspace {root} cannot be found: {error}") from error
-    require_drive(found)
-    return found
+    return Study(config, resolved(workspace or default_root(config)))
 
 
 def existing(workspace: Path | None, trusted: list[str] | None = None) -> Study:
@@ -65,17 +51,7 @@ def existing(workspace: Path | None, trusted: list[str] | None = None) -> Study:
     Raises:
         ConfigurationError: If there is none, or several and none was named.
     """
-    root = _resolved(workspace or _only_workspace())
-    try:
-        config = read_config(root, trusted or ())
-    except ValueError as error:
-        detail = explain(error) if isinstance(error, ValidationError) else str(error)
-        raise ConfigurationError(
-            f"the settings in {root}/study.json are not of this version: {detail}"
-        ) from error
-    if config is None:
-        raise ConfigurationError(f"workspace {root} holds no study; `tuner run` makes one")
-    return Study(config, root)
+    return existing_study(workspace or _only_workspace(), trusted or ())
 
 
 def _only_workspace() -> Path:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthetic_instruction_tuner import __version__
 from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, tuning, votes
 from synthetic_instruction_tuner.analysis import yardsticks as floors
 from synthetic_instruction_tuner.analysis.aggregate import Means, macro_means
@@ -42,6 +41,7 @@ from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE
+from synthetic_instruction_tuner.version import __version__
 
 SCHEMA = 1
 COMPARISON = "comparison.json"

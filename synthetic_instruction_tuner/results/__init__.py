@@ -1,0 +1,1 @@
+"""Results for programs and notebooks: tables, figures, and where each comes from."""
