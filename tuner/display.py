@@ -20,6 +20,8 @@ from rich.progress import (
 
 from synthetic_instruction_tuner import progress
 
+SMALL = 0.01
+"""Hours, units and dollars below this are told as such: nobody plans with them."""
 console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -30,7 +32,9 @@ def printable(text: str) -> str:
 
 def span(best: float, slow: float) -> str:
     """Write a range with two digits that say something: "0.45 to 2.5", "12 to 46"."""
-    low, high = (f"{one:.2g}" if one < 10 else f"{one:.0f}" for one in (best, slow))
+    if 0 < slow < SMALL:
+        return f"under {SMALL}"
+    low, high = (f"{one:.2g}" if one < 10 else f"{one:,.0f}" for one in (best, slow))
     return low if low == high else f"{low} to {high}"
 
 

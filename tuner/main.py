@@ -18,7 +18,7 @@ from synthetic_instruction_tuner.errors import TunerError
 from synthetic_instruction_tuner.storage import disk
 from tuner import commands
 from tuner.display import PrintableRecord, printable
-from tuner.exits import INTERRUPTED, STOPPED, TERMINATED
+from tuner.exits import INTERRUPTED, TERMINATED, stopped
 
 
 class Command(Protocol):
@@ -94,7 +94,7 @@ def main() -> None:
         sys.exit(told.exit_code)
     except SystemExit as ended:
         if ended.code in (INTERRUPTED, TERMINATED):  # Typer makes the first of KeyboardInterrupt
-            typer.echo(STOPPED, err=True)
+            typer.echo(stopped(sys.argv[1:]), err=True)
         raise
 
 

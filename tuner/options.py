@@ -18,7 +18,9 @@ StudyName = Annotated[
 ]
 WorkspaceFolder = Annotated[
     Optional[Path],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
-    typer.Option("--workspace", "-w", help="Folder of the study [default: ./workspace/<name>]."),
+    typer.Option(
+        "--workspace", "-w", help="Folder of the study.", show_default="./workspace/<name>"
+    ),
 ]
 Assignments = Annotated[
     Optional[list[str]],  # noqa: UP045

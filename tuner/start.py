@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tuner.exits import INTERRUPTED, STOPPED
+from tuner.exits import INTERRUPTED, stopped
 
 
 def main() -> None:
@@ -12,6 +12,6 @@ def main() -> None:
     try:
         from tuner.main import main as run
     except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
+        print(stopped(sys.argv[1:]), file=sys.stderr)
         sys.exit(INTERRUPTED)
     run()

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.analysis.base_prompts import counted, load_fair_results
 from synthetic_instruction_tuner.analysis.human import (
@@ -46,9 +46,28 @@ def artifact(study: Study) -> Artifact:
     return Artifact("evaluation", "human votes", "evaluation/human", VERSIONS.votes, config)
 
 
-def export(
-    study: Study, benchmark: str | None, names: Sequence[str], count: int
-) -> tuple[Path, int]:
+class Exported(NamedTuple):
+    """Pairs that were written for raters.
+
+    Attributes:
+        folder: Where they are.
+        pairs: How many.
+        prompts: From how many prompts.
+        models: Answered by how many models, of which every two are compared.
+    """
+
+    folder: Path
+    pairs: int
+    prompts: int
+    models: int
+
+    @property
+    def same(self) -> int:
+        """Pairs that are left out because both answers are the same."""
+        return self.prompts * self.models * (self.models - 1) // 2 - self.pairs
+
+
+def export(study: Study, benchmark: str | None, names: Sequence[str], count: int) -> Exported:
     """Write blinded pairs of the study's own answers.
 
     Args:
@@ -59,7 +78,7 @@ def export(
         count: Prompts.
 
     Returns:
-        The folder, and how many pairs it asks about.
+        The folder, and what it asks about.
 
     Raises:
         ConfigurationError: If there is nothing to compare, or the folder holds another export.
@@ -83,7 +102,7 @@ def export(
     _refuse_another(folder, about, [one.item for one in transcripts])
     export_pairs(folder, transcripts, study.config.seed, "Which answer is better?")
     write_json(folder / ABOUT, about | {"items": [one.item for one in transcripts]})
-    return folder, len(read_key(folder / KEY))
+    return Exported(folder, len(read_key(folder / KEY)), len(transcripts), len(chosen))
 
 
 def _answers(

@@ -34,7 +34,7 @@ from synthetic_instruction_tuner.generation.store import (
 from synthetic_instruction_tuner.models.rewards import held
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
-from synthetic_instruction_tuner.rules import role_leak
+from synthetic_instruction_tuner.rules import all_rules, role_leak
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -212,12 +212,9 @@ def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> No
             "generation.instruction and generation.response"
         )
     if kept < SMALLEST:
-        counts = {one["step"]: one["rejected"] for one in statistics.funnel(decision)}
-        worst = max(counts, key=lambda step: counts[step])
         raise StageError(
-            f"only {kept} of {drawn} rows pass the filters and {SMALLEST} are the least; most "
-            f"({counts[worst]}) fall to {worst!r}: look at `tuner filter --what-if`, loosen "
-            f"filtering.rules.{worst}, or raise generation.max_draws"
+            f"only {kept} of {drawn} rows pass the filters and {SMALLEST} are the least; "
+            + _why_so_few(study, decision)
         )
     if kept < target:
         logger.warning(
@@ -226,6 +223,22 @@ def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> No
             kept,
             target,
         )
+
+
+def _why_so_few(study: Study, decision: Decision) -> str:
+    """Say what rejected most rows and what to do; where nothing did, there were too few."""
+    imported = study.config.generation.source is not None
+    more = "bring more rows (generation.source)" if imported else "raise generation.max_draws"
+    counts = {one["step"]: one["rejected"] for one in statistics.funnel(decision)}
+    worst = max(counts, key=lambda step: counts[step])
+    if not counts[worst]:
+        return f"none was rejected: {more}"
+    rule = worst in all_rules()
+    setting = f"loosen filtering.rules.{worst}" if rule else "look at the other filtering settings"
+    return (
+        f"most ({counts[worst]}) fall to {worst!r}: look at `tuner filter --what-if`, {setting}, "
+        f"or {more}"
+    )
 
 
 def _require_validation(study: Study, decision: Decision) -> None:

@@ -190,11 +190,12 @@ def forecast(study: Study, now: datetime | None = None) -> str:
     wanted = study.config.generation.draws
     left = _missing(study, wanted)
     done, found = spent(study), yield_so_far(study)
-    parts = [f"{wanted - left} of {wanted} samples drawn"]
+    drawn = len(indices_of(chunk_manifests(study)))
+    parts = [f"{drawn} samples drawn" if drawn > wanted else f"{drawn} of {wanted} samples drawn"]
     parts += [_passing(found)] if found else []
     if done.samples_per_hour:
         parts.append(
-            f"{done.samples_per_hour:.0f} samples an hour of work, {done.tokens_per_second:.0f} "
+            f"{done.samples_per_hour:,.0f} samples an hour of work, {done.tokens_per_second:,.0f} "
             "tokens/s"
         )
         parts += [f"{_price(done)} so far"] if _price(done) else []

@@ -221,20 +221,21 @@ class Drawing:
 
 
 class _Phase:
-    """Counts the turns of all phases as one piece of work."""
+    """Counts the turns of all phases as one piece of work, in samples."""
 
     def __init__(self, progress: Progress, samples: int, phase: int, phases: int) -> None:
         self._progress, self._before, self._size = progress, phase * samples, samples
-        self._total, self._name = phases * samples, ("instructions", "responses")[phase % 2]
+        self._phases, self._name = phases, ("instructions", "responses")[phase % 2]
 
     def update(self, done: int, total: int, note: str = "") -> None:
         """Report requests of this phase; those that need none are counted as done."""
         done += self._before + self._size - total
-        self._progress.update(done, self._total, f"{self._name} {note}".rstrip())
+        self._progress.update(done // self._phases, self._size, f"{self._name} {note}".rstrip())
 
     def finish(self) -> None:
         """Report the whole phase as done."""
-        self._progress.update(self._before + self._size, self._total, self._name)
+        done = self._before + self._size
+        self._progress.update(done // self._phases, self._size, self._name)
 
 
 def _reuse(

@@ -25,7 +25,11 @@ def model_card(results: Results, arm: str) -> str:
         front_matter(header),
         f"# {results.label(arm)} of {cell(study['student'])}",
         f"Arm `{arm}` of the study `{study['name']}`, adapted from {cell(study['student'])} with "
-        f"synthetic data by {cell(study['source'] or study['teacher'])}.",
+        + (
+            f"rows of {cell(study['source'])}."
+            if study["source"]
+            else f"synthetic data by {cell(study['teacher'])}."
+        ),
         "## Results",
         as_markdown(results, scores),
         "## Training",
@@ -51,8 +55,11 @@ def dataset_card(results: Results) -> str:
     parts = [
         front_matter({"language": "en", "tags": ["synthetic", "instruction-tuning", "magpie"]}),
         f"# Data of the study `{study['name']}`",
-        f"Instructions and responses by {cell(study['source'] or study['teacher'])}; the licence "
-        "of that generator governs what may be done with them.",
+        f"Rows imported from {cell(study['source'])}; their licence governs what may be done with "
+        "them."
+        if study["source"]
+        else f"Instructions and responses by {cell(study['teacher'])}; the licence of that "
+        "generator governs what may be done with them.",
         as_markdown(results, tables_data.data(results)),
         "## Rejected rows by rule",
         "\n".join(lines) or "Not measured.",

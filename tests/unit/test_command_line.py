@@ -142,6 +142,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_one_line(monkeypatch, caps
             if name == "tuner.main":
                 raise KeyboardInterrupt
 
+    monkeypatch.setattr(sys, "argv", ["tuner", "run"])
     monkeypatch.delitem(sys.modules, "tuner.main")
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     with pytest.raises(SystemExit) as ended:

@@ -7,11 +7,14 @@ import json
 from typing import Annotated, Optional
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import PreferenceConfig
+from synthetic_instruction_tuner.config.explained import explain
+from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.inspection.auditing import (
     Audited,
     audit,
@@ -30,8 +33,8 @@ def audit_reward(
     rows: Annotated[
         Optional[str],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
         typer.Option(
-            help="Labelled rows: file, folder or hf:allenai/reward-bench-2#test "
-            "[default: the closed world]."
+            help="Labelled rows: file, folder or hf:allenai/reward-bench-2#test.",
+            show_default="the closed world",
         ),
     ] = None,
     reads: Annotated[str, typer.Option("--format", help="As preference.reward_format.")] = "auto",
@@ -45,9 +48,11 @@ def audit_reward(
 
     Example: tuner audit-reward Skywork/Skywork-Reward-V2-Qwen3-0.6B --rows reward-bench-2/
     """
-    settings = PreferenceConfig.model_validate(
-        {"reward": {"name": model, "dtype": dtype}, "reward_format": reads}
-    )
+    values = {"reward": {"name": model, "dtype": dtype}, "reward_format": reads}
+    try:
+        settings = PreferenceConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(explain(error, values, PreferenceConfig)) from error
     labelled = read_labelled(rows) if rows else closed_world(items, seed=42)
     reward = RewardModel.load(settings.reward, settings.reward_format)
     with showing_progress():

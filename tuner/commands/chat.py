@@ -23,7 +23,10 @@ def chat(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer in tokens.")] = 256,
     trusted: TrustedCode = None,
 ) -> None:
-    """Talk to one or more models of a study; an empty line ends the conversation."""
+    """Talk to one or more models of a study; an empty line ends the conversation.
+
+    Example: tuner chat base sft --prompt "What is the capital of France?"
+    """
     study = existing(workspace, trusted)
     subjects = [study.subject(name) for name in models]
     console = Console(highlight=False, soft_wrap=True)  # breaks lines where the model did

@@ -24,6 +24,8 @@ def clean(
     """List what no artifact of the present settings needs, with its size; --yes removes it.
 
     Draws of earlier settings that were removed can no longer be reused by later ones.
+
+    Example: tuner clean --yes
     """
     study = existing(workspace_folder)
     with workspace.lease(study.root):

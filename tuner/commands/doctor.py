@@ -19,7 +19,10 @@ def doctor(
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check environment, hardware, disk, tokens, models and templates; exit code 1 on a problem."""
+    """Check environment, hardware, disk, tokens, models and templates; exit code 1 on a problem.
+
+    Example: tuner doctor colab-t4
+    """
     console, found = Console(highlight=False, soft_wrap=True), []
     for check in examine(chosen(study, workspace, assignments)):
         found.append(check)

@@ -24,7 +24,10 @@ def export_arm(
     workspace: WorkspaceFolder = None,
     trusted: TrustedCode = None,
 ) -> None:
-    """Write a trained arm as adapter, merged model, or GGUF file."""
+    """Write a trained arm as adapter, merged model, or GGUF file.
+
+    Example: tuner export sft merged-model --format merged
+    """
     study = existing(workspace, trusted)
     typer.echo(export(study, study.subject(arm), target, kind.value))
 

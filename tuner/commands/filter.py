@@ -27,7 +27,10 @@ def filter_rows(
     as_json: AsJson = False,
     trusted: TrustedCode = None,
 ) -> None:
-    """Show what other thresholds would have kept of the draws that are there; nothing is drawn."""
+    """Show what other thresholds would have kept of the draws that are there; nothing is drawn.
+
+    Example: tuner filter --what-if length.min_words=6
+    """
     variants = what_if(existing(workspace, trusted), what_ifs, Silent())
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in variants]))

@@ -23,20 +23,29 @@ human = typer.Typer(
 def export_pairs(
     models: Annotated[
         Optional[list[str]],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
-        typer.Argument(help='Arms to compare, or "base" [default: the base and all arms].'),
+        typer.Argument(help='Arms to compare, or "base".', show_default="the base and all arms"),
     ] = None,
     workspace: WorkspaceFolder = None,
     benchmark: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="Whose answers [default: the first with freely written ones]."),
+        typer.Option(help="Whose answers.", show_default="the first with freely written ones"),
     ] = None,
     prompts: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 20,
 ) -> None:
-    """Write pairs of answers for raters: one page that opens offline, or a table to fill in."""
+    """Write pairs of answers for raters: one page that opens offline, or a table to fill in.
+
+    Example: tuner human export base sft --prompts 30
+    """
     study = existing(workspace)
     with lease(study.root):
-        folder, pairs = votes.export(study, benchmark, models or [], prompts)
-    typer.echo(f"{pairs} pairs in {folder / RATERS}: pairs.html for a browser, or pairs.csv")
+        made = votes.export(study, benchmark, models or [], prompts)
+    folder = made.folder
+    few = f" (there are no more; {prompts} were wanted)" if made.prompts < prompts else ""
+    same = f", {made.same} left out because both answers are the same" if made.same else ""
+    typer.echo(
+        f"{made.pairs} pairs in {folder / RATERS}: pairs.html for a browser, or pairs.csv\n"
+        f"They are every two of {made.models} models at {made.prompts} prompts{few}{same}."
+    )
     typer.echo(f"{folder / 'key.json'} says which model wrote what: keep it from the raters")
 
 
@@ -47,7 +56,10 @@ def import_votes(
     ],
     workspace: WorkspaceFolder = None,
 ) -> None:
-    """Take votes into the study and write its report anew; earlier votes are replaced."""
+    """Take votes into the study and write its report anew; earlier votes are replaced.
+
+    Example: tuner human import pairs-anna.csv pairs-ben.csv
+    """
     study = existing(workspace)
     with lease(study.root):
         manifest = votes.import_votes(study, files)

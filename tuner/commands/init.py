@@ -18,6 +18,7 @@ from synthetic_instruction_tuner.progress import Silent
 from tuner.commands.data import read_columns
 from tuner.commands.settings import schema_text
 
+EMBEDDED = "the embedded one"
 SCHEMA = "study.schema.json"
 Names = Optional[list[str]]  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
 Text = Optional[str]  # noqa: UP045
@@ -34,13 +35,17 @@ def init(
     ] = None,
     chosen_methods: Annotated[
         Names,
-        typer.Option("--method", "-m", help="An arm [default: lora and prompt_tuning]."),
+        typer.Option("--method", "-m", help="An arm.", show_default="lora and prompt_tuning"),
     ] = None,
     benchmarks: Annotated[
-        Names, typer.Option("--benchmark", "-b", help="What is measured; repeatable.")
+        Names, typer.Option("--benchmark", "-b", help="What is measured.", show_default="arc_easy")
     ] = None,
-    student: Annotated[Text, typer.Option(help="Base model [default: the embedded one].")] = None,
-    teacher: Annotated[Text, typer.Option(help="Who draws [default: the embedded one].")] = None,
+    student: Annotated[
+        Text, typer.Option(help="Base model.", show_default="the embedded one")
+    ] = None,
+    teacher: Annotated[
+        Text, typer.Option(help="Who draws.", show_default="the embedded one")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
 ) -> None:
     """Write a study file with a comment on each setting, ready to run; and its schema for editors.
@@ -54,7 +59,7 @@ def init(
     chosen = Chosen(
         name=re.sub(r"[^a-z0-9_-]+", "-", file.stem.lower()).strip("-_0123456789") or "study",
         methods=_known(chosen_methods or ["lora", "prompt_tuning"]),
-        benchmarks=benchmarks or (["arc_easy"] if data else ["arc_easy", "verifiable"]),
+        benchmarks=benchmarks or ["arc_easy"],
         data=data,
         columns=_columns(data, columns or []),
         student=student,

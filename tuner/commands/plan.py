@@ -44,12 +44,15 @@ def plan_study(
     study: StudyName,
     gpu: Annotated[
         Optional[GpuName],  # noqa: UP045 (typer reads this at run time on Python 3.10 too)
-        typer.Option(help="The GPU whose stages are listed; the smallest that fits if not given."),
+        typer.Option(help="GPU whose stages are listed.", show_default="the smallest that fits"),
     ] = None,
     assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate memory and time of every stage on a GPU, from the models' shapes alone."""
+    """Estimate memory and time of every stage on a GPU, from the models' shapes alone.
+
+    Example: tuner plan a100 --gpu A100 --set training.arms.sft.rank=16
+    """
     config = chosen(study, None, assignments).config
     plans = {name: plan(config, one) for name, one in GPUS.items()}
     totals = [_total(config, GPUS[name], rows) for name, rows in plans.items()]
@@ -65,7 +68,8 @@ def plan_study(
     for row in rows:
         if note := _note(row):
             console.print(f" {row.stage}, {row.subject}: {note}")
-    console.print(f"\nDisk: {sum(row.disk_bytes for row in rows) / 1e9:.0f} GB at most.\n")
+    gigabytes = sum(row.disk_bytes for row in rows) / 1e9
+    console.print(f"\nDisk: {gigabytes:.{0 if gigabytes >= 1 else 2}f} GB at most.\n")
     console.print(_totals(totals))
     console.print(
         "\nMemory is computed from the models' code (docs/benchmarks.md compares it with "

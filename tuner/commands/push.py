@@ -31,7 +31,10 @@ def push(
     workspace: WorkspaceFolder = None,
     public: Annotated[bool, typer.Option("--public", help="For all to see.")] = False,
 ) -> None:
-    """Publish a data set with its card; private unless --public; needs a Hugging Face token."""
+    """Publish a data set with its card; private unless --public; needs a Hugging Face token.
+
+    Example: tuner push filtered me/my-instructions
+    """
     study = existing(workspace)
     _refuse_provisional(study, data_set)
     manifest = study.store.require(_artifact(study, data_set))

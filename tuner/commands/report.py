@@ -17,7 +17,10 @@ def report(
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print where a study's report, slides and figures are."""
+    """Print where a study's report, slides and figures are.
+
+    Example: tuner report --workspace workspace/sandbox --open
+    """
     study = existing(workspace)
     manifest = study.store.find(study.report)
     if manifest is None:

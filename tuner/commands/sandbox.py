@@ -18,7 +18,10 @@ def build(
     ] = 1.0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Train the embedded models from nothing and measure them; finished ones are kept."""
+    """Train the embedded models from nothing and measure them; finished ones are kept.
+
+    Example: tuner sandbox build models --scale 0.01
+    """
     from synthetic_instruction_tuner.sandbox.workshop.build import build as build_family
 
     build_family(output, scale, device)
@@ -28,7 +31,10 @@ def build(
 def card(
     role: Annotated[str, typer.Argument(help="teacher, responder, student or reward.")],
 ) -> None:
-    """Print the model card of an embedded model."""
+    """Print the model card of an embedded model.
+
+    Example: tuner sandbox card teacher
+    """
     from synthetic_instruction_tuner.config import ModelConfig
     from synthetic_instruction_tuner.models.reference import SANDBOX, local_folder
 

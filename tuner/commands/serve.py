@@ -24,7 +24,10 @@ def serve(
         bool, typer.Option("--schedule", help="Start with generation's schedule switched on.")
     ] = False,
 ) -> None:
-    """Serve a study and its scheduled generation until stopped; two deployments, no worker."""
+    """Serve a study and its scheduled generation until stopped; two deployments, no worker.
+
+    Example: tuner serve colab-t4 --schedule
+    """
     config = presets.load(study, assignments or [])
     parameters = _parameters(study, assignments or [], config)
     from prefect import serve as serve_deployments

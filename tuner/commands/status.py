@@ -8,15 +8,18 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError, TunerError
-from synthetic_instruction_tuner.inspection.status import read_status
+from synthetic_instruction_tuner.inspection.status import StageStatus, read_status
 from synthetic_instruction_tuner.study.graph import Study
 from tuner import address, previewed
 from tuner.options import AsJson, Assignments, WorkspaceFolder, existing
 
+WIDE = 110
+"""Columns of a terminal that hold the table without breaking words."""
 COLOURS = {"done": "green", "part done": "yellow", "missing": "dim", "outdated": "magenta"}
 
 
@@ -65,6 +68,9 @@ def _show_workspace(workspace: WorkspaceFolder, as_json: bool) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if console.width < WIDE:
+        _print_narrow(console, stages)
+        return
     table = Table("stage", "state", "done", "what", "last activity", "a rerun would", box=None)
     for one in stages:
         state = f"[{COLOURS[one.state]}]{one.state}[/]"
@@ -73,6 +79,17 @@ def _show_workspace(workspace: WorkspaceFolder, as_json: bool) -> None:
             one.stage, state, done, escape(one.detail), one.last_activity or "-", one.rerun
         )
     console.print(table)
+
+
+def _print_narrow(console: Console, stages: list[StageStatus]) -> None:
+    """Print a line a stage, and below it what does not fit beside it."""
+    for one in stages:
+        state = f"[{COLOURS[one.state]}]{one.state:<9}[/]"
+        console.print(f"{one.stage:<11} {state} {one.done:,} of {one.total:,}")
+        told = [one.detail, f"last activity {one.last_activity}" if one.last_activity else ""]
+        told.append(f"a rerun would {one.rerun}" if one.rerun != "nothing" else "")
+        for text in filter(None, told):
+            console.print(Padding(escape(text), (0, 0, 0, 2)))
 
 
 def _show_remote(study: str | None, as_json: bool) -> None:

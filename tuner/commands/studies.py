@@ -13,7 +13,10 @@ from tuner.options import AsJson
 
 
 def studies(as_json: AsJson = False) -> None:
-    """List the studies that come with the tool."""
+    """List the studies that come with the tool.
+
+    Example: tuner studies --json
+    """
     found = {name: presets.load(name) for name in presets.names()}
     if as_json:
         typer.echo(json.dumps({name: one.model_dump(mode="json") for name, one in found.items()}))

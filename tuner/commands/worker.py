@@ -23,7 +23,10 @@ def worker(
     limit: Annotated[int, typer.Option(help="Runs at once; one GPU carries one.", min=1)] = 1,
     once: Annotated[bool, typer.Option("--once", help="Do what is due, then stop.")] = False,
 ) -> None:
-    """Start a Prefect worker here and show what it does; stop it with Ctrl-C."""
+    """Start a Prefect worker here and show what it does; stop it with Ctrl-C.
+
+    Example: tuner worker --once
+    """
     address.require()
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound

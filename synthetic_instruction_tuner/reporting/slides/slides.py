@@ -64,7 +64,9 @@ def _opening(deck: Deck, results: Results, charts: Charts) -> None:
     deck.text(Box(0.7, 1.9, 11.9, 1.3), [f"{findings.headline(results)}."], (30, 28, 26, 24, 20))
     lines = [
         f"Student: {study['student']}",
-        f"Teacher: {study['source'] or study['teacher']}",
+        f"Rows: imported from {study['source']}"
+        if study["source"]
+        else f"Teacher: {study['teacher']}",
         f"Compared: the untrained base, {', '.join(results.label(arm) for arm in results.arms)}",
     ]
     deck.text(Box(0.7, 3.7, 11.9, 2.4), lines, (20, 18, 16, 14, 12), "5B6675")
