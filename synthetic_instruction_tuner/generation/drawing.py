@@ -10,9 +10,8 @@ from typing import Any
 
 from synthetic_instruction_tuner.config import GenerationConfig, SamplingConfig
 from synthetic_instruction_tuner.errors import StageError
-from synthetic_instruction_tuner.generation import cost
+from synthetic_instruction_tuner.generation import advice, cost
 from synthetic_instruction_tuner.generation.identity import Draw, planned_draws
-from synthetic_instruction_tuner.generation.limits import tell_cut
 from synthetic_instruction_tuner.generation.store import (
     CONTROL_TOKENS,
     SAMPLES,
@@ -39,8 +38,6 @@ from synthetic_instruction_tuner.study.graph import Study
 
 JOURNAL = "turns.jsonl"
 """Turns of an unfinished chunk that are finished: a killed session draws the others only."""
-SKIPPED = "skipped"
-"""Finish of a response that was not drawn because its instruction was cut or empty."""
 
 
 def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manifest:
@@ -90,19 +87,12 @@ def draw_chunk(study: Study, first: int, last: int, progress: Progress) -> Manif
         CONTROL_TOKENS: own,
     }
     manifest = study.store.commit(artifact, facts, seconds)
-    _tell_cut(samples, settings)
+    advice.tell_limits(study.config, samples)
+    if first == 0:
+        advice.tell_yield(study.config, samples, cost.turned_away(study, samples, own))
     turns = 2 * settings.turns * len(samples)
     progress.update(turns, turns, cost.forecast(study))
     return manifest
-
-
-def _tell_cut(samples: Sequence[Sample], settings: GenerationConfig) -> None:
-    asked = [one.instruction_finish for one in samples]
-    said = [one.response_finish for one in samples if one.response_finish != SKIPPED]
-    for finishes, what in ((asked, "instruction"), (said, "response")):
-        limit = getattr(settings, what).max_new_tokens
-        setting = f"generation.{what}.max_new_tokens"
-        tell_cut(finishes.count("length"), len(finishes), f"{what}s", setting, limit)
 
 
 @dataclass
@@ -268,7 +258,7 @@ def _take(talk: Conversation, role: str, text: str, tokens: int) -> None:
 
 
 def _worst(finishes: Sequence[str]) -> str:
-    return next((one for one in finishes if one != "stop"), "stop") if finishes else SKIPPED
+    return next((one for one in finishes if one != "stop"), "stop") if finishes else advice.SKIPPED
 
 
 def _check_same_teacher(study: Study, template: str, revision: str | None) -> None:
