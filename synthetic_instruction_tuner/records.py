@@ -88,7 +88,7 @@ class Example:
     split: str
     system_prompt: str = ""
     messages: tuple[dict[str, str], ...] = ()
-    signals: dict[str, float] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
+    signals: dict[str, float | str] = field(default_factory=dict, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

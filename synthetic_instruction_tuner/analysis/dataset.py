@@ -10,6 +10,7 @@ from typing import Any
 from synthetic_instruction_tuner.analysis import diversity
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering.splits import TRAIN
+from synthetic_instruction_tuner.filtering.tags import CATEGORY
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
@@ -54,10 +55,17 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "rules": _by_rule(rejected),
         "splits": dict(sorted(Counter(one.split for one in kept).items())),
         "domains": dict(sorted(Counter(one.domain for one in kept).items())),
+        **_categories(kept),
         "clusters": len({one.cluster for one in kept}),
         "examples": [_shown(one) for one in _pick(kept, EXAMPLES_KEPT)],
         "generation": _generation(study),
     }
+
+
+def _categories(kept: Sequence[Example]) -> dict[str, dict[str, int]]:
+    """Count the kept rows by the category that a model gave them, where one did."""
+    found = Counter(str(one.signals[CATEGORY]) for one in kept if CATEGORY in one.signals)
+    return {"categories": dict(sorted(found.items()))} if found else {}
 
 
 def _diversity(

@@ -79,6 +79,9 @@ class QualityConfig(Settings):
     """Reward model that scores the teacher's own response: gives `reward`."""
     reward_format: Literal["auto", "pair", "chat", "likelihood"] = "auto"
     """What the reward model reads, as in `preference.reward_format`."""
+    tagger: ModelConfig | None = None
+    """Instruct model that tags instructions as Magpie's data are tagged, for example the teacher:
+    gives `category`, and `asked_difficulty` and `input_quality` from 1 to 5."""
     min_likelihood: float | None = None
     """Least mean log-probability of the response after its instruction, nats a token."""
     min_reward: float | None = None
@@ -88,6 +91,9 @@ class QualityConfig(Settings):
     2402.00530): rows below are too easy to teach much."""
     max_difficulty: float | None = Field(default=None, gt=0)
     """Greatest such ratio: above 1 the instruction makes its own response less likely."""
+    min_input_quality: int | None = Field(default=None, ge=1, le=5)
+    """Least quality of the instruction by its tag: 1 very poor, 2 poor, 3 average, 4 good, 5
+    excellent."""
     batch_tokens: int = Field(default=8192, ge=64)
     """Tokens read side by side, padding included."""
 
@@ -98,12 +104,14 @@ class QualityConfig(Settings):
             raise ValueError("min_likelihood, min_difficulty and max_difficulty need a reader")
         if self.reward is None and self.min_reward is not None:
             raise ValueError("min_reward needs a reward model (reward)")
+        if self.tagger is None and self.min_input_quality is not None:
+            raise ValueError("min_input_quality needs a tagger")
         return self
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """The kinds of measurement: "reader", "reward", or none."""
-        models = {"reader": self.reader, "reward": self.reward}
+        """The kinds of measurement: "reader", "reward", "tagger", or none."""
+        models = {"reader": self.reader, "reward": self.reward, "tagger": self.tagger}
         return tuple(name for name, model in models.items() if model is not None)
 
 

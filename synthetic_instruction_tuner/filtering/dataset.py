@@ -62,9 +62,15 @@ def write_filtered(
         formats.write_parquet(
             folder / f"{split}.parquet",
             [for_tools(one, measured) for one in rows],
-            FILTERED_COLUMNS | dict.fromkeys(measured, "number"),
+            FILTERED_COLUMNS | _kinds(decision.kept),
         )
     formats.write_card(folder, _filtered_card(study, decision, facts))
+
+
+def _kinds(rows: Sequence[Example]) -> dict[str, str]:
+    """Return the kind of every measured column."""
+    found = {name: value for one in rows for name, value in one.signals.items()}
+    return {name: "text" if isinstance(found[name], str) else "number" for name in sorted(found)}
 
 
 def write_raw(study: Study, artifact: Artifact, samples: Sequence[Sample]) -> None:

@@ -33,12 +33,18 @@ def describe(study: Study, samples: Sequence[Sample], decision: Decision) -> dic
     if not measured:
         return {}
     rows = [row for row in samples if row.id in measured]
-    verdicts = _verdicts(study, rows)
     kept = {one.id for one in decision.kept}
-    columns = {FORM: [quality(row) for row in rows]}
-    names = sorted({name for values in measured.values() for name in values})
-    columns |= {name: [measured[row.id][name] for row in rows] for name in names}
-    return {name: _describe(values, rows, kept, verdicts) for name, values in columns.items()}
+    columns: dict[str, dict[str, float]] = {FORM: {row.id: quality(row) for row in rows}}
+    for row in rows:
+        for name, value in sorted(measured[row.id].items()):
+            if not isinstance(value, str):
+                columns.setdefault(name, {})[row.id] = value
+    found: dict[str, object] = {}
+    for name, values in columns.items():
+        own = [row for row in rows if row.id in values]
+        verdicts = _verdicts(study, own)
+        found[name] = _describe([values[row.id] for row in own], own, kept, verdicts)
+    return found
 
 
 def _describe(

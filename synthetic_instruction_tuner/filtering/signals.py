@@ -7,6 +7,7 @@
   instruction does not help to foretell the response; near 0 it says nearly all. It ranks what there
   is to learn, not what is right.
 - `reward`: the reward model's score of the response.
+- `category`, `asked_difficulty`, `input_quality`: tags of the instruction, see `filtering.tags`.
 
 Each model reads each chunk of draws once, in batches that survive a kill; thresholds are applied
 afterwards, so that changing one measures nothing anew.
@@ -21,6 +22,7 @@ from typing import TypeAlias
 
 from synthetic_instruction_tuner.config import ModelConfig, QualityConfig
 from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.filtering.tags import QUALITY, tag
 from synthetic_instruction_tuner.generation.store import SAMPLES, committed_spans, read_samples
 from synthetic_instruction_tuner.models.engines import close_engine
 from synthetic_instruction_tuner.models.rewards import held
@@ -34,10 +36,10 @@ from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.storage.journal import Journal
 from synthetic_instruction_tuner.study.graph import Study
 
-Signals: TypeAlias = Mapping[str, float]
+Signals: TypeAlias = Mapping[str, float | str]
 Measured: TypeAlias = Mapping[str, Signals]
 """Signals by id of the row."""
-READER, REWARD = "reader", "reward"
+READER, REWARD, TAGGER = "reader", "reward", "tagger"
 LIKELIHOOD, DIFFICULTY = "likelihood", "difficulty"
 NAMES = {READER: (LIKELIHOOD, DIFFICULTY), REWARD: (REWARD,)}
 """The signals of each kind of measurement."""
@@ -88,9 +90,15 @@ def measure(study: Study, kind: str, first: int, last: int, progress: Progress) 
     settings = study.config.filtering.quality
     folder = study.store.staging(artifact)
     journal = Journal(folder.with_name(f"{folder.name}.jsonl"))
-    values = _measure(rows, kind, settings, journal, progress)
+    values: Measured
+    if kind == TAGGER and settings.tagger is not None:
+        batch = study.config.generation.batch_size
+        values = tag(rows, settings.tagger, batch, journal, progress)
+    else:
+        values = _measure(rows, kind, settings, journal, progress)
     write_json(folder / VALUES, values)
-    manifest = study.store.commit(artifact, {"rows": len(values)}, journal.seconds)
+    facts = {"rows": len(values), "unread": len(rows) - len(values)}
+    manifest = study.store.commit(artifact, facts, journal.seconds)
     journal.close()
     return manifest
 
@@ -149,13 +157,13 @@ def _named(row: Sample, kind: str, scores: Sequence[float]) -> dict[str, float]:
     return dict(zip(NAMES[kind], values, strict=True))
 
 
-def read(study: Study) -> dict[str, dict[str, float]]:
+def read(study: Study) -> Measured:
     """Read what was measured, by id of the row; {} where nothing is.
 
     Raises:
         StageError: If a chunk was not measured yet.
     """
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | str]] = {}
     for kind in study.config.filtering.quality.measured:
         for span in spans(study):
             manifest = study.store.require(study.signals(kind, *span))
@@ -171,9 +179,10 @@ def violation(signals: Signals, settings: QualityConfig) -> Violation | None:
         (LIKELIHOOD, settings.min_likelihood, None),
         (DIFFICULTY, settings.min_difficulty, settings.max_difficulty),
         (REWARD, settings.min_reward, None),
+        (QUALITY, settings.min_input_quality, None),
     ):
         value = signals.get(name)
-        if value is None:
+        if not isinstance(value, (int, float)):
             continue
         if least is not None and value < least:
             return Violation(f"{name} {value}", f"at least {least}")

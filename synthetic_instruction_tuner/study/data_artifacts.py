@@ -133,7 +133,11 @@ class DataArtifacts(Design):
     def _quality(self, settings: dict[str, object]) -> dict[str, object]:
         """Return what quality adds to the identity of filtered rows: nothing without models."""
         quality = self.config.filtering.quality
-        settings = {name: value for name, value in settings.items() if name != "batch_tokens"}
+        settings = {
+            name: value
+            for name, value in settings.items()
+            if name != "batch_tokens" and value is not None
+        }
         models = {name: reference.content(getattr(quality, name)) for name in quality.measured}
         return {"quality": settings | models} if models else {}
 

@@ -11,6 +11,8 @@ SIGNALS = {
     "likelihood": "Likelihood of the response",
     "difficulty": "Difficulty (IFD)",
     "reward": "Reward of the response",
+    "asked_difficulty": "Difficulty by tag (1 to 5)",
+    "input_quality": "Quality of the instruction by tag (1 to 5)",
 }
 
 
