@@ -59,14 +59,20 @@ class LogProgress:
 
 
 _start: Callable[[str], Progress] = LogProgress
+_say: Callable[[str], None] = logger.info
 
 
-def listen(start: Callable[[str], Progress]) -> None:
-    """Choose who hears about progress from now on in this process."""
-    global _start
-    _start = start
+def listen(start: Callable[[str], Progress], say: Callable[[str], None] = logger.info) -> None:
+    """Choose who hears about progress, and about what was found, from now on in this process."""
+    global _start, _say
+    _start, _say = start, say
 
 
 def start(title: str) -> Progress:
     """Begin to report one piece of work to whoever listens; by default the log."""
     return _start(title)
+
+
+def say(text: str) -> None:
+    """Tell what a step has found, in a line, to whoever listens."""
+    _say(text)

@@ -64,7 +64,7 @@ class Bar:
 def showing_progress() -> Iterator[None]:
     """Show the progress of everything inside: bars if a person watches, else lines."""
     if not console.is_terminal:
-        progress.listen(lambda title: progress.LogProgress(title, write=_line))
+        progress.listen(lambda title: progress.LogProgress(title, write=_line), _line)
         _show_warnings()
         yield
         return
@@ -77,7 +77,7 @@ def showing_progress() -> Iterator[None]:
         TextColumn("[dim]{task.fields[note]}"),
     )
     with Progress(*columns, console=console) as bars:
-        progress.listen(lambda title: Bar(bars, title))
+        progress.listen(lambda title: Bar(bars, title), _line)
         yield
 
 

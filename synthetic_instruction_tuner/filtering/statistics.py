@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -33,6 +33,19 @@ def funnel(decision: Decision, unusable: int = 0) -> list[dict[str, Any]]:
         entries.append({"step": step, "in": left, "rejected": rejected, "left": left - rejected})
         left -= rejected
     return entries[not unusable :]
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    """Tell the facts of filtered rows in a line: read, kept, rejected by which rule."""
+    measures = facts["measures"]
+    counts = {one["step"]: one["rejected"] for one in facts["funnel"] if one["rejected"]}
+    worst = sorted(counts, key=lambda step: -counts[step])
+    reasons = ", ".join(f"{step} {counts[step]:,}" for step in worst)
+    return (
+        f"{measures['drawn']:,} rows read, {measures['kept']:,} kept ({measures['train']:,} train, "
+        f"{measures['validation']:,} validation), {sum(counts.values()):,} rejected"
+        + (f": {reasons}" if reasons else "")
+    )
 
 
 def by_domain(samples: Iterable[Sample], decision: Decision) -> dict[str, dict[str, Any]]:

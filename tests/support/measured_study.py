@@ -209,8 +209,12 @@ def write_filtered(study: Study) -> None:
     measures = {
         "drawn": drawn, "kept": len(kept), "kept_share": len(kept) / drawn, "valid_share": 0.975,
         "mean_quality": 0.82, "mean_instruction_words": 7.0, "mean_response_words": 6.0,
+        "train": 80, "validation": 21,
     }  # fmt: skip
-    facts = {"measures": measures}
+    facts = {
+        "measures": measures,
+        "funnel": [{"step": rule, "rejected": count} for _, rule, count in RULES],
+    }
     write(study, study.filtered, facts, 1.25, examples=kept, rejected=rejected)
 
 

@@ -23,3 +23,13 @@ def test_whoever_listens_gets_the_title():
     finally:
         progress.listen(LogProgress)
     assert titles == ["Work"]
+
+
+def test_what_a_step_found_goes_to_whoever_listens():
+    lines = []
+    progress.listen(LogProgress, lines.append)
+    try:
+        progress.say("160 rows read")
+        assert lines == ["160 rows read"]
+    finally:
+        progress.listen(LogProgress)

@@ -15,7 +15,7 @@ from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import STAGES, Stage
 from synthetic_instruction_tuner.study.workspace import lease, open_study
-from tuner import embedded_server, previewed
+from tuner import embedded_server, findings, previewed
 from tuner.display import console, showing_progress
 from tuner.options import AsJson, Assignments, StudyName, WorkspaceFolder, chosen
 
@@ -85,12 +85,14 @@ def _finish(opened: Study, steps: int, seconds: float, as_json: bool) -> None:
             "workspace": str(opened.root),
             "steps_done": steps,
             "seconds": round(seconds, 1),
+            "headline": findings.headline(opened),
             "report": str(report) if report.exists() else None,
             "stages": status,
         }
         typer.echo(json.dumps(result))
     else:
         console.print(f"Done in {seconds / 60:.1f} minutes ({steps} steps).")
+        findings.show(opened)
         if report.exists():
             typer.echo(f"Report: {report}")
 
