@@ -6,7 +6,7 @@ from typing import Any
 
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import StudyConfig
-from synthetic_instruction_tuner.filtering import run, signals
+from synthetic_instruction_tuner.filtering import run, signals, statistics
 from tasks.step import opened, step, summary
 
 
@@ -15,6 +15,8 @@ def filter_rows(config: StudyConfig, workspace: str, identity: str, drawn: int) 
     """Filter the first `drawn` samples; say how many draws are needed if that is not enough."""
     study = opened(config, workspace)
     outcome = run.filter_rows(study, drawn, progress.start("Filtering"))
+    if outcome.manifest is not None:
+        progress.say(statistics.told(outcome.manifest.facts))
     return {"kept": outcome.kept, "draws_needed": outcome.draws_needed}
 
 

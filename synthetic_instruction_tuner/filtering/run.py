@@ -32,7 +32,7 @@ from synthetic_instruction_tuner.generation.store import (
     read_samples,
 )
 from synthetic_instruction_tuner.models.rewards import held
-from synthetic_instruction_tuner.progress import Progress, say
+from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
 from synthetic_instruction_tuner.rules import all_rules, role_leak
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
@@ -98,7 +98,6 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     _require_rows(study, decision, samples)
     _require_validation(study, decision)
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
-    say(statistics.told(manifest.facts))
     _warn_if_provisional(study, artifact)
     return Outcome(len(decision.kept), None, manifest)
 

@@ -37,13 +37,13 @@ def scores(results: Results) -> list[list[str]]:
     lines = [["", *map(results.label, results.models)]]
     for title, _, *cells in found.rows:
         lines.append([NAMES.get(title.small, title.text), *(_text(results, c.text) for c in cells)])
-    for title, path, form in COSTS:
+    for label, path, form in COSTS:
         paths = [f"efficiency/{model}/{path}" for model in results.models]
         if any(results.get(one) is not None for one in paths):
             known = [
                 "–" if results.get(one) is None else results.number(one, form) for one in paths
             ]
-            lines.append([title, *(_text(results, one) for one in known)])
+            lines.append([label, *(_text(results, one) for one in known)])
     return lines
 
 
