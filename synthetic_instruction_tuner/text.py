@@ -22,6 +22,15 @@ exceeds. Sorting a longer run takes the square of its length."""
 _MAYBE_MARKS = re.compile(rf"[^\x00-\u02ff]{{{_MARKS + 1},}}")
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Where a spreadsheet takes a cell for a formula; the last four are the wide forms of East Asia."""
+
+
+def spreadsheet_cell(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would run as a formula (OWASP, CSV injection)."""
+    return "'" + text if text[:1] in FORMULA else text
+
+
 def count_words(text: str) -> int:
     """Count words as the specification does: whatever white space separates."""
     return len(text.split())

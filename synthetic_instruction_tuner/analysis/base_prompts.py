@@ -7,11 +7,9 @@ model), and its score in the template stands beside it.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.analysis.aggregate import macro_means
@@ -255,20 +253,3 @@ def template_mean(
     skills = {key: one["skill"] for key, one in benchmarks.items()}
     found = macro_means(shared, chances, skills, [BASE], terms.alpha).models[BASE]
     return None if found is None else dataclasses.asdict(found)
-
-
-COLUMNS = (
-    *("benchmark", "prompt", "counts", "status", "n", "score", "low", "high", "method"),
-    *("selection_items", "selection_score"),
-)
-"""Columns of base_prompts.csv."""
-
-
-def write_table(path: Path, described: Mapping[str, Any]) -> None:
-    """Write every reading of the base as a row of CSV; what was not measured is left empty."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for key, one in described.items():
-            for name, cell in one["forms"].items():
-                writer.writerow({"benchmark": key, "prompt": name, **cell})

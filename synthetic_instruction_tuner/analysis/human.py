@@ -21,11 +21,10 @@ from synthetic_instruction_tuner.analysis.statistics import wilson_interval
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.storage import plain
 from synthetic_instruction_tuner.storage.files import digest, write_bytes, write_json
+from synthetic_instruction_tuner.text import spreadsheet_cell
 
 Choice = Literal["left", "right", "tie"]
 CHOICES: tuple[Choice, ...] = ("left", "right", "tie")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Where a spreadsheet takes a cell for a formula; the last four are the wide forms of East Asia."""
 RATERS, KEY = "for-raters", "key.json"
 
 
@@ -171,12 +170,10 @@ def _table(pairs: Sequence[Pair]) -> str:
     writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(["pair", "prompt", "left", "right", "vote", "rater"])
     for pair in pairs:
-        writer.writerow([pair.id, *map(_cell, (pair.prompt, pair.left, pair.right)), "", ""])
+        writer.writerow(
+            [pair.id, *map(spreadsheet_cell, (pair.prompt, pair.left, pair.right)), "", ""]
+        )
     return buffer.getvalue()
-
-
-def _cell(text: str) -> str:
-    return "'" + text if text[:1] in FORMULA else text
 
 
 def read_key(path: Path) -> dict[str, Sides]:

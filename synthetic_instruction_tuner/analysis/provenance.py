@@ -7,8 +7,10 @@ from typing import Any
 
 from synthetic_instruction_tuner.analysis import votes
 from synthetic_instruction_tuner.analysis.base_prompts import SAME
+from synthetic_instruction_tuner.analysis.chosen import describe_settings
+from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import TrainingRun
-from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
+from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest, read_manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -24,9 +26,11 @@ def content_of(manifest: Manifest | None) -> str | None:
 def describe_inputs(study: Study) -> dict[str, str | None]:
     """Name every artifact the comparison reads, with the hash of its content; None: missing.
 
+    Settings that no identity contains (batch sizes) are printed, so they count as an input.
     Votes of people are there only if somebody imported them.
     """
     found = {one.name: content_of(study.store.find(one)) for one in study.comparison.inputs}
+    found["settings"] = digest(describe_settings(study.config))
     imported = study.store.find(votes.artifact(study))
     return found if imported is None else {**found, imported.name: content_of(imported)}
 
@@ -50,6 +54,22 @@ def renewed(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> M
         folder = study.store.folder(artifact)
         study.store.set_aside(folder, "it was made from other results than are there now")
     return manifest
+
+
+def describe_machines(study: Study) -> list[dict[str, Any]]:
+    """List the machines that made what the comparison reads, and which stages each of them ran.
+
+    Artifacts of before machines were written down are in none.
+    """
+    folders = [study.store.folder(one) for one in study.comparison.inputs]
+    manifests = [*chunk_manifests(study), *map(read_manifest, folders)]
+    found: dict[str, dict[str, Any]] = {}
+    for one in manifests:
+        if one is None or not one.machine:
+            continue
+        entry = found.setdefault(digest(dict(one.machine)), {"stages": {}, **one.machine})
+        entry["stages"][one.stage] = entry["stages"].get(one.stage, 0) + 1
+    return [found[key] for key in sorted(found)]
 
 
 def describe_study(study: Study) -> dict[str, Any]:

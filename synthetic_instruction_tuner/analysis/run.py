@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from synthetic_instruction_tuner.analysis import base_prompts, gates, seeds, tuning, votes
 from synthetic_instruction_tuner.analysis import yardsticks as floors
 from synthetic_instruction_tuner.analysis.aggregate import Means, macro_means
 from synthetic_instruction_tuner.analysis.benchmarks import describe_benchmarks
 from synthetic_instruction_tuner.analysis.cells import NOT_MEASURED, Sampled, Terms, sample, score
+from synthetic_instruction_tuner.analysis.chosen import describe_settings
 from synthetic_instruction_tuner.analysis.dataset import describe_dataset, describe_preference
 from synthetic_instruction_tuner.analysis.differences import compare_all, dump, tally
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
+from synthetic_instruction_tuner.analysis.frames import catalogue
+from synthetic_instruction_tuner.analysis.frames.scores import items as scored_items
 from synthetic_instruction_tuner.analysis.pareto import fronts
 from synthetic_instruction_tuner.analysis.provenance import (
     describe_inputs,
+    describe_machines,
     describe_study,
     find_warnings,
     renewed,
 )
 from synthetic_instruction_tuner.analysis.recommendations import recommend
 from synthetic_instruction_tuner.analysis.results import Results, mean
-from synthetic_instruction_tuner.analysis.runs import describe_run, load_runs
+from synthetic_instruction_tuner.analysis.runs import describe_run, load_adapters, load_runs
 from synthetic_instruction_tuner.analysis.scorers import describe_scorers
 from synthetic_instruction_tuner.analysis.skills import describe_agents, describe_constraints
 from synthetic_instruction_tuner.analysis.subjects import (
@@ -42,6 +45,9 @@ from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import BASE
 from synthetic_instruction_tuner.version import __version__
+
+if TYPE_CHECKING:
+    import pandas
 
 SCHEMA = 1
 COMPARISON = "comparison.json"
@@ -66,20 +72,23 @@ def compare(study: Study) -> Manifest:
     if manifest is not None:
         return manifest
     started = time.monotonic()
-    store = build_store(study)
+    store, items = build_store(study)
     with study.store.writing(study.comparison) as folder:
         write_json(folder / COMPARISON, store)
         for part in PARTS:
             write_json(folder / f"{part}.json", store[part])
-        write_table(folder / "comparison.csv", store)
-        base_prompts.write_table(folder / "base_prompts.csv", store["base_prompts"])
+        catalogue.write(folder / catalogue.FOLDER, store, items)
     return study.store.commit(study.comparison, {"made_from": inputs}, time.monotonic() - started)
 
 
-def build_store(study: Study) -> dict[str, Any]:
-    """Compute the results store: nested mappings whose every leaf a report may cite by path."""
+def build_store(study: Study) -> tuple[dict[str, Any], pandas.DataFrame]:
+    """Compute the results store: nested mappings whose every leaf a report may cite by path.
+
+    Returns:
+        The store, and the score of every trained model on every item.
+    """
     (results, prompts), runs = base_prompts.load_fair_results(study), load_runs(study)
-    primary = primary_benchmarks(study)
+    primary, adapters = primary_benchmarks(study), load_adapters(study)
     settings = study.config.evaluation
     terms = Terms(
         settings.alpha, settings.equivalence_margin, study.config.seed, settings.loss_margin
@@ -106,11 +115,7 @@ def build_store(study: Study) -> dict[str, Any]:
     cells = compare_all(sampled, pairs, declared, primary, terms)
     single = _by_run(results, benchmarks)
     costs = efficiency(subjects, runs, results, study.config.costs, by_seed)
-
-    def in_template(one: Means) -> dict[str, Any] | None:
-        chosen = {key: sampled[key] for key in one.benchmarks}
-        return base_prompts.template_mean(results, prompts, chosen, benchmarks, terms)
-
+    in_template = partial(_in_template, results, prompts, sampled, benchmarks, terms)
     store: dict[str, Any] = {
         "schema": SCHEMA,
         "study": describe_study(study),
@@ -119,7 +124,7 @@ def build_store(study: Study) -> dict[str, Any]:
         "benchmarks": benchmarks,
         "dataset": describe_dataset(study),
         "preference": describe_preference(study),
-        "training": {name: describe_run(run) for name, run in runs.items()},
+        "training": {name: describe_run(run, adapters.get(name)) for name, run in runs.items()},
         "scores": scores,
         "base_prompts": described,
         "base_in_template": {
@@ -144,6 +149,8 @@ def build_store(study: Study) -> dict[str, Any]:
         "votes": votes.describe(study, terms.alpha),
         "provenance": describe_inputs(study),
         "software": {"version": __version__},
+        "settings": describe_settings(study.config),
+        "machines": describe_machines(study),
     }
     if study.config.training.tuning is not None:
         store["tuning"] = tuning.describe(study)
@@ -151,7 +158,20 @@ def build_store(study: Study) -> dict[str, Any]:
     store["warnings"] = find_warnings(store, runs)
     store["gates"] = [vars(one) for one in gates.evaluate(store, study.config.gates)]
     store["recommendations"] = [vars(one) for one in recommend(store, names, means, elsewhere)]
-    return store
+    return store, scored_items(sampled, results, prompts)
+
+
+def _in_template(
+    results: Results,
+    prompts: base_prompts.Prompts,
+    sampled: Mapping[str, Sampled],
+    benchmarks: Mapping[str, Any],
+    terms: Terms,
+    means: Means,
+) -> dict[str, Any] | None:
+    """Average the base's scores in the template over the benchmarks of these means."""
+    chosen = {key: sampled[key] for key in means.benchmarks}
+    return base_prompts.template_mean(results, prompts, chosen, benchmarks, terms)
 
 
 def _terms(terms: Terms, seeds: int) -> dict[str, float]:
@@ -210,26 +230,3 @@ def _means(
 def _transcripts(study: Study, results: Results, names: list[str]) -> list[dict[str, Any]]:
     count = study.config.evaluation.transcripts
     return choose_transcripts(results, names, count, study.config.seed)
-
-
-COLUMNS = (
-    *("challenger", "reference", "benchmark", "family", "status", "n", "clusters"),
-    *("challenger_score", "reference_score", "delta", "low", "high"),
-    *("seeds", "items_better", "items_worse", "test", "p", "p_corrected", "p_equivalent"),
-    *("p_equivalent_corrected", "p_no_loss", "correction", "size", "mde", "verdict"),
-)
-"""Columns of comparison.csv."""
-
-
-def write_table(path: Path, store: Mapping[str, Any]) -> None:
-    """Write every comparison as one row of a CSV file; what was not measured is left empty."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for by_benchmark in store["comparisons"].values():
-            for key, cell in by_benchmark.items():
-                scores = {
-                    f"{role}_score": store["scores"][cell[role]][key].get("score")
-                    for role in ("challenger", "reference")
-                }
-                writer.writerow({"benchmark": key, **scores, **cell})

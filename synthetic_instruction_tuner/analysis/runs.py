@@ -9,6 +9,7 @@ from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import TrainingRun
+from synthetic_instruction_tuner.storage.manifests import read_manifest
 from synthetic_instruction_tuner.study.graph import Study
 
 RUN = "run.json"
@@ -30,6 +31,28 @@ def load_runs(study: Study) -> dict[str, TrainingRun | None]:
     return runs
 
 
+ADAPTER = "final/adapter_config.json"
+SHOWN = ("peft_type", "target_modules", "modules_to_save", "bias", "num_virtual_tokens")
+"""Fields of PEFT's own configuration that say which parts of the model an arm trains."""
+
+
+def load_adapters(study: Study) -> dict[str, dict[str, Any]]:
+    """Read what PEFT wrote beside every adapter: above all the layers that it is attached to."""
+    found = {}
+    for subject in study.subjects:
+        if subject.arm is None:
+            continue
+        manifest = read_manifest(study.store.folder(study.trained(subject)))
+        if manifest is None or ADAPTER not in manifest.files:
+            continue
+        values = json.loads(manifest.path(ADAPTER).read_text(encoding="utf-8"))
+        known = {name: values[name] for name in SHOWN if values.get(name) is not None}
+        if isinstance(known.get("target_modules"), list):
+            known["target_modules"] = sorted(known["target_modules"])
+        found[subject.name] = known
+    return found
+
+
 def read_run(path: Path) -> TrainingRun:
     """Read one `run.json`.
 
@@ -49,7 +72,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"it holds {constant}, which is not a number")
 
 
-def describe_run(run: TrainingRun | None) -> dict[str, Any]:
+def describe_run(run: TrainingRun | None, adapter: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return what the report shows of a run; without one, that it was not measured."""
     if run is None:
         return {"status": "not measured"}
@@ -65,6 +88,7 @@ def describe_run(run: TrainingRun | None) -> dict[str, Any]:
         "curve": thin(run.curve),
         "evaluations": evaluations,
         "conditions": run.conditions,
+        "adapter": adapter,
     }
 
 

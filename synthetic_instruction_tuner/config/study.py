@@ -35,6 +35,10 @@ class StudyConfig(Settings):
     costs: CostConfig = CostConfig()
     session: SessionConfig = SessionConfig()
     runner: RunnerConfig = RunnerConfig()
+    reasons: dict[str, str] = Field(default_factory=dict)
+    """Why settings depart from their defaults, for readers of the report: sentence by setting
+    ("training.arms.sft.learning_rate"; "training.arms.*.batch_size": of every arm; "training.arms":
+    of all below)."""
 
     @model_validator(mode="after")
     def _cross_checks(self) -> StudyConfig:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from synthetic_instruction_tuner.analysis.frames.catalogue import FOLDER
 from synthetic_instruction_tuner.analysis.provenance import (
     content_of,
     describe_inputs,
@@ -18,6 +19,7 @@ from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.slides import slides
 from synthetic_instruction_tuner.reporting.store import Results
 from synthetic_instruction_tuner.storage.artifacts import Manifest
+from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
 
 
@@ -42,7 +44,7 @@ def draw_figures(study: Study) -> Manifest:
 
 
 def write_report(study: Study) -> Manifest:
-    """Write report.html, report.md, slides.pptx, the cards, and report.pdf where a browser is.
+    """Write report (HTML, Markdown, PDF where a browser is), slides, cards, and tables as CSV.
 
     Raises:
         StageError: If there is no comparison yet.
@@ -59,6 +61,8 @@ def write_report(study: Study) -> Manifest:
         for name, text in _texts(results, charts).items():
             write_text(folder / name, text)
         (folder / "slides.pptx").write_bytes(slides.render(results, charts))
+        tables = [one for one in comparison.files if one.startswith(f"{FOLDER}/")]
+        copy_listed(comparison, tables, folder / FOLDER, FOLDER)
         printed = pdf.print_page(folder / "report.html", folder / "report.pdf")
     facts = {"made_from": made_from, "pdf": printed}
     return study.store.commit(study.report, facts, time.monotonic() - started)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthetic_instruction_tuner.errors import StageError, WorkspaceError
-from synthetic_instruction_tuner.storage import claims, plain, processes
+from synthetic_instruction_tuner.storage import claims, machine, plain, processes
 from synthetic_instruction_tuner.storage.files import (
     TEMPORARY,
     digest,
@@ -210,6 +210,7 @@ class ArtifactStore:
             "facts": facts,
             "files": {name: sha256_of(path) for name, path in sorted(files.items())},
             "seconds": round(seconds, 3),
+            "machine": machine.describe(),
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         for path in files.values():

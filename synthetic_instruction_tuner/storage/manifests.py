@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,6 +31,7 @@ class Manifest:
         facts: Counts, versions, revisions, measurements of the run: whatever readers need.
         files: sha256 by path relative to the folder.
         seconds: Working time spent on it, summed over interrupted sessions.
+        machine: What it was made on (see `storage.machine`); empty where no one wrote it down.
     """
 
     stage: str
@@ -41,6 +42,7 @@ class Manifest:
     seconds: float
     created: str
     folder: Path
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """Return the path of one of the files.
@@ -81,6 +83,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             seconds=float(raw["seconds"]),
             created=raw["created"],
             folder=folder,
+            machine=dict(raw.get("machine", {})),
         )
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return None

@@ -88,7 +88,11 @@ def measured(tmp_path_factory):
 
 def test_analysis(measured):
     store = measured_study.store_of(measured.store.require(measured.comparison))
-    told = {name: one for name, one in store.items() if name not in ("software", "provenance")}
+    told = {
+        name: one
+        for name, one in store.items()
+        if name not in ("software", "provenance", "machines")
+    }
     golden.check("analysis", golden.rounded(told))
 
 

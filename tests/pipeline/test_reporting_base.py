@@ -84,7 +84,7 @@ def test_arms_that_lose_against_the_base_in_a_plain_prompt_are_said_to_lose(tmp_
     assert "LoRA, has" in markdown
     assert "Verifiable answers: every arm is behind" in markdown
     assert "asked as Q: … A:" in markdown
-    assert compared.path("base_prompts.csv").read_text().count("\nverifiable,") == 3
+    assert compared.path("tables/base_prompts.csv").read_text().count("\nverifiable,") == 3
     assert json.loads(compared.path("base_prompts.json").read_text()) == store["base_prompts"]
     assert compared.path("base_in_template.json").is_file()
 

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 
+import pandas
 import pytest
 from support import measured_study
 
@@ -276,9 +277,15 @@ def test_what_is_missing_reads_not_measured(partial):
     assert "DPO on Verifiable answers" in page
     numbers = set(foreign_numbers(visible(page), store))
     assert numbers <= {str(n) for n in range(1, len(SECTIONS) + 1)}
-    table = study.store.require(study.comparison).path("comparison.csv").read_text("utf-8")
-    row = next(line for line in table.splitlines() if line.startswith("dpo,base,verifiable"))
-    assert row == "dpo,base,verifiable,primary,not measured,,,,0.07" + "," * 16  # the base has one
+    table = pandas.read_csv(report.path("tables/comparisons.csv"))
+    chosen = table.query(
+        "challenger == 'dpo' and reference == 'base' and benchmark == 'verifiable'"
+    )
+    assert chosen["status"].tolist() == ["not measured"]
+    assert chosen.iloc[0].dropna().to_dict() == {
+        "benchmark": "verifiable", "reference_score": 0.07, "challenger": "dpo",
+        "reference": "base", "family": "primary", "status": "not measured",
+    }  # fmt: skip
 
 
 def tiny(**changes):
@@ -360,7 +367,7 @@ def test_fourteen_arms_fit_the_page_and_the_deck(tmp_path):
     assert len(cells) == 105 * 6
     shown = re.search(r'<table id="exploratory".*?</table>', page, flags=re.S)[0]
     assert shown.count("<tr>") == 1 + tables.MOST_EXPLORATORY
-    assert "all of them are in evaluation/metrics/comparison.csv" in page
+    assert "all of them are in tables/comparisons.csv" in page
     wide = re.findall(r'class="scroll many"><table id="(\w+)"', page)  # printed on wide pages
     assert "scores" in wide
     assert "training" not in wide

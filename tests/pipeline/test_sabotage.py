@@ -149,7 +149,7 @@ def test_an_edited_training_record_has_no_costs(study):
     assert store["efficiency"]["sft"]["train_seconds"] is None
 
 
-@pytest.mark.parametrize("name", ["comparison.json", "comparison.csv", "gates.json"])
+@pytest.mark.parametrize("name", ["comparison.json", "tables/comparisons.csv", "gates.json"])
 def test_edited_or_deleted_metrics_are_computed_again(study, name):
     before = measured_study.store_of(study.store.require(study.comparison))
     path = study.root / "evaluation/metrics" / name

@@ -201,10 +201,7 @@ def _comparison(results: Results, pair: str, key: str, cell: Mapping[str, Any]) 
 
 MOST_EXPLORATORY = 150
 """Rows of the exploratory table: a study of fourteen arms has a thousand."""
-CUT = (
-    "Shown are those with the smallest p values; all of them are in "
-    "evaluation/metrics/comparison.csv."
-)
+CUT = "Shown are those with the smallest p values; all of them are in tables/comparisons.csv."
 
 NOTES = {
     "primary": "Declared before anything was measured. p values corrected by Holm's method for "

@@ -1,6 +1,5 @@
 """The base counts in its best prompt: how it is chosen, and what is said without a choice."""
 
-import csv
 import json
 import shutil
 
@@ -12,9 +11,9 @@ from synthetic_instruction_tuner.analysis.base_prompts import (
     counted,
     describe_prompts,
     load_fair_results,
-    write_table,
 )
 from synthetic_instruction_tuner.analysis.cells import Terms
+from synthetic_instruction_tuner.analysis.frames.scores import base_prompts
 from synthetic_instruction_tuner.analysis.results import Measured
 from synthetic_instruction_tuner.analysis.verdicts import named_base
 from synthetic_instruction_tuner.errors import StageError
@@ -104,13 +103,12 @@ def test_arms_meet_the_base_in_that_form_and_the_template_is_kept_beside(make, t
     assert described["forms"]["qa"]["selection_items"] == 50
     benchmark = study.config.evaluation.benchmarks[1]
     assert counted(study, benchmark) == study.reading(Reading(benchmark, "qa", False))
-    write_table(tmp_path / "t.csv", {"verifiable": described})
-    rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
-    assert [(one["prompt"], one["counts"]) for one in rows] == [
-        ("template", "False"), ("qa", "True"), ("qa_4", "False"),
-    ]  # fmt: skip
-    assert float(rows[1]["score"]) == pytest.approx(whole)
     store = {"base_prompts": {"verifiable": described}}
+    rows = list(base_prompts(store))
+    assert [(one["prompt"], one["counts"]) for one in rows] == [
+        ("template", False), ("qa", True), ("qa_4", False),
+    ]  # fmt: skip
+    assert rows[1]["score"] == pytest.approx(whole)
     assert named_base(store, "verifiable") == "the base, asked as Q: … A:"
     assert named_base(store) == "the base in its best prompt"
     assert named_base(store, "mmlu") == "the base"

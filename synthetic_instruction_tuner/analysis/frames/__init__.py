@@ -1,0 +1,1 @@
+"""The results as tables (pandas), which CSV files, reports and notebooks share."""
