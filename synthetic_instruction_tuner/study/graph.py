@@ -185,8 +185,6 @@ class Study(DataArtifacts):
             "costs": self.config.costs.model_dump(mode="json"),
             "seed": self.config.seed,
         }
-        if self.config.reasons:
-            config["reasons"] = self.config.reasons
         trained = tuple(self.trained(one) for one in self.subjects if one.arm)
         pairs = (self.pairs,) if self.uses_preference else ()
         read = tuple(map(self.reading, self.readings))
