@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,20 +57,23 @@ def renewed(study: Study, artifact: Artifact, made_from: Mapping[str, Any]) -> M
     return manifest
 
 
-def describe_machines(study: Study) -> list[dict[str, Any]]:
+def describe_machines(study: Study) -> list[dict[str, object]]:
     """List the machines that made what the comparison reads, and which stages each of them ran.
 
     Artifacts of before machines were written down are in none.
     """
     folders = [study.store.folder(one) for one in study.comparison.inputs]
     manifests = [*chunk_manifests(study), *map(read_manifest, folders)]
-    found: dict[str, dict[str, Any]] = {}
+    stages: dict[str, Counter[str]] = {}
+    machines = {}
     for one in manifests:
-        if one is None or not one.machine:
-            continue
-        entry = found.setdefault(digest(dict(one.machine)), {"stages": {}, **one.machine})
-        entry["stages"][one.stage] = entry["stages"].get(one.stage, 0) + 1
-    return [found[key] for key in sorted(found)]
+        if one is not None and one.machine:
+            key = digest(dict(one.machine))
+            machines[key] = one.machine
+            stages.setdefault(key, Counter())[one.stage] += 1
+    return [
+        {"stages": dict(sorted(stages[key].items())), **machines[key]} for key in sorted(machines)
+    ]
 
 
 def describe_study(study: Study) -> dict[str, Any]:

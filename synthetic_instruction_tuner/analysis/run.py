@@ -40,6 +40,7 @@ from synthetic_instruction_tuner.analysis.subjects import (
     runs_of,
 )
 from synthetic_instruction_tuner.analysis.transcripts import choose_transcripts, describe_character
+from synthetic_instruction_tuner.analysis.verdicts import Store
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import write_json
 from synthetic_instruction_tuner.study.graph import Study
@@ -165,10 +166,10 @@ def _in_template(
     results: Results,
     prompts: base_prompts.Prompts,
     sampled: Mapping[str, Sampled],
-    benchmarks: Mapping[str, Any],
+    benchmarks: Mapping[str, Store],
     terms: Terms,
     means: Means,
-) -> dict[str, Any] | None:
+) -> Store | None:
     """Average the base's scores in the template over the benchmarks of these means."""
     chosen = {key: sampled[key] for key in means.benchmarks}
     return base_prompts.template_mean(results, prompts, chosen, benchmarks, terms)

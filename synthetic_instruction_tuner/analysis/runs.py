@@ -36,7 +36,7 @@ SHOWN = ("peft_type", "target_modules", "modules_to_save", "bias", "num_virtual_
 """Fields of PEFT's own configuration that say which parts of the model an arm trains."""
 
 
-def load_adapters(study: Study) -> dict[str, dict[str, Any]]:
+def load_adapters(study: Study) -> dict[str, dict[str, object]]:
     """Read what PEFT wrote beside every adapter: above all the layers that it is attached to."""
     found = {}
     for subject in study.subjects:
@@ -72,7 +72,9 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"it holds {constant}, which is not a number")
 
 
-def describe_run(run: TrainingRun | None, adapter: dict[str, Any] | None = None) -> dict[str, Any]:
+def describe_run(
+    run: TrainingRun | None, adapter: dict[str, object] | None = None
+) -> dict[str, Any]:
     """Return what the report shows of a run; without one, that it was not measured."""
     if run is None:
         return {"status": "not measured"}

@@ -42,7 +42,7 @@ class Manifest:
     seconds: float
     created: str
     folder: Path
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, object] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """Return the path of one of the files.

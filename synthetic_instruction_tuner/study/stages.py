@@ -35,11 +35,7 @@ class Versions(NamedTuple):
     evaluation: int = 5
     votes: int = 1
     analysis: int = 11
-<<<<<<< HEAD
-    reporting: int = 12
-=======
-    reporting: int = 11
->>>>>>> 9bdc4f3 (Every number of a report as a table: DataFrames and CSV from one source; machines, settings and reasons)
+    reporting: int = 13
 
 
 VERSIONS = Versions()

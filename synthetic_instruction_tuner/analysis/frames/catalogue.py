@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.analysis.frames import scores, study
 from synthetic_instruction_tuner.analysis.frames.scores import Rows, Store
@@ -82,7 +82,7 @@ def write(folder: Path, store: Store, items: pandas.DataFrame) -> None:
     (folder / "README.md").write_text(_readme(store, tables), "utf-8", newline="\n")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, str):
         return spreadsheet_cell(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value

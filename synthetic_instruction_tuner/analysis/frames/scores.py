@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.analysis.base_prompts import Forms, Prompts
 from synthetic_instruction_tuner.analysis.cells import Sampled
 from synthetic_instruction_tuner.analysis.results import Results
+from synthetic_instruction_tuner.analysis.verdicts import Store
 
 if TYPE_CHECKING:
     import pandas
 
-Store = Mapping[str, Any]
 Rows = Iterator[Mapping[str, object]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from synthetic_instruction_tuner.analysis.frames.scores import Rows, Store
 
@@ -68,14 +67,14 @@ def preference(store: Store) -> Rows:
     yield from figures(store["preference"])
 
 
-def figures(values: Mapping[str, Any], without: tuple[str, ...] = ()) -> Rows:
+def figures(values: Store, without: tuple[str, ...] = ()) -> Rows:
     """Write nested values as rows of a figure's path and its value."""
     for name, value in flat(values, ""):
         if name.partition(".")[0] not in without:
             yield {"figure": name, "value": value}
 
 
-def flat(value: Any, path: str) -> Iterator[tuple[str, object]]:
+def flat(value: object, path: str) -> Iterator[tuple[str, object]]:
     """Yield path and value of every leaf; list entries are named by `name`, else by number."""
     if isinstance(value, Mapping):
         for key, one in value.items():
@@ -114,7 +113,7 @@ def conditions(store: Store) -> Rows:
             yield {"of": f"benchmark {key}", "condition": path, "value": value}
 
 
-def _adapter(run: Mapping[str, Any]) -> dict[str, Any]:
+def _adapter(run: Store) -> Store:
     return {"adapter": run["adapter"]} if run.get("adapter") else {}
 
 
