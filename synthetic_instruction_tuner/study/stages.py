@@ -34,7 +34,7 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 11
+    analysis: int = 12
     reporting: int = 13
 
 

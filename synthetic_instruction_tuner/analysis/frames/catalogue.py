@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.analysis.frames import scores, study
-from synthetic_instruction_tuner.analysis.frames.scores import Rows, Store
+from synthetic_instruction_tuner.analysis.frames.scores import Rows
+from synthetic_instruction_tuner.analysis.verdicts import Store
 from synthetic_instruction_tuner.text import spreadsheet_cell
 
 if TYPE_CHECKING:

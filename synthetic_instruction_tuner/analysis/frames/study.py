@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from synthetic_instruction_tuner.analysis.frames.scores import Rows, Store
+from synthetic_instruction_tuner.analysis.frames.scores import Rows
+from synthetic_instruction_tuner.analysis.verdicts import Store
 
 KEPT_APART = ("curve", "evaluations", "conditions", "first", "last", "adapter")
 """Parts of a training run that have a table of their own, or repeat one."""
