@@ -48,7 +48,7 @@ class Audited:
         low: Lower end of its 95 % interval (Wilson).
         high: Upper end.
         chance: What equal guessing would score.
-        pairs_right: Share of the pairs of a chosen and a rejected answer that are ranked rightly.
+        pairs_right: Share of the pairs of a chosen and a rejected answer that are ranked correctly.
         longer: Share of those pairs whose chosen answer is longer, ties left out: what a preference
             for length alone would score.
         length_correlation: Correlation of reward and words over all answers.

@@ -72,7 +72,7 @@ def signals(results: Results) -> Table | None:
             "Median, all",
             "Median, kept",
             "Correlation with length",
-            *(["Right against wrong (AUC)"] if checked else []),
+            *(["Correct over wrong answers (AUC)"] if checked else []),
         ),
         tuple(rows),
         "Correlation: of ranks, with the words of the response. AUC: how often a right response "
