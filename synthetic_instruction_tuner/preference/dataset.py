@@ -12,6 +12,7 @@ from synthetic_instruction_tuner.records import PreferencePair, Rejection, write
 from synthetic_instruction_tuner.storage import formats
 from synthetic_instruction_tuner.study.graph import Study
 
+PAIRS = "pairs.jsonl"
 SPLITS = ("train", "validation")
 COLUMNS = {
     "prompt": "messages",
@@ -36,7 +37,7 @@ def write_dataset(
     facts: Mapping[str, Any],
 ) -> None:
     """Write records, splits for people (JSON) and tools (parquet), and the card."""
-    write_lines(folder / "pairs.jsonl", pairs)
+    write_lines(folder / PAIRS, pairs)
     write_lines(folder / "rejected.jsonl", rejections)
     for split in SPLITS:
         own = [pair for pair in pairs if pair.split == split]

@@ -8,7 +8,7 @@ from collections import defaultdict
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.generation.store import CONTROL_TOKENS, control_tokens_of
 from synthetic_instruction_tuner.models.reference import SANDBOX
-from synthetic_instruction_tuner.preference.dataset import write_dataset
+from synthetic_instruction_tuner.preference.dataset import PAIRS, write_dataset
 from synthetic_instruction_tuner.preference.figures import compare_with_checker, describe
 from synthetic_instruction_tuner.preference.pairing import (
     SPLITS,
@@ -21,6 +21,7 @@ from synthetic_instruction_tuner.preference.scoring import REWARDS
 from synthetic_instruction_tuner.records import Response, read_lines
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.training.early import require_rows
 
 
 def build_pairs(study: Study) -> Manifest:
@@ -59,6 +60,7 @@ def build_pairs(study: Study) -> Manifest:
         require_splits(pairs, rejections, SPLITS)
     with study.store.writing(study.pairs) as folder:
         write_dataset(folder, study, pairs, rejections, facts)
+        require_rows(study, "preference", folder / PAIRS)
         return study.store.commit(study.pairs, facts, time.perf_counter() - started)
 
 

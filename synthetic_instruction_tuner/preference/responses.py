@@ -25,7 +25,9 @@ from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.storage.journal import Journal
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.stages import VERSIONS
+from synthetic_instruction_tuner.training.early import require_rows
 
+EXAMPLES = "examples.jsonl"
 RESPONSES = "responses.jsonl"
 JOURNAL = "texts.jsonl"
 """Responses of an unfinished chunk that are finished."""
@@ -69,6 +71,8 @@ def draw_responses(
     examples = kept_examples(study)[first : last + 1]
     if len(examples) != last - first + 1:
         raise StageError(f"there are no kept examples {first}..{last}; see missing_spans")
+    if first == 0:  # what all answers are for must be there before they are drawn
+        require_rows(study, "sft", study.store.require(study.filtered).path(EXAMPLES))
     stream = stream_of(study, responder)
     found, told = _drawn_before(study, responder, stream, examples)
     wanted = [one for one in examples if response_id(stream, one) not in found]
@@ -162,7 +166,7 @@ def kept_examples(study: Study) -> list[Example]:
         StageError: If the filtering stage has not left any.
     """
     manifest = study.store.require(study.filtered)
-    examples = list(read_lines(manifest.path("examples.jsonl"), Example))
+    examples = list(read_lines(manifest.path(EXAMPLES), Example))
     if not examples:
         raise StageError("filtering kept no example: there is nothing to respond to")
     return examples

@@ -11,7 +11,7 @@ from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.methods.losses.rows import read_pairs
 from synthetic_instruction_tuner.models.engines import close_engine
-from synthetic_instruction_tuner.preference import voices
+from synthetic_instruction_tuner.preference import pairing, voices
 from synthetic_instruction_tuner.preference.run import (
     build_pairs,
     draw_responses,
@@ -23,6 +23,7 @@ from synthetic_instruction_tuner.progress import Silent
 from synthetic_instruction_tuner.records import Example, PreferencePair, read_lines, write_lines
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import students
+from synthetic_instruction_tuner.training.early import require_rows
 
 TURNS = (
     {"role": "user", "content": "Name a river."},
@@ -107,7 +108,9 @@ def test_the_arm_reads_the_prompts_that_it_was_trained_on(study):
         assert voice.fingerprint != trained
 
 
-def test_every_pair_has_a_side_of_the_arm_and_a_conversation_keeps_its_turns(study):
+def test_every_pair_has_a_side_of_the_arm_and_a_conversation_keeps_its_turns(study, monkeypatch):
+    # random weights write control tokens, which trained ones do not
+    monkeypatch.setattr(pairing.role_leak, "spelled", lambda text, tokens: None)
     commit_adapter(study, "sft", seed=3)
     rows = {name: drawn(study, name) for name in ("own", "cool", "warm")}
     last = [
@@ -126,3 +129,17 @@ def test_every_pair_has_a_side_of_the_arm_and_a_conversation_keeps_its_turns(stu
     assert "adapted by arm sft" in made.path("README.md").read_text()
     for pair, read in zip(pairs, read_pairs(made.path("pairs.jsonl")), strict=True):
         assert read.prompt == (pair.messages or ({"role": "user", "content": pair.prompt},))
+
+
+@pytest.mark.parametrize("length", [8, 512])
+def test_rows_that_no_arm_could_learn_from_are_told_before_answers_are_drawn(study, length):
+    short = study.config.training.model_copy(update={"max_length": length})
+    changed = Study(study.config.model_copy(update={"training": short}), study.root)
+    path = changed.store.require(changed.filtered).path("examples.jsonl")
+    if length == 512:
+        require_rows(changed, "sft", path)
+        return
+    with pytest.raises(
+        StageError, match=r"no row left in the .* longer than training.max_length=8"
+    ):
+        require_rows(changed, "sft", path)
