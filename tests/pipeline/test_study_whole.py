@@ -12,7 +12,9 @@ import signal
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from support import forking
 
 from synthetic_instruction_tuner.study.stages import STAGES
@@ -128,6 +130,53 @@ def test_an_arm_answers_beside_the_base_and_can_be_taken_along(tuner, tmp_path):
     tuner("export", "sft", tmp_path / "merged")
     names = {path.name for path in (tmp_path / "merged").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+
+
+COLAB = {
+    "__init__.py": "",
+    "_message.py": "class MessageError(Exception): ...\n",
+    "drive.py": "from google.colab import _message\n"
+    "def mount(path): raise _message.MessageError('credential propagation was unsuccessful')\n",
+    "userdata.py": "class SecretNotFoundError(Exception): ...\n"
+    "class NotebookAccessError(Exception): ...\n"
+    "def get(name): raise SecretNotFoundError(name)\n",
+}
+"""Colab's modules, on a machine where the mount of Drive is refused and no secret is kept."""
+
+
+def test_the_notebook_plans_goes_on_and_shows_the_report(finished, tmp_path, monkeypatch):
+    fake = tmp_path / "google" / "colab"
+    fake.mkdir(parents=True)
+    for name, text in COLAB.items():
+        (fake / name).write_text(text)
+    (tmp_path / "pip").write_text("#!/bin/sh\n")
+    (tmp_path / "pip").chmod(0o755)
+    shutil.copytree(finished, tmp_path / "content" / "studies" / "sandbox-smoke")
+    (tmp_path / "content" / "synthetic-instruction-tuner").symlink_to(SUPPORT.parents[1])
+    monkeypatch.setenv("PATH", f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    notebook = nbformat.read(SUPPORT.parents[1] / "notebooks/study_on_colab.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        own = cell.source.replace("/content", f"{tmp_path}/content")
+        cell.source = own.replace('STUDY = "colab-t4"', 'STUDY = "sandbox-smoke"')
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+
+    def said(word):
+        cell = next(one for one in code if word in one.source)
+        return "".join(one.get("text", "") for one in cell.outputs), cell.outputs
+
+    refused, _ = said("drive.mount")
+    assert "Drive is not mounted (credential propagation was unsuccessful)" in refused
+    assert f"workspace: {tmp_path}/content/studies/sandbox-smoke" in refused
+    assert "HF_TOKEN: not set (SecretNotFoundError)" in said("pip install")[0]
+    assert "H100" in said("tuner plan")[0]
+    assert "Nothing to do: everything is there and whole." in said("tuner run")[0]
+    assert "evaluation" in said("tuner status")[0]
+    (page,) = said("srcdoc")[1]
+    assert "&lt;h2&gt;" in page["data"]["text/html"]
+    (scores,) = said("open_study(WORKSPACE)")[1]
+    assert "verifiable" in scores["data"]["text/plain"]
 
 
 def test_no_token_of_the_environment_is_written_or_printed(finished, machines):
