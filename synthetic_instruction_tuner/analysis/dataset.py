@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.filtering.tags import CATEGORY
 from synthetic_instruction_tuner.generation import cost
 from synthetic_instruction_tuner.generation.store import chunk_manifests
 from synthetic_instruction_tuner.records import Example, Rejection, read_lines
+from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -51,7 +52,7 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "target": study.config.filtering.target,
         "measures": measures,
         "signals": manifest.facts.get("signals", {}),
-        "diversity": _diversity(study, kept, rejected),
+        "diversity": _diversity(study, kept, rejected) | _by_meaning(manifest),
         "rules": _by_rule(rejected),
         "splits": dict(sorted(Counter(one.split for one in kept).items())),
         "domains": dict(sorted(Counter(one.domain for one in kept).items())),
@@ -78,6 +79,11 @@ def _diversity(
     order = [str(row["instruction"]) for row in drawn]
     trained = [one for one in kept if one.split == TRAIN]
     return diversity.describe(study, raw, _asked(kept), _asked(trained), order)
+
+
+def _by_meaning(manifest: Manifest) -> dict[str, object]:
+    found = manifest.facts.get("vendi_by_meaning")
+    return {"by_meaning": found} if found else {}
 
 
 def _asked(rows: Sequence[Example]) -> list[tuple[str, str]]:

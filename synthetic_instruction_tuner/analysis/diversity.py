@@ -12,21 +12,15 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from synthetic_instruction_tuner.filtering.variety import Rows, sample, vendi
 from synthetic_instruction_tuner.models.reference import SANDBOX
-from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.text import plain
 
-SAMPLE = 600
-"""Rows of each group that are compared with each other, chosen by the hash of their id."""
 WIDTH = 1024
 """Places that n-grams are hashed to."""
-ROUNDING = 1e-12
-"""Eigenvalues up to this are zeros."""
 STEPS = 10
 """Points of the curve over the draws."""
-Rows = Sequence[tuple[str, str]]
-"""Id and instruction of each row."""
 
 
 def describe(
@@ -52,14 +46,14 @@ def describe(
 def _figures(rows: Rows, closed: bool) -> dict[str, object]:
     texts = [text for _, text in rows]
     words = [plain(text).split() for text in texts]
-    sample = [plain(text) for _, text in sorted(rows, key=lambda row: digest(row[0]))[:SAMPLE]]
+    chosen = [plain(text) for text in sample(rows)]
     found: dict[str, object] = {
         "rows": len(rows),
         "distinct_1": distinct(words, 1),
         "distinct_2": distinct(words, 2),
         "openings": effective([" ".join(one[:2]) for one in words]),
-        "vendi": vendi(sample),
-        "vendi_rows": len(sample),
+        "vendi": vendi_of_words(chosen),
+        "vendi_rows": len(chosen),
     }
     return found | ({"families": _families(texts)} if closed else {})
 
@@ -84,7 +78,7 @@ def effective(values: Sequence[str]) -> float | None:
     return round(math.exp(-sum(share * math.log(share) for share in shares)), 2)
 
 
-def vendi(texts: Sequence[str]) -> float | None:
+def vendi_of_words(texts: Sequence[str]) -> float | None:
     """Return the Vendi score of texts by their words and pairs of words, 1 to their number."""
     import numpy as np
 
@@ -95,11 +89,7 @@ def vendi(texts: Sequence[str]) -> float | None:
         words = text.split() or [""]
         for gram in (*grams_of(words, 1), *grams_of(words, 2)):
             vectors[row, _place(gram)] += 1
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    tall = vectors if len(texts) > WIDTH else vectors.T  # both products have the same eigenvalues
-    values = np.linalg.eigvalsh(tall.T @ tall / len(texts))
-    values = values[values > ROUNDING]
-    return round(float(np.exp(-(values * np.log(values)).sum())), 2)
+    return vendi(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def _place(gram: Sequence[str]) -> int:

@@ -16,6 +16,7 @@ from synthetic_instruction_tuner.filtering import (
     signals,
     splits,
     statistics,
+    variety,
 )
 from synthetic_instruction_tuner.filtering.contamination import Item
 from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
@@ -288,7 +289,6 @@ def _facts(
     study: Study, samples: list[Sample], decision: Decision, unusable: int
 ) -> dict[str, Any]:
     target = study.config.filtering.target
-    found = signal_statistics.describe(study, samples, decision)
     return {
         "measures": statistics.measures(samples, decision, unusable),
         "target": target,
@@ -296,5 +296,6 @@ def _facts(
         "funnel": statistics.funnel(decision, unusable),
         "domains": statistics.by_domain(samples, decision),
         "contamination": dict(decision.leaks),
-        **({"signals": found} if found else {}),
+        **signal_statistics.describe(study, samples, decision),
+        **variety.describe(study, samples, decision),
     }

@@ -28,7 +28,7 @@ FORM = "form"
 
 
 def describe(study: Study, samples: Sequence[Sample], decision: Decision) -> dict[str, object]:
-    """Describe every signal; {} where no model measured anything."""
+    """Describe every signal under "signals"; {} where no model measured anything."""
     measured = signals.read(study)
     if not measured:
         return {}
@@ -44,7 +44,7 @@ def describe(study: Study, samples: Sequence[Sample], decision: Decision) -> dic
         own = [row for row in rows if row.id in values]
         verdicts = _verdicts(study, own)
         found[name] = _describe([values[row.id] for row in own], own, kept, verdicts)
-    return found
+    return {"signals": found}
 
 
 def _describe(

@@ -38,6 +38,10 @@ def diversity(results: Results) -> Table | None:
         )
         for label, path, form in entries
     )
+    if results.get("dataset/diversity/by_meaning"):
+        path = "dataset/diversity/by_meaning"
+        scores = (Cell(f"[[{path}/{group}|decimal]]") for group in GROUPS)
+        rows += ((Cell("Vendi score by meaning", "sentence encoder"), *scores),)
     return Table(
         "diversity",
         ("Instructions", *GROUPS.values()),

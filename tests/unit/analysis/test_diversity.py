@@ -7,9 +7,10 @@ from synthetic_instruction_tuner.analysis.diversity import (
     describe,
     distinct,
     effective,
-    vendi,
+    vendi_of_words,
 )
 from synthetic_instruction_tuner.config import StudyConfig
+from synthetic_instruction_tuner.filtering.variety import by_meaning
 from synthetic_instruction_tuner.study.graph import Study
 
 
@@ -27,16 +28,16 @@ def test_effective_number_is_that_of_equally_frequent_values():
 
 
 def test_vendi_counts_texts_that_share_nothing():
-    assert vendi(["tell me why"] * 5) == 1
-    assert vendi(["red", "green", "blue"]) == pytest.approx(3)
-    assert vendi(["red", "red", "blue", "blue"]) == pytest.approx(2)
-    assert 1 < vendi(["red green", "red blue"]) < 2
-    assert vendi([]) is None
+    assert vendi_of_words(["tell me why"] * 5) == 1
+    assert vendi_of_words(["red", "green", "blue"]) == pytest.approx(3)
+    assert vendi_of_words(["red", "red", "blue", "blue"]) == pytest.approx(2)
+    assert 1 < vendi_of_words(["red green", "red blue"]) < 2
+    assert vendi_of_words([]) is None
 
 
 def test_many_texts_and_few_are_scored_alike():
     """Above and below the number of places another product is taken; the score is the same."""
-    assert vendi([f"word{n % 8}" for n in range(1200)]) == pytest.approx(8)
+    assert vendi_of_words([f"word{n % 8}" for n in range(1200)]) == pytest.approx(8)
 
 
 def test_the_curve_shows_what_each_part_brings():
@@ -64,3 +65,14 @@ def test_groups_stand_side_by_side_and_families_only_where_there_are_any(tmp_pat
     closed = StudyConfig.model_validate({"generation": {"teacher": {"name": "sandbox:teacher"}}})
     found = describe(Study(closed, tmp_path), rows, rows[:1], rows[:1], [])
     assert found["groups"]["raw"]["families"]["found"] == 1
+
+
+def test_meaning_is_scored_by_the_encoder_that_is_given():
+    import numpy as np
+
+    def embed(texts):
+        places = {"sky": (1.0, 0.0), "heaven": (1.0, 0.0), "bread": (0.0, 1.0)}
+        return np.array([places[text] for text in texts], dtype=np.float32)
+
+    groups = {"raw": [("a", "sky"), ("b", "bread")], "kept": [("a", "sky"), ("c", "heaven")]}
+    assert by_meaning(groups | {"trained": []}, embed) == {"raw": 2.0, "kept": 1.0}
