@@ -285,15 +285,13 @@ def _write(
         return study.store.commit(artifact, facts, time.monotonic() - started)
 
 
-def _facts(
-    study: Study, samples: list[Sample], decision: Decision, unusable: int
-) -> dict[str, Any]:
+def _facts(study: Study, samples: list[Sample], decision: Decision, away: int) -> dict[str, Any]:
     target = study.config.filtering.target
     return {
-        "measures": statistics.measures(samples, decision, unusable),
+        "measures": statistics.measures(samples, decision, away),
         "target": target,
         "shortfall": max(target - len(decision.kept), 0),
-        "funnel": statistics.funnel(decision, unusable),
+        "funnel": statistics.funnel(decision, away),
         "domains": statistics.by_domain(samples, decision),
         "contamination": dict(decision.leaks),
         **signal_statistics.describe(study, samples, decision),
