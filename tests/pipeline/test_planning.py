@@ -26,6 +26,16 @@ def test_the_a100_study_fits_an_a100() -> None:
     assert all(row.fits for row in plan(presets.load("a100"), GPUS["A100"]))
 
 
+def test_the_small_real_study_is_planned_without_the_hub():
+    rows = plan(presets.load("smollm2"), GPUS["T4"])
+    assert all(row.fits for row in rows)
+    trained = {row.subject: row.trained for row in rows}
+    # by hand: queries and output 576 x 576, keys and values 576 x 192, three of 576 x 1536
+    layer = 2 * (576 + 576) + 2 * (576 + 192) + 3 * (576 + 1536)
+    assert trained["sft"] == 30 * 8 * layer
+    assert trained["prompt_tuning"] == 20 * 576
+
+
 def test_what_does_not_fit_says_what_would() -> None:
     config = presets.load("a100", ["training.student.name=meta-llama/Llama-3.1-8B"])
     training = config.training.model_copy(update={"arms": config.training.arms[:1]})

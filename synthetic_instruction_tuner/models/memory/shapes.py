@@ -155,6 +155,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
     "Qwen/Qwen2.5-7B-Instruct": _QWEN_7B,
     "Skywork/Skywork-Reward-V2-Qwen3-0.6B": _QWEN_3_HALF_B,
     "HuggingFaceTB/SmolLM2-135M": _SMOLLM_135M,
+    "HuggingFaceTB/SmolLM2-135M-Instruct": _SMOLLM_135M,
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": _SMOLLM_1_7B,
     "google/gemma-2-2b": _GEMMA_2_2B,
     "microsoft/Phi-3-mini-4k-instruct": _PHI_3_MINI,
