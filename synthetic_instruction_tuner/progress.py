@@ -36,14 +36,16 @@ class LogProgress:
     ) -> None:
         self._title, self._every, self._write, self._clock = title, every_seconds, write, clock
         self._first: tuple[int, float] | None = None
-        self._last = 0.0
+        self._last, self._total = 0.0, 0
 
     def update(self, done: int, total: int, note: str = "") -> None:
         """Write a line if enough time has passed since the last one."""
         now = self._clock()
+        over = done >= total == self._total  # a total that grows along is not known yet
+        self._total = total
         if self._first is None:
             self._first = (done, now)  # what it took to get there was no progress
-        elif done < total and now - self._last < self._every:
+        elif not over and now - self._last < self._every:
             return
         self._last = now
         left = self._left(self._first, done, total, now)

@@ -93,7 +93,12 @@ def comparison_words(text: str) -> set[str]:
     return {word.strip(SENTENCE_MARKS) or word for word in plain(text).split()}
 
 
+_NO_LETTER_OR_DIGIT = re.compile(r"[^a-z0-9]+")
+
+
 def squeezed(text: str) -> str:
     """Reduce a text to its letters and digits: edits of case, marks and spaces change nothing."""
     folded = normalized(text).casefold()
+    if folded.isascii():
+        return _NO_LETTER_OR_DIGIT.sub("", folded)
     return "".join(char for char in folded if char.isalnum())

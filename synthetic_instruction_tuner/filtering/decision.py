@@ -24,13 +24,14 @@ from synthetic_instruction_tuner.filtering import duplicates, splits
 from synthetic_instruction_tuner.filtering.contamination import Item, ItemIndex, Leak
 from synthetic_instruction_tuner.filtering.duplicates import Duplicate
 from synthetic_instruction_tuner.filtering.embeddings import Embed, close_pairs
+from synthetic_instruction_tuner.filtering.judging import verdicts
 from synthetic_instruction_tuner.filtering.meaning import like_items
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quality import quality
 from synthetic_instruction_tuner.filtering.quotas import choose
 from synthetic_instruction_tuner.filtering.signals import Measured, violation
 from synthetic_instruction_tuner.records import Example, Rejection, Sample
-from synthetic_instruction_tuner.rules import Verdict, Violation, all_rules, judge
+from synthetic_instruction_tuner.rules import Verdict, Violation, all_rules
 
 STAGE = "filtering"
 EXACT, LEAKED, NEAR, SURPLUS = "exact_duplicate", "contamination", "near_duplicate", "surplus"
@@ -140,8 +141,9 @@ def _judge_rows(
     index = ItemIndex(items, config.contamination)
     counts = Counter({item.benchmark: 0 for item in items})
     rejections = {}
-    for at, row in enumerate(rows):
-        verdict = judge(row, config.rules) or _too_low(row, config.quality, signals)
+    judged = verdicts(rows, config.rules)
+    for at, (row, found) in enumerate(zip(rows, judged, strict=True)):
+        verdict = found or _too_low(row, config.quality, signals)
         leaks = [] if verdict else index.leaks(row)
         counts.update({leak.item.benchmark for leak in leaks})
         if leaks:

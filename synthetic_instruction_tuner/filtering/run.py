@@ -93,11 +93,13 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     held.release()
     samples = read_samples(study, drawn)
     last = is_last(study, len(samples))
+    progress.update(0, len(samples), "looking for duplicates")
     decision = decide_for(study, samples, progress, fill=last)
     if len(decision.kept) < study.config.filtering.target and not last:
         return Outcome(len(decision.kept), draws_needed(study, samples, decision), None)
     _require_rows(study, decision, samples)
     _require_validation(study, decision)
+    progress.update(len(samples), len(samples), "writing")
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
     _warn_if_provisional(study, artifact)
     return Outcome(len(decision.kept), None, manifest)

@@ -61,10 +61,11 @@ def check(sample: Sample, config: Config) -> Violation | None:
 
 
 def _check_text(text: str, config: Config) -> Violation | None:
-    letters = [char for char in text if char.isalpha()]
-    others = sum(not is_latin(char) for char in letters)
-    if others > config.max_other_script * len(letters):
-        return Violation(round(1 - others / len(letters), 4), 1 - config.max_other_script)
+    if not text.isascii():  # most texts are, and hold no other script
+        letters = [char for char in text if char.isalpha()]
+        others = sum(not is_latin(char) for char in letters)
+        if others > config.max_other_script * len(letters):
+            return Violation(round(1 - others / len(letters), 4), 1 - config.max_other_script)
     words = [word for word in alphabetic_words(text) if len(word) > 1 and is_latin(word[0])]
     if len(words) < config.min_words or unmistakable_share(words) >= config.unmistakable_share:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import eq
 
 from pydantic import Field
 
@@ -45,9 +46,12 @@ def repeated_phrase(words: list[str], times: int, longest: int) -> str | None:
     Phrases without a letter do not count: rows of zeros, rulers of tables and the like.
     """
     for size in range(1, min(longest, len(words) // times) + 1):
+        same = list(map(eq, words[size:], words))
+        if sum(same) < size * (times - 1):
+            continue
         run = 0
-        for end in range(size, len(words)):
-            run = run + 1 if words[end] == words[end - size] else 0
+        for end, is_same in enumerate(same, size):
+            run = run + 1 if is_same else 0
             if run == size * (times - 1):
                 phrase = words[end - size + 1 : end + 1]
                 if any(map(str.isalpha, "".join(phrase))):
@@ -59,6 +63,8 @@ def looping_share(words: list[str], size: int) -> float:
     """Return the share of words covered by n-grams that occur more than once."""
     grams = [tuple(words[start : start + size]) for start in range(len(words) - size + 1)]
     counts = Counter(grams)
+    if len(counts) == len(grams):
+        return 0.0
     covered = [False] * len(words)
     for start, gram in enumerate(grams):
         if counts[gram] > 1:

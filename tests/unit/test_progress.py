@@ -33,3 +33,17 @@ def test_what_a_step_found_goes_to_whoever_listens():
         assert lines == ["160 rows read"]
     finally:
         progress.listen(LogProgress)
+
+
+def test_what_is_read_without_knowing_how_much_is_told_every_so_often_and_at_the_end():
+    times = iter([0.0, 1.0, 2.0, 20.0, 21.0, 21.5])
+    lines = []
+    one = LogProgress("Rows", 15.0, lines.append, lambda: next(times))
+    for done in (1000, 2000, 3000, 4000, 4500, 4500):
+        one.update(done, done)
+    assert lines == ["Rows: 1000/1000", "Rows: 4000/4000", "Rows: 4500/4500"]
+    times, lines[:] = iter([0.0, 1.0]), []
+    one = LogProgress("Rows", 15.0, lines.append, lambda: next(times))
+    one.update(500, 1000)
+    one.update(1000, 1000)
+    assert lines == ["Rows: 500/1000", "Rows: 1000/1000"]
