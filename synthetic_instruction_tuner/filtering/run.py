@@ -9,18 +9,17 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from synthetic_instruction_tuner.config import FilteringConfig
-from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering import (
     dataset,
     signal_statistics,
     signals,
-    splits,
     statistics,
     variety,
 )
 from synthetic_instruction_tuner.filtering.contamination import Item
-from synthetic_instruction_tuner.filtering.decision import SMALLEST, Decision, decide
+from synthetic_instruction_tuner.filtering.decision import Decision, decide
 from synthetic_instruction_tuner.filtering.embeddings import embedder
+from synthetic_instruction_tuner.filtering.enough import require_rows, require_validation
 from synthetic_instruction_tuner.filtering.pair_memory import PairMemory
 from synthetic_instruction_tuner.filtering.quotas import (
     next_draws,
@@ -35,7 +34,7 @@ from synthetic_instruction_tuner.generation.store import (
 from synthetic_instruction_tuner.models.rewards import held
 from synthetic_instruction_tuner.progress import Progress
 from synthetic_instruction_tuner.records import Rejection, Sample, read_lines
-from synthetic_instruction_tuner.rules import all_rules, role_leak
+from synthetic_instruction_tuner.rules import role_leak
 from synthetic_instruction_tuner.storage.artifacts import Artifact, Manifest
 from synthetic_instruction_tuner.study.graph import Study
 
@@ -44,8 +43,6 @@ logger = logging.getLogger(__name__)
 TEXTS = "texts.jsonl"
 CACHE = ".cache"
 """Folder of what only saves time; it may be deleted at any moment."""
-SPLIT_TOLERANCE = 0.1
-"""Share by which the validation rows may miss their number without a word."""
 RESERVE = 1.1
 """Draws beyond what the yield so far calls for, so that one more round is seldom needed."""
 
@@ -97,8 +94,8 @@ def filter_rows(study: Study, drawn: int, progress: Progress) -> Outcome:
     decision = decide_for(study, samples, progress, fill=last)
     if len(decision.kept) < study.config.filtering.target and not last:
         return Outcome(len(decision.kept), draws_needed(study, samples, decision), None)
-    _require_rows(study, decision, samples)
-    _require_validation(study, decision)
+    require_rows(study, decision, samples)
+    require_validation(study, decision)
     progress.update(len(samples), len(samples), "writing")
     manifest = _write(study, artifact, samples, read_unusable(study), decision, started)
     _warn_if_provisional(study, artifact)
@@ -203,64 +200,6 @@ def read_items(study: Study) -> list[Item]:
     with path.open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [Item(row["benchmark"], str(row["id"]), row["text"]) for row in rows]
-
-
-def _require_rows(study: Study, decision: Decision, samples: list[Sample]) -> None:
-    kept, target, drawn = len(decision.kept), study.config.filtering.target, len(samples)
-    empty = sum(not (one.instruction and one.response) for one in samples)
-    if kept < SMALLEST and 2 * empty > drawn:
-        raise StageError(
-            f"only {kept} of {drawn} rows pass the filters: {empty} are empty, so the teacher "
-            "writes next to nothing; look at its template with `tuner doctor`, and at "
-            "generation.instruction and generation.response"
-        )
-    if kept < SMALLEST:
-        raise StageError(
-            f"only {kept} of {drawn} rows pass the filters and {SMALLEST} are the least; "
-            + _why_so_few(study, decision)
-        )
-    if kept < target:
-        logger.warning(
-            "%d of the %d rows required (filtering.target) passed; there are no more draws to come "
-            "from, so the study goes on with these",
-            kept,
-            target,
-        )
-
-
-def _why_so_few(study: Study, decision: Decision) -> str:
-    """Say what rejected most rows and what to do; where nothing did, there were too few."""
-    imported = study.config.generation.source is not None
-    more = "bring more rows (generation.source)" if imported else "raise generation.max_draws"
-    counts = {one["step"]: one["rejected"] for one in statistics.funnel(decision)}
-    worst = max(counts, key=lambda step: counts[step])
-    if not counts[worst]:
-        return f"none was rejected: {more}"
-    rule = worst in all_rules()
-    setting = f"loosen filtering.rules.{worst}" if rule else "look at the other filtering settings"
-    return (
-        f"most ({counts[worst]}) fall to {worst!r}: look at `tuner filter --what-if`, {setting}, "
-        f"or {more}"
-    )
-
-
-def _require_validation(study: Study, decision: Decision) -> None:
-    """Refuse rows of which none can be held out, and say where clusters bend the shares."""
-    kept = len(decision.kept)
-    held_out = sum(one.split == splits.VALIDATION for one in decision.kept)
-    wanted = splits.held_out_count(kept, study.config.filtering.validation_share)
-    if not held_out:
-        raise StageError(
-            f"the {kept} kept rows form one cluster of near relatives, so that none can be held "
-            "out: raise filtering.duplicates.link_similarity, or bring rows that differ more"
-        )
-    if abs(held_out - wanted) > SPLIT_TOLERANCE * wanted:
-        logger.warning(
-            "%d rows are held out for validation instead of %d, because clusters of near relatives "
-            "are not torn apart (filtering.duplicates.link_similarity)",
-            held_out,
-            wanted,
-        )
 
 
 def read_unusable(study: Study) -> list[Rejection]:
