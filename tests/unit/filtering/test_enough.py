@@ -21,7 +21,7 @@ from synthetic_instruction_tuner.filtering import enough, statistics
         (
             {"exact_duplicate": 9, "length": 1},
             "rows.csv",
-            r"most \(9\) fall to 'exact_duplicate': .*, look at the other filtering settings, or br",
+            r"most \(9\) fall to 'exact_duplicate': .*, look at the other filtering settings",
         ),
     ],
 )
