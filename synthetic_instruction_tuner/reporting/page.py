@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from synthetic_instruction_tuner.reporting import findings
+from synthetic_instruction_tuner.reporting import criteria, findings, methods
 from synthetic_instruction_tuner.reporting.charts import interactive
 from synthetic_instruction_tuner.reporting.charts.chart import Chart
 from synthetic_instruction_tuner.reporting.charts.figures.funnel import rule_label
@@ -69,6 +69,10 @@ def content(results: Results, charts: Mapping[str, Chart]) -> dict[str, Any]:
         "sections": SECTIONS,
         "charts": charts,
         "headline": findings.headline(results),
+        "related": methods.RELATED,
+        "methods": methods.paragraphs(results),
+        "failed": criteria.failed(results),
+        "rules_of": criteria.rules(results),
         "summary": findings.summary(results),
         "costs": findings.costs(results),
         "preference": findings.preference(results),
@@ -88,7 +92,6 @@ def content(results: Results, charts: Mapping[str, Chart]) -> dict[str, Any]:
         "skills": _skills(results),
         "votes": store["votes"],
         "transcripts": store["transcripts"],
-        "provenance": store["provenance"],
         "conditions": {
             name: json.dumps(run["conditions"], ensure_ascii=False)
             for name, run in store["training"].items()
@@ -106,6 +109,8 @@ def all_tables(results: Results) -> dict[str, Table | None]:
         "diversity": tables_variety.diversity(results),
         "signals": tables_variety.signals(results),
         "methods": tables_data.methods(results),
+        "targets": methods.targets(results),
+        "departures": methods.departures(results),
         "preference": tables_data.preference(results),
         "training": tables_data.training(results),
         "tuning": tables_tuning.tuning(results),

@@ -35,7 +35,7 @@ class Versions(NamedTuple):
     evaluation: int = 5
     votes: int = 1
     analysis: int = 12
-    reporting: int = 13
+    reporting: int = 14
 
 
 VERSIONS = Versions()

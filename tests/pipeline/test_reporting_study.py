@@ -194,10 +194,26 @@ def test_the_page_has_all_sections_and_everything_a_reader_asks_for(page):
         assert f'<table id="{table}"' in page
     for table in ("agents-agent", "errors-agent", "constraints-instructions"):
         assert f'<table id="{table}"' in page
-    for chart in ("funnel", "loss", "preference_accuracy", "answers", "benchmarks", "gains"):
+    for chart in ("funnel", "loss", "preference_accuracy", "answers", "gains"):
         assert f'id="figure-{chart}"' in page
     for word, _ in GLOSSARY:
         assert f"<dt>{word}</dt>" in page
+
+
+def test_the_body_is_as_long_as_a_paper_and_the_rest_is_appendix(page, store):
+    told = " ".join(visible(page).split())
+    _, body, appendix = told.split("Appendix", 2)  # the first is in the contents
+    assert 1_000 < len(body.split()) <= 4_000
+    for rule in {Results(store).text(one["rule"]) for one in store["recommendations"]}:
+        written = "".join(rule.split())  # tags around figures become blanks
+        assert "".join(told.split()).count(written) == 1
+        assert written in "".join(appendix.split())
+    assert not re.search(r"\b[0-9a-f]{32}\b", told)
+    for cited in ("2406.08464", "2106.09685", "2104.08691", "2305.18290", "2403.14608"):
+        assert f"arXiv:{cited}" in body
+    for words in ("AdamW", "weight decay", "Computed in float32", "Machine:", "no reason is given"):
+        assert words in body
+    assert "Criteria that were not met" in body
 
 
 def test_charts_of_the_page_are_valid_plotly(page):

@@ -263,12 +263,10 @@ def recommendations(results: Results) -> Table:
     """What to use when, with the rule behind it."""
     rows = []
     for one in results.data["recommendations"]:
-        rows.append(
-            (Cell(one["label"]), Cell(choice(results, one)), Cell(one["reason"], one["rule"]))
-        )
+        rows.append((Cell(one["label"]), Cell(choice(results, one)), Cell(one["reason"])))
     return Table(
         "recommendations",
-        ("If you want", "Use", "Why, and by which rule"),
+        ("If you want", "Use", "Why"),
         tuple(rows),
         words=frozenset({0, 1, 2}),
     )
