@@ -52,6 +52,7 @@ def tuner(monkeypatch, capsys, tmp_path):
         (("status", "--workspace", "nowhere"), "holds no study"),
         (("report", "--workspace", "nowhere"), "holds no study"),
         (("status", "--workspace", "~nobody-at-all"), "cannot be found"),
+        (("view", "--host", "my.machine"), "--host 'my.machine' is no IP address"),
         (("run", "\x1b[2Jnope"), "unknown study '\\x1b[2Jnope'"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import textwrap
 from typing import TYPE_CHECKING
 
 from synthetic_instruction_tuner.reporting.charts import interactive
@@ -30,7 +32,10 @@ def figure(chart: Chart, results: Results) -> Figure:
     drawn.update_xaxes(**axes)
     drawn.update_yaxes(**axes)
     drawn.update_layout(
-        title={"text": chart.title, "subtitle": {"text": _wrapped(results.text(chart.note))}},
+        title={
+            "text": html.escape(chart.title, quote=False),
+            "subtitle": {"text": _wrapped(results.text(chart.note))},
+        },
         template="none",
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         paper_bgcolor="white",
@@ -43,16 +48,15 @@ def figure(chart: Chart, results: Results) -> Figure:
 
 
 def _wrapped(text: str) -> str:
-    import html
-    import textwrap
-
     return "<br>".join(map(html.escape, textwrap.wrap(text, 110)))
 
 
 def _dressed(value: object) -> object:
-    """Replace positions in the page's palette by colours."""
+    """Replace positions in the page's palette by colours, and escape what is no colour."""
     if isinstance(value, dict):
         return {name: _dressed(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_dressed(one) for one in value]
-    return COLOURS.get(value, value) if isinstance(value, str) else value
+    if isinstance(value, str):  # plotly reads a subset of HTML in labels
+        return COLOURS.get(value) or html.escape(value, quote=False)
+    return value
