@@ -10,7 +10,12 @@ from pathlib import Path
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.records import Sample, read_lines
-from synthetic_instruction_tuner.storage.artifacts import Manifest, find_damage, read_manifest
+from synthetic_instruction_tuner.storage.artifacts import (
+    MANIFEST,
+    Manifest,
+    find_damage,
+    read_manifest,
+)
 from synthetic_instruction_tuner.study.graph import Study
 
 logger = logging.getLogger(__name__)
@@ -92,10 +97,25 @@ def chunk_manifests(study: Study) -> list[Manifest]:
     """Return the manifests of all chunks of these draws, in order, without reading the samples."""
     found = []
     for span in _named_spans(study):
-        manifest = read_manifest(study.store.folder(study.chunk(*span)))
-        if manifest is not None and manifest.identity == study.chunk(*span).identity:
+        chunk = study.chunk(*span)
+        manifest = _manifest_in(study.store.folder(chunk))
+        if manifest is not None and manifest.identity == chunk.identity:
             found.append(manifest)
     return found
+
+
+def _manifest_in(folder: Path) -> Manifest | None:
+    """Read the manifest of a chunk once: it is asked for several times at every later chunk."""
+    try:
+        seen = (folder / MANIFEST).lstat()
+    except OSError:
+        return read_manifest(folder)
+    return _kept_manifest(folder, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _kept_manifest(folder: Path, *_seen: int) -> Manifest | None:
+    return read_manifest(folder)
 
 
 def control_tokens_of(study: Study) -> tuple[str, ...]:

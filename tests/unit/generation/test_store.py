@@ -5,6 +5,7 @@ from support.generation_study import generation_study, write_chunk
 
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.generation.store import (
+    chunk_manifests,
     committed_spans,
     missing_spans,
     read_samples,
@@ -77,3 +78,12 @@ def test_what_a_smaller_limit_left_is_found_by_id(tmp_path, teacher):
     assert sorted(one.index for one in found.values()) == [0, 1, 2, 3]
     write_chunk(study, 0, 3)  # takes the folder; the old one lies with the superseded
     assert len(reusable_samples(study)) == 4
+
+
+def test_a_manifest_that_changes_is_read_again(tmp_path, teacher):
+    study = generation_study(tmp_path, teacher)
+    write_chunk(study, 0, 3)
+    (found,) = chunk_manifests(study)
+    assert chunk_manifests(study)[0] is found  # not read twice
+    (found.folder / "manifest.json").write_text("{}")
+    assert chunk_manifests(study) == []
