@@ -91,8 +91,10 @@ GPUS = {
         Gpu("L40S", 46068 * MIB, 362e12, 91.6e12, 864e9, (8, 9)),
         Gpu("H100", 81559 * MIB, 989e12, 67e12, 3350e9, (9, 0)),
         Gpu("H200", 143771 * MIB, 989e12, 67e12, 4800e9, (9, 0)),
+        Gpu("MI300X", 196592 * MIB, 1307e12, 163.4e12, 5300e9, (9, 4)),
     )
 }
 """By memory. Data sheets: nvidia.com/en-us/data-center/ tesla-t4, l4, l40s, a100, h100, h200 (SXM
 where both); NVIDIA's white papers on GA102, Ada and RTX Blackwell (16 bits with sums in 32); AWS's
-page of G5 instances for the A10G. A GPU's memory is what `nvidia-smi` shows."""
+page of G5 instances for the A10G; AMD's data sheet of the Instinct MI300X, on which nothing of this
+project was tried. A GPU's memory is what `nvidia-smi` or `rocm-smi` shows."""
