@@ -57,7 +57,7 @@ class Rendering:
         return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
     @cached_property
-    def _has_system_turn(self) -> bool:
+    def has_system_turn(self) -> bool:
         """Whether the template shows a system turn of its own."""
         from jinja2.exceptions import TemplateError
 
@@ -92,7 +92,7 @@ class Rendering:
 
     def _placed(self, turns: Sequence[Message]) -> list[Message]:
         """Move a system turn into the first user turn where the template has no place for it."""
-        if turns[0]["role"] != "system" or self._has_system_turn or len(turns) == 1:
+        if turns[0]["role"] != "system" or self.has_system_turn or len(turns) == 1:
             return list(turns)
         system, first, *rest = turns
         return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.storage.files import write_bytes, write_json
@@ -193,9 +193,13 @@ class HubClient(Protocol):
 
 
 def push_to_hub(
-    folder: Path, name: str, client: HubClient | None = None, private: bool = True
+    folder: Path,
+    name: str,
+    client: HubClient | None = None,
+    private: bool = True,
+    kind: Literal["dataset", "model"] = "dataset",
 ) -> str:
-    """Publish a data set folder; nothing in a study does so by itself.
+    """Publish a folder with a card; nothing in a study does so by itself.
 
     Args:
         folder: A committed folder with a card.
@@ -203,6 +207,7 @@ def push_to_hub(
         client: What talks to the Hub; by default `huggingface_hub.HfApi` with the token that
             `hf auth login` or HF_TOKEN provides.
         private: Whether a new repository is private.
+        kind: What the repository holds.
 
     Returns:
         The repository's name.
@@ -211,19 +216,33 @@ def push_to_hub(
         ConfigurationError: If the name has no owner, or no token is there.
         StageError: If the folder has no card.
     """
-    if name.count("/") != 1 or not all(name.split("/")):
-        raise ConfigurationError(f"data set name {name!r}; wanted: owner/name")
+    _require_owner(name)
     if not (folder / CARD).is_file():
         raise StageError(f"{folder} has no {CARD}; run the stage that writes it first")
     client = client or _hub_client()
-    client.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
+    client.create_repo(name, repo_type=kind, private=private, exist_ok=True)
     client.upload_folder(
         repo_id=name,
-        repo_type="dataset",
+        repo_type=kind,
         folder_path=str(folder),
         commit_message=f"Upload {folder.name}",
     )
     return name
+
+
+def require_hub(name: str) -> None:
+    """Refuse a repository that could not be written, before anything is made for it.
+
+    Raises:
+        ConfigurationError: If the name has no owner, or no token is there.
+    """
+    _require_owner(name)
+    _hub_client()
+
+
+def _require_owner(name: str) -> None:
+    if name.count("/") != 1 or not all(name.split("/")):
+        raise ConfigurationError(f"name of the repository {name!r}; wanted: owner/name")
 
 
 def _hub_client() -> HubClient:

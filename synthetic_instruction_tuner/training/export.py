@@ -1,7 +1,8 @@
-"""An arm for use elsewhere: as adapter, merged into its base, or as GGUF for llama.cpp."""
+"""An arm for use elsewhere: as adapter, merged into its base, for llama.cpp, or for Ollama."""
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -11,16 +12,17 @@ from typing import Any, Literal
 
 from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.models import loading, shipping
+from synthetic_instruction_tuner.models.chat import Chat
 from synthetic_instruction_tuner.storage import disk
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.study.subject import Subject
-from synthetic_instruction_tuner.training import adapters, card
+from synthetic_instruction_tuner.training import adapters, card, ollama
 from synthetic_instruction_tuner.training.result import RESULT
 from synthetic_instruction_tuner.training.students import chat_of, weights
 
-Format = Literal["adapter", "merged", "gguf"]
+Format = Literal["adapter", "merged", "gguf", "ollama"]
 CONVERTER = "convert_hf_to_gguf.py"
 
 
@@ -32,21 +34,20 @@ def export(study: Study, subject: Subject, target: Path, kind: Format = "merged"
         subject: The arm; it must be trained.
         target: Folder to write, or file for "gguf"; must not exist.
         kind: "adapter" copies what training shipped; "merged" is a model of its own with
-            safetensors weights; "gguf" is that, converted by llama.cpp.
+            safetensors weights; "gguf" is that, converted by llama.cpp; "ollama" is "merged" with a
+            Modelfile beside it.
 
     Returns:
         The target.
 
     Raises:
-        ConfigurationError: If the target exists, the method cannot be merged, or llama.cpp's
-            converter is not there.
+        ConfigurationError: If the target exists or cannot be written, the method cannot be merged,
+            llama.cpp's converter is not there, or Ollama cannot follow the chat template.
         StageError: If the arm is not trained, or the conversion fails; nothing is left behind.
     """
-    if target.exists():
-        raise ConfigurationError(f"{target} exists already; name a new folder or file")
+    _require_new(target)
     converter = find_converter() if kind == "gguf" else None
     manifest = study.store.require(study.trained(subject))
-    target.parent.mkdir(parents=True, exist_ok=True)
     with (
         disk.named(target.parent),
         TemporaryDirectory(dir=target.parent, prefix=".export-") as name,
@@ -55,12 +56,35 @@ def export(study: Study, subject: Subject, target: Path, kind: Format = "merged"
         if kind == "adapter":
             copy_listed(manifest, _shipped(manifest), made, RESULT)
         else:
-            _merge(study, subject, manifest, made)
+            chat = _merge(study, subject, manifest, made)
+            if kind == "ollama":
+                (made / "Modelfile").write_text(ollama.modelfile(chat), encoding="utf-8")
         if converter is not None:
             merged, made = made, Path(name) / target.name
             _convert(converter, merged, made)
         made.rename(target)
     return target
+
+
+def _require_new(target: Path) -> None:
+    """Make the folder that the target will lie in, and try to write there.
+
+    Raises:
+        ConfigurationError: If the target is there already, or nothing can be written beside it.
+    """
+    try:
+        taken = target.exists()
+        if not taken:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            TemporaryDirectory(dir=target.parent, prefix=".export-").cleanup()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # said as such
+            raise
+        raise ConfigurationError(
+            f"cannot write {target} ({error.strerror}); name a path in a folder of yours"
+        ) from error
+    if taken:
+        raise ConfigurationError(f"{target} exists already; name a new folder or file")
 
 
 def _shipped(manifest: Manifest) -> list[str]:
@@ -83,8 +107,12 @@ def find_converter() -> Path:
     return Path(found)
 
 
-def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> None:
-    """Add the adapter to unquantised weights and save the sum with the arm's tokenizer."""
+def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> Chat:
+    """Add the adapter to unquantised weights and save the sum with the arm's tokenizer.
+
+    Returns:
+        The tokenizer with its chat template.
+    """
     arm, adapter = subject.arm, manifest.folder / RESULT
     assert arm is not None
     if not arm.limits().merges and not arm.trains_base:
@@ -99,6 +127,7 @@ def _merge(study: Study, subject: Subject, manifest: Manifest, target: Path) -> 
     shipping.save(chat, model, target)
     told = (adapter / "README.md").read_text(encoding="utf-8")
     (target / "README.md").write_text(card.as_merged(told), encoding="utf-8")
+    return chat
 
 
 def _whole(study: Study, subject: Subject, adapter: Path) -> Any:

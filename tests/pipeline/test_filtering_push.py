@@ -127,3 +127,29 @@ def test_without_a_token_nothing_is_sent(study, hub, monkeypatch):
     done = push(study, "filtered", "me/rows")
     assert "no Hugging Face token" in str(done.exception)
     assert hub == []
+
+
+def test_an_arm_is_sent_with_its_card_to_a_model_repository(tmp_path, hub):
+    config = StudyConfig.model_validate(
+        {"name": "tiny", "training": {"arms": [{"name": "sft", "method": "lora"}]}}
+    )
+    made = open_study(config, tmp_path / "arms")
+    remember(made)
+    artifact = made.trained(made.subject("sft"))
+    with made.store.writing(artifact) as folder:
+        (folder / "final").mkdir()
+        (folder / "final" / "README.md").write_text("---\nbase_model: a/b\n---\n# sft\n")
+        (folder / "final" / "adapter_config.json").write_text("{}")
+        (folder / "run.json").write_text("{}")
+        made.store.commit(artifact, {}, 0.0)
+    done = push(made, "sft", "me/rows")
+    assert (done.exit_code, done.output.strip()) == (0, "me/rows")
+    assert json.loads(hub[0][2]).get("type", "model") == "model"
+    [body] = [body for path, _, body in hub if path == "/api/models/me/rows/commit/main"]
+    lines = [json.loads(line) for line in body.splitlines()]
+    sent = {one["value"]["path"] for one in lines if one["key"] == "file"}
+    assert sent == {"README.md", "adapter_config.json"}
+    refused = push(made, "sftt", "me/rows")
+    assert "cannot publish 'sftt'; this study has: filtered, preference, raw, sft" in str(
+        refused.exception
+    )

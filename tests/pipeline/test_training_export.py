@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.training import chat
 from synthetic_instruction_tuner.training.export import export
 from synthetic_instruction_tuner.training.run import make_job
 from synthetic_instruction_tuner.training.session import train
+from synthetic_instruction_tuner.training.students import under_test
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,23 @@ def test_arms_and_base_can_be_talked_to_in_turn(study: Study) -> None:
     assert set(first) == {"base", "lora", "prompt_tuning"}
     again = {one.name: chat.answer(study, one, turns, 4) for one in reversed(study.subjects)}
     assert first == again
+
+
+@pytest.mark.parametrize("kind", ["adapter", "merged"])
+def test_a_path_that_cannot_be_written_is_one_line(study: Study, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file" / "below", Path("/proc/nowhere"), tmp_path / ("x" * 300)):
+        with pytest.raises(ConfigurationError, match=r"cannot write .*; name a path in a folder"):
+            export(study, study.subject("lora"), target, kind)  # type: ignore[arg-type]
+
+
+def test_for_ollama_a_modelfile_lies_beside_the_merged_weights(
+    study: Study, tmp_path: Path
+) -> None:
+    folder = export(study, study.subject("lora"), tmp_path / "ollama", "ollama")
+    lines = (folder / "Modelfile").read_text().splitlines()
+    assert lines[0] == "FROM ."
+    assert (folder / "model.safetensors").is_file()
+    with under_test(study, study.subject("lora")) as student:
+        ends = [student.chat.raw([one]) for one in student.chat.stop_ids]
+    assert [f'PARAMETER stop "{one}"' for one in ends] == lines[-len(ends) :]

@@ -19,12 +19,14 @@ def export_arm(
     target: Annotated[Path, typer.Argument(help="Folder to write (file for gguf); must be new.")],
     kind: Annotated[
         FormatName,
-        typer.Option("--format", help="adapter as it is, merged weights, or gguf for llama.cpp."),
+        typer.Option(
+            "--format", help="adapter as it is, merged weights, gguf for llama.cpp, or ollama."
+        ),
     ] = FormatName["merged"],
     workspace: WorkspaceFolder = None,
     trusted: TrustedCode = None,
 ) -> None:
-    """Write a trained arm as adapter, merged model, or GGUF file.
+    """Write a trained arm as adapter, merged model, GGUF file, or for Ollama.
 
     Example: tuner export sft merged-model --format merged
     """

@@ -1,4 +1,4 @@
-"""`tuner push`: a data set of a study on the Hugging Face Hub."""
+"""`tuner push`: a data set or an arm of a study on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -9,39 +9,75 @@ from typing import Annotated
 
 import typer
 
-from synthetic_instruction_tuner.errors import StageError
+from synthetic_instruction_tuner.errors import ConfigurationError, StageError
 from synthetic_instruction_tuner.storage import formats
 from synthetic_instruction_tuner.storage.artifacts import Artifact
 from synthetic_instruction_tuner.storage.manifests import copy_listed
 from synthetic_instruction_tuner.study.graph import Study
-from tuner.options import WorkspaceFolder, existing
+from synthetic_instruction_tuner.study.subject import Subject
+from tuner.options import TrustedCode, WorkspaceFolder, existing
 
 
 class DataSet(str, Enum):
-    """What can be published."""
+    """What can be published of the data."""
 
     filtered = "filtered"
     preference = "preference"
     raw = "raw"
 
 
+class ModelFormat(str, Enum):
+    """How an arm is published."""
+
+    adapter = "adapter"
+    merged = "merged"
+
+
 def push(
-    data_set: Annotated[DataSet, typer.Argument(help="Which data set of the study.")],
+    what: Annotated[
+        str, typer.Argument(help="A data set (filtered, preference, raw), or an arm by its name.")
+    ],
     repository: Annotated[str, typer.Argument(help="Where to: owner/name.")],
     workspace: WorkspaceFolder = None,
     public: Annotated[bool, typer.Option("--public", help="For all to see.")] = False,
+    kind: Annotated[
+        ModelFormat, typer.Option("--format", help="Of an arm: adapter, or merged weights.")
+    ] = ModelFormat.adapter,
+    trusted: TrustedCode = None,
 ) -> None:
-    """Publish a data set with its card; private unless --public; needs a Hugging Face token.
+    """Publish a data set or an arm with its card; private unless --public; needs a Hub token.
 
-    Example: tuner push filtered me/my-instructions
+    Example: tuner push sft me/my-adapter
     """
-    study = existing(workspace)
-    _refuse_provisional(study, data_set)
-    manifest = study.store.require(_artifact(study, data_set))
+    study = existing(workspace, trusted)
     with TemporaryDirectory() as place:  # whatever else lies in the workspace stays there
-        folder = Path(place) / manifest.folder.name
-        copy_listed(manifest, manifest.files, folder)
-        typer.echo(formats.push_to_hub(folder, repository, private=not public))
+        if what in DataSet.__members__:
+            _refuse_provisional(study, DataSet(what))
+            manifest = study.store.require(_artifact(study, DataSet(what)))
+            folder = Path(place) / manifest.folder.name
+            copy_listed(manifest, manifest.files, folder)
+            typer.echo(formats.push_to_hub(folder, repository, private=not public))
+            return
+        from synthetic_instruction_tuner.training.export import export
+
+        subject = _arm(study, what)
+        formats.require_hub(repository)  # before weights are merged
+        folder = export(study, subject, Path(place) / subject.name, kind.value)
+        told = formats.push_to_hub(folder, repository, private=not public, kind="model")
+        typer.echo(told)
+
+
+def _arm(study: Study, name: str) -> Subject:
+    """Find a trained model by its name.
+
+    Raises:
+        ConfigurationError: If there is none; names what can be published.
+    """
+    arms = {one.name: one for one in study.subjects if one.arm}
+    if name not in arms:
+        allowed = ", ".join([*DataSet.__members__, *arms])
+        raise ConfigurationError(f"cannot publish {name!r}; this study has: {allowed}")
+    return arms[name]
 
 
 def _refuse_provisional(study: Study, data_set: DataSet) -> None:
