@@ -35,7 +35,7 @@ class Versions(NamedTuple):
     evaluation: int = 5
     votes: int = 1
     analysis: int = 12
-    reporting: int = 14
+    reporting: int = 15
 
 
 VERSIONS = Versions()

@@ -133,7 +133,7 @@ def _axes(drawn: Any, chart: Chart) -> None:
         axis.format.line.color.rgb = _rgb(PALE)
         axis.major_tick_mark = XL_TICK_MARK.NONE
         axis.has_minor_gridlines = False
-        axis.tick_labels.font.size = Pt(13)
+        axis.tick_labels.font.size = Pt(14)
     value.has_major_gridlines = True
     value.major_gridlines.format.line.color.rgb = _rgb("#e4e7eb")
     other.has_major_gridlines = False
@@ -147,7 +147,8 @@ def _axes(drawn: Any, chart: Chart) -> None:
     suffix = f" ({name})" if name else ""
     if bars:
         other.reverse_order = True
-        value.minimum_scale = 0
+        low = min(min(one.low or one.x) for one in chart.series) / factor
+        value.minimum_scale = -ticks.linear(-low)[-1] if low < 0 else 0
         value.maximum_scale = ticks.linear(highest(chart) / factor)[-1]
         value.tick_label_position = XL_TICK_LABEL_POSITION.HIGH
         _title(value, chart.x_label.removesuffix(" (%)") + suffix)
@@ -185,7 +186,7 @@ def _title(axis: Axis, text: str) -> None:
     axis.has_title = True
     axis.axis_title.text_frame.text = text
     font = axis.axis_title.text_frame.paragraphs[0].runs[0].font
-    font.size, font.bold, font.color.rgb = Pt(13), False, _rgb("#5b6675")
+    font.size, font.bold, font.color.rgb = Pt(14), False, _rgb("#5b6675")
 
 
 def _logarithmic(axis: Axis, low: float, high: float) -> None:

@@ -14,6 +14,7 @@ from synthetic_instruction_tuner.reporting.slides.layout import (
     CELL_MARGIN,
     INCH,
     INDENT,
+    SMALLEST,
     Box,
     Entry,
     fit_table,
@@ -62,11 +63,11 @@ class Deck:
         """Start a slide with its title, the section it belongs to, and speaker notes."""
         self.slide = self.file.slides.add_slide(self.file.slide_layouts[5])
         self._place_title(title)
-        self.text(Box(0.7, 0.42, 9, 0.4), [section.upper()], (12,), ACCENT)
+        self.text(Box(0.7, 0.42, 9, 0.4), [section.upper()], (14,), ACCENT)
         self._line(Box(0.8, 1.42, 11.75, 0.0))
-        self.text(Box(0.7, 6.95, 9, 0.38), [self.footer], (10,), SOFT)
+        self.text(Box(0.7, 6.95, 9, 0.38), [self.footer], (14,), SOFT)
         number = str(len(self.file.slides))
-        self.text(Box(11.65, 6.95, 1.0, 0.38), [number], (10,), SOFT, right=True)
+        self.text(Box(11.65, 6.95, 1.0, 0.38), [number], (14,), SOFT, right=True)
         self.slide.notes_slide.notes_text_frame.text = notes
 
     def _place_title(self, title: str) -> None:
@@ -78,7 +79,7 @@ class Deck:
         self,
         box: Box,
         paragraphs: Sequence[str],
-        sizes: Sequence[int] = (20, 18, 17, 16, 15, 14, 13, 12),
+        sizes: Sequence[int] = (20, 18, 17, 16, 15, 14),
         colour: str = INK,
         **style: Any,
     ) -> None:
@@ -153,7 +154,14 @@ class Deck:
         for index, height in enumerate(heights):
             table.rows[index].height = round(height * INCH)
         for index, title in enumerate(header):
-            _fill(table.cell(0, index), Entry(title), size - 1, index in left, SOFT, True)
+            _fill(
+                table.cell(0, index),
+                Entry(title),
+                max(SMALLEST, size - 1),
+                index in left,
+                SOFT,
+                True,
+            )
         for number, row in enumerate(rows, start=1):
             for index, entry in enumerate(row):
                 _fill(table.cell(number, index), entry, size, index in left, INK, index == 0)

@@ -45,7 +45,9 @@ INDENT = 0.28
 """Inches between a bullet and its text."""
 MORE = "… more in the report"
 """Stands for what a slide has no room for."""
-TABLE_SIZES = (16, 15, 14, 13, 12, 11, 10, 9, 8)
+SMALLEST = 14
+"""Points: what the last row of a room can still read."""
+TABLE_SIZES = (18, 17, 16, 15, SMALLEST)
 
 
 def table_size(
@@ -62,12 +64,13 @@ def table_size(
     """
     titles = [Entry(one) for one in header]
     for size in sizes:
+        above = max(SMALLEST, size - 1)
         heights = [
-            _row_height(titles, inches, size - 1, True),
+            _row_height(titles, inches, above, True),
             *(_row_height(row, inches, size) for row in rows),
         ]
         whole = all(
-            fitting.longest_word(title, size - 1, True) <= (width - 2 * CELL_MARGIN) * 72
+            fitting.longest_word(title, above, True) <= (width - 2 * CELL_MARGIN) * 72
             for title, width in zip(header, inches, strict=True)
         )
         if sum(heights) <= height and (whole or size == sizes[-1]):
@@ -123,4 +126,4 @@ def _row_height(
 
 def small_size(size: int) -> int:
     """Return the font size of a second line."""
-    return max(8, size - 3)
+    return max(SMALLEST, size - 3)

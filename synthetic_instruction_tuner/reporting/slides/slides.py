@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ def _opening(deck: Deck, results: Results, charts: Charts) -> None:
         else f"Teacher: {study['teacher']}",
         f"Compared: the untrained base, {', '.join(results.label(arm) for arm in results.arms)}",
     ]
-    deck.text(Box(0.7, 3.7, 11.9, 2.4), lines, (20, 18, 16, 14, 12), "5B6675")
+    deck.text(Box(0.7, 3.7, 11.9, 2.4), lines, (20, 18, 16, 14), "5B6675")
 
 
 def _short(deck: Deck, results: Results, charts: Charts) -> None:
@@ -78,6 +79,8 @@ def _short(deck: Deck, results: Results, charts: Charts) -> None:
 
 def _setup(deck: Deck, results: Results, charts: Charts) -> None:
     steps = [
+        "Why: adapting a small model costs a fraction of serving a large one, but which method is "
+        "worth it is mostly told from untuned runs on different data.",
         "Generate: the teacher writes instructions and answers, seeing only the empty start of a "
         "conversation (Magpie).",
         "Filter: rules reject what is too short, repeated, refused, foreign or a "
@@ -88,7 +91,7 @@ def _setup(deck: Deck, results: Results, charts: Charts) -> None:
         "paired, corrected, and judged better, worse, equivalent or inconclusive.",
     ]
     if not results.preference_arms:
-        steps.pop(2)
+        steps.pop(3)
     deck.text(BODY, steps, bullets=True, gap=0.7)
 
 
@@ -96,6 +99,7 @@ def _data(deck: Deck, results: Results, charts: Charts) -> None:
     if "funnel" in charts:
         deck.chart(charts["funnel"], results.models, Box(0.7, 1.55, 4.6, 5.2))
     rows = entries(results, tables.gates(results), small=False)
+    rows.sort(key=lambda row: row[1].state == "pass")  # what was not met comes first
     header = ("Acceptance criterion", "Result", "Measured", "Required")
     deck.table(header, rows, (3.6, 1.2, 1.1, 1.7), Box(5.4, 1.6, 7.2, 5.2), frozenset({0, 1}))
 
@@ -124,27 +128,28 @@ def _preference(deck: Deck, results: Results, charts: Charts) -> None:
     rows = entries(results, tables_data.preference(results))
     known = [one for one in ("preference_accuracy", "preference_margin") if one in charts]
     if not known:
-        deck.text(RIGHT, lines, (18, 17, 16, 15, 14, 13, 12))
+        deck.text(RIGHT, lines, (18, 17, 16, 15, 14))
         deck.table(("Pairs", ""), rows, (2.4, 1), LEFT)
         return
     deck.chart(charts[known[0]], results.models, LEFT)
-    deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14, 13, 12, 11))
+    deck.text(Box(8.35, 1.6, 4.3, 1.75), lines, (14,))
     deck.table(("Pairs", ""), rows, (2.4, 1), Box(8.35, 3.4, 4.3, 3.4))
 
 
-def _answers(deck: Deck, results: Results, charts: Charts) -> None:
-    if "answers" not in charts:
+def _gains(deck: Deck, results: Results, charts: Charts) -> None:
+    if "gains" not in charts:
         deck.text(BODY, ["Not measured."])
         return
-    deck.chart(charts["answers"], results.models, ABOVE_CAPTION)
-    deck.text(CAPTION, [results.text(charts["answers"].note)], (14, 13, 12, 11, 10), "5B6675")
+    bars = dataclasses.replace(charts["gains"], kind="bars")  # programs have no chart of dots
+    deck.chart(bars, results.models, ABOVE_CAPTION)
+    deck.text(CAPTION, [results.text(charts["gains"].note)], (14,), "5B6675")
 
 
 def _efficiency(deck: Deck, results: Results, charts: Charts) -> None:
     table, columns = tables.efficiency(results), (0, 1, 2, 3, 4, 5, 6)
     header = [table.header[index] for index in columns]
     deck.table(header, entries(results, table, columns), (2, *[1.3] * 6), ABOVE_CAPTION)
-    deck.text(CAPTION, [results.text(table.note)], (13, 12, 11, 10), "5B6675")
+    deck.text(CAPTION, [results.text(table.note)], (14,), "5B6675")
 
 
 def _tradeoff(deck: Deck, results: Results, charts: Charts) -> None:
@@ -157,7 +162,7 @@ def _tradeoff(deck: Deck, results: Results, charts: Charts) -> None:
     deck.text(
         CAPTION,
         [results.text(f"{chart.note} The base stands at {base}.")],
-        (14, 13, 12, 11, 10),
+        (14,),
         "5B6675",
     )
 
@@ -173,11 +178,24 @@ def _recommendations(deck: Deck, results: Results, charts: Charts) -> None:
 
 def _limits(deck: Deck, results: Results, charts: Charts) -> None:
     lines = [results.text(one) for one in findings.limitations(results)]
-    lines.append(
-        "Every figure is read from evaluation/metrics/comparison.json; a rerun with the same "
-        "settings gives the same data, adapters and verdicts."
-    )
-    deck.text(BODY, lines, (18, 17, 16, 15, 14, 13, 12, 11, 10), bullets=True)
+    lines = [*_next(results), *lines]
+    deck.text(BODY, lines, (18, 17, 16, 15, 14), bullets=True)
+
+
+def _next(results: Results) -> list[str]:
+    """Say what would answer what stays open."""
+    steps = []
+    cells = [cell for row in results.data["comparisons"].values() for cell in row.values()]
+    primary = [one for one in cells if one["family"] == "primary" and one["status"] == "measured"]
+    if any(one["verdict"] == "inconclusive" for one in primary):
+        steps.append("Next: more items where declared comparisons stay open; the report tells "
+                     "which difference the items at hand could show.")  # fmt: skip
+    if results.data["terms"]["seeds"] == 1:
+        steps.append("Next: further training seeds, so that claims are about the methods.")
+    if results.get("study/embedded"):
+        steps.append("Next: the same study on models of billions of parameters (preset colab-t4).")
+    steps.append("Every number stands in the report's tables; a rerun gives the same data.")
+    return steps
 
 
 def _fixed(text: str) -> Callable[[Results], str]:
@@ -188,17 +206,14 @@ def _has_preference(results: Results) -> bool:
     return bool(results.preference_arms)
 
 
-def _has_agents(results: Results) -> bool:
-    return bool(results.data["agents"])
-
-
 def _has_transcripts(results: Results) -> bool:
-    """Whether there is something to show, and room for it: agent tasks take this slide's minute."""
-    return bool(results.data["transcripts"]) and not _has_agents(results)
+    return bool(results.data["transcripts"])
 
 
-def _answer_title(results: Results) -> str:
-    return results.benchmark(results.answers) if results.answers else "Answers"
+def _shows_agents(results: Results) -> bool:
+    """Whether agent tasks get the minute of the examples, and any model has done one."""
+    done = (one for models in results.data["agents"].values() for one in models.values() if one)
+    return not _has_transcripts(results) and any(one["overall"]["success"] > 0 for one in done)
 
 
 SLIDES = (
@@ -208,7 +223,7 @@ SLIDES = (
     Slide(1.5, "In short", _fixed("What was found"), _short, lambda r: [
         "Say the verdicts as they stand. Where one is inconclusive, say that it is open.",
         *findings.summary(r)]),
-    Slide(1, "Introduction", _fixed("How the study works"), _setup, lambda r: [
+    Slide(1, "Introduction", _fixed("Why it matters, and how it works"), _setup, lambda r: [
         "All arms share student, data, items and conditions. Only the method differs."]),
     Slide(1, "Dataset", _fixed("From drawn to kept rows"), _data, lambda r: [
         "[[dataset/drawn|count]] rows drawn, [[dataset/kept|count]] kept.",
@@ -220,7 +235,8 @@ SLIDES = (
         "Lower is better. The first point is before the first step.", *findings.costs(r)]),
     Slide(1, "Training", _fixed("What preference training learns"), _preference, lambda r: [
         *findings.preference(r)], _has_preference),
-    Slide(1.5, "Results", _answer_title, _answers, lambda r: [findings.answers(r)]),
+    Slide(1.5, "Results", _fixed("Gain or loss against the base"), _gains, lambda r: [
+        findings.answers(r)]),
     Slide(1.5, "Results", _fixed("All benchmarks, all models"), slides_results.benchmarks,
           lambda r: [
         "Colour and sign are the verdict against the base on the same items.",
@@ -228,17 +244,17 @@ SLIDES = (
     Slide(1, "Results", _fixed("Agent tasks by category"), slides_results.agents, lambda r: [
         "Every task is executed and checked by a program; no model judges another.",
         "Lenient: the meaning can be read. Strict: exactly the form that was asked for."],
-        _has_agents),
+        _shows_agents),
     Slide(1, "Comparison", _fixed("What each arm costs"), _efficiency, lambda r: findings.costs(r)),
     Slide(1, "Comparison", _fixed("Quality against training time"), _tradeoff, lambda r: [
         "Up is better, left is cheaper. Nothing above and to the left: on the front."]),
-    Slide(1, "Comparison", _fixed("The same prompts, every model"), slides_talks.write, lambda r: [
+    Slide(1, "Comparison", _fixed("Two prompts, before and after"), slides_talks.write, lambda r: [
         "Chosen by a hash, without looking at the answers. Long answers are cut."],
         _has_transcripts),
     Slide(1.5, "Conclusion", _fixed("What to use when"), _recommendations, lambda r: [
         "Each line follows from a rule that the report prints beside it.",
         *findings.conclusion(r)]),
-    Slide(0.5, "Conclusion", _fixed("Limits, and how to repeat this"), _limits, lambda r: [
+    Slide(0.5, "Conclusion", _fixed("Limits, and what comes next"), _limits, lambda r: [
         "These limits belong to the result."]),
 )  # fmt: skip
 """The deck in order."""

@@ -59,7 +59,7 @@ def benchmarks(deck: Deck, results: Results, charts: Mapping[str, Chart]) -> Non
         header = (table.header[0], *table.header[2:])
         table = dataclasses.replace(table, header=header, rows=rows)
     _by_model(deck, results, table, entries(results, table, small=False))
-    deck.text(CAPTION, [results.text(SCORES_NOTE)], (12, 11, 10), "5B6675")
+    deck.text(CAPTION, [results.text(SCORES_NOTE)], (14,), "5B6675")
 
 
 def _by_model(deck: Deck, results: Results, table: Table, rows: Sequence[list[Entry]]) -> None:
@@ -69,7 +69,7 @@ def _by_model(deck: Deck, results: Results, table: Table, rows: Sequence[list[En
         columns = list(zip(*rows, strict=True))
         rows = [[Entry(name), *one] for name, one in zip(header[1:], columns[1:], strict=True)]
         header = ("Model", *(one.text for one in columns[0]))
-    deck.table(header, rows, (2.1, *[1.3] * (len(header) - 1)), ABOVE_CAPTION)
+    deck.table(header, rows, (3.4, *[1.3] * (len(header) - 1)), ABOVE_CAPTION)
 
 
 def agents(deck: Deck, results: Results, charts: Mapping[str, Chart]) -> None:
@@ -81,4 +81,4 @@ def agents(deck: Deck, results: Results, charts: Mapping[str, Chart]) -> None:
         if row[0].text.startswith("All") or not row[0].text.endswith("strict form")
     ]
     _by_model(deck, results, table, rows)
-    deck.text(CAPTION, [AGENTS_NOTE], (12, 11, 10), "5B6675")
+    deck.text(CAPTION, [AGENTS_NOTE], (14,), "5B6675")

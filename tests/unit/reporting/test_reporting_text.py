@@ -153,7 +153,7 @@ def test_what_a_slide_has_no_room_for_is_left_to_the_report():
     shown, size, heights = fit_table(("Name", "Value"), rows, [3.0, 1.0], 5.0)
     assert shown[0] == rows[0]
     assert shown[-1][0].text == "… more in the report"
-    assert (size, sum(heights) <= 5.0) == (8, True)
+    assert (size, sum(heights) <= 5.0) == (14, True)
     texts, size = fit_text(["word " * 30] * 9, (20, 12), (300, 120), 0.5, False)
     assert texts[-1] == "… more in the report"
     assert fitting.height(texts, size, 300, 0.5) <= 120
