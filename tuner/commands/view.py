@@ -21,7 +21,7 @@ def view(
     host: Annotated[
         str, typer.Option(help="Address to listen on; another than the default lets others in.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 8765,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     trusted: TrustedCode = None,
 ) -> None:
