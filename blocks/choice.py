@@ -39,7 +39,7 @@ def _whole(value: object) -> StudyConfig:
     try:
         return StudyConfig.model_validate(value)
     except ValidationError as error:
-        raise ConfigurationError(f"config: {explain(error)}") from error
+        raise ConfigurationError(f"config: {explain(error, value)}") from error
 
 
 WholeStudy = Annotated[StudyConfig, _Whole()]

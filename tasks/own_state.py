@@ -31,6 +31,8 @@ MESSAGE = "Cancelled; the run ended by itself, because its worker had not heard 
 SUSPENDED = "tuner.flow-run.suspended"
 """Event: no heartbeat follows, and the run is not dead. Prefect's own event of that comes minutes
 earlier, when somebody asks for it; the run first finishes what it is at."""
+SILENT = "Silent"
+"""Name of the state in which the server puts a run that sends no heartbeat, for a moment."""
 ALIVE = "Alive: the server had only not heard of it for a while"
 
 _cancelling_since: float | None = None
@@ -61,13 +63,21 @@ def heed() -> None:
     try:
         with asking_briefly(), get_client(sync_client=True) as client:
             state = client.read_flow_run(UUID(run)).state
-            if state is not None and state.is_crashed():
+            if _counts_as_dead(state):
                 client.set_flow_run_state(UUID(run), Running(message=ALIVE), force=True)
     except httpx.HTTPError as error:
         logger.info("the server could not be asked about this run: %s", error)
         return
     if _is_due(state, time.monotonic()):
         raise Unheard(MESSAGE)
+
+
+def _counts_as_dead(state: State | None) -> bool:
+    """Whether the server has given this run up, let it wait for a worker, or begun it in vain."""
+    if state is None:
+        return False
+    given_up = state.is_crashed() or state.name == SILENT
+    return given_up or state.is_scheduled() or state.is_failed()
 
 
 def _is_due(state: State | None, now: float) -> bool:

@@ -33,7 +33,7 @@ from synthetic_instruction_tuner.study.workspace import (
     open_study,
     remember,
 )
-from tasks import story
+from tasks import errors_once, story
 from tasks.gpu import device_names, one_gpu
 from tasks.own_state import heed, taking_leave
 from tasks.watching import watch
@@ -42,6 +42,7 @@ _storages: dict[Path, WorkspaceResults] = {}
 _sessions: dict[Path, Session] = {}
 _credentials: dict[Path, HubCredentials] = {}
 Item = TypeVar("Item")
+errors_once.install()
 
 
 def cache_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import httpx
-from prefect.automations import EventTrigger, Posture
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, WorkPoolCreate
-from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState, SendNotification
-from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
-from tasks.own_state import SUSPENDED
 from tuner import deployment_file
 from tuner.address import HELP
 
@@ -27,10 +21,14 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.deployments.runner import RunnerDeployment
 
+<<<<<<< HEAD
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
 SILENCE = timedelta(seconds=240)
 """Silence after which a run counts as dead: eight heartbeats (see `prefect.yaml`).
 A server that is restarted, or away for a minute, hears of nobody for two."""
+=======
+HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
+>>>>>>> a34ddf2 (wip)
 
 POOL = "tuner"
 """The work pool of all deployments (see `prefect.yaml`)."""
@@ -105,73 +103,6 @@ def _settings(client: SyncPrefectClient) -> dict[str, Any]:
     except httpx.HTTPStatusError:
         return {}
     return found
-
-
-def dead_run_automation() -> AutomationCore:
-    """Turn runs that fell silent into Crashed: what a Colab VM leaves behind when it goes."""
-    heartbeat = "prefect.flow-run.heartbeat"
-    return AutomationCore(
-        name="tuner: runs of dead machines are Crashed",
-        description="A run that sends no heartbeat any more; its study goes on with the next run.",
-        trigger=EventTrigger(
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
-            for_each={"prefect.resource.id"},
-            after={heartbeat},
-            expect={heartbeat, SUSPENDED, *(f"prefect.flow-run.{one}" for one in ENDS)},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=SILENCE,
-        ),
-        actions=[
-            ChangeFlowRunState(
-                state=StateType.CRASHED,
-                message="No sign of life from its machine; the next run goes on from the workspace",
-            )
-        ],
-    )
-
-
-def notification_automation(block: UUID) -> AutomationCore:
-    """Tell people through a notification block when a study's run ends, well or not."""
-    return AutomationCore(
-        name="tuner: a run ended",
-        description="Sends one message a run that ended.",
-        trigger=EventTrigger(
-            match_related={  # type: ignore[arg-type]
-                "prefect.resource.role": "flow",
-                "prefect.resource.name": ["study", deployment_file.SCHEDULED],
-            },
-            match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]
-            expect={f"prefect.flow-run.{one}" for one in ("Completed", "Failed", "Crashed")},
-            posture=Posture.Reactive,
-            threshold=1,
-        ),
-        actions=[
-            SendNotification(
-                block_document_id=block,
-                subject="{{ flow_run.name }}: {{ flow_run.state.name }}",
-                body="{{ flow.name }} {{ flow_run.name }} is {{ flow_run.state.name }}: "
-                "{{ flow_run.state.message }}\n{{ flow_run|ui_url }}",
-            )
-        ],
-    )
-
-
-def make_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
-    """Make or update an automation; one that was disabled in the UI stays so.
-
-    One that is as it should be is left alone: an update makes Prefect forget which runs it waits
-    for, and those that died just before would count as running for ever.
-    """
-    found = client.read_automations_by_name(wanted.name)
-    if not found:
-        client.create_automation(wanted)
-        return
-    wanted.enabled = found[0].enabled
-    if wanted != AutomationCore.model_validate(
-        found[0].model_dump(include=set(AutomationCore.model_fields))
-    ):
-        client.update_automation(found[0].id, wanted)
 
 
 def find_notifier(client: SyncPrefectClient, name: str) -> UUID:

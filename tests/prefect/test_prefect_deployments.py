@@ -21,7 +21,7 @@ from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks import gpu, helpers
 from tasks.location import enter_code
-from tuner import deployment_file, server
+from tuner import automations, deployment_file, server
 from tuner.commands import serve
 from tuner.main import app
 
@@ -114,28 +114,30 @@ def test_what_a_server_needs_is_made_once_and_later_choices_are_kept(client):
     for _ in range(2):
         server.make_pool(client)
         server.make_gpu_limit(client)
-        server.make_automation(client, server.dead_run_automation())
+        for one in automations.standing():
+            automations.make(client, one)
         limit = client.read_global_concurrency_limit_by_name(gpu.LIMIT)
         client.update_global_concurrency_limit(gpu.LIMIT, GlobalConcurrencyLimitUpdate(limit=3))
     assert (limit.limit, client.read_global_concurrency_limit_by_name(gpu.LIMIT).limit) == (3, 3)
     assert client.read_work_pool("tuner").type == "process"
-    (automation,) = client.read_automations_by_name("tuner: runs of dead machines are Crashed")
-    assert automation.trigger.posture == Posture.Proactive
-    assert automation.trigger.within.total_seconds() == 240  # eight heartbeats of 30 s
-    assert automation.actions[0].state.value == "CRASHED"
+    (silent,) = client.read_automations_by_name("tuner: runs that fell silent")
+    assert silent.trigger.posture == Posture.Proactive
+    assert silent.trigger.within.total_seconds() == 240  # eight heartbeats of 30 s
+    (dead,) = client.read_automations_by_name("tuner: runs of dead machines are Crashed")
+    assert dead.actions[0].state.value == "CRASHED"
 
 
 def test_an_automation_that_is_as_it_should_be_is_left_alone(client, monkeypatch):
     updated = []
-    wanted = [server.dead_run_automation(), server.notification_automation(uuid4())]
+    wanted = [*automations.standing(), automations.notification(uuid4())]
     for one in wanted:
-        server.make_automation(client, one)
+        automations.make(client, one)
     monkeypatch.setattr(client, "update_automation", lambda _, one: updated.append(one.name))
     for one in wanted:
-        server.make_automation(client, one.model_copy(deep=True))
+        automations.make(client, one.model_copy(deep=True))
     assert updated == []
     wanted[0].trigger.within += timedelta(seconds=1)
-    server.make_automation(client, wanted[0])
+    automations.make(client, wanted[0])
     assert updated == [wanted[0].name]
 
 

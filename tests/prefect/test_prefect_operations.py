@@ -30,7 +30,7 @@ from flows.generation import generation
 from flows.study import study
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
-from tuner import deployment_file, server
+from tuner import automations, deployment_file, server
 from tuner.main import app
 
 pytestmark = pytest.mark.prefect
@@ -120,15 +120,19 @@ def test_a_second_run_on_a_workspace_says_who_holds_it(client, tmp_path):
     assert chunks(folder) == []
 
 
-def test_what_libraries_log_reaches_the_run(own, client):
-    told = own.environment(**deployment_file.environment(), PREFECT__RUNTIME__DEPLOYMENT__ID="any")
-    forking.run([sys.executable, "-c", TALK], env=told, check=True, capture_output=True)
-    wanted = {"lm-eval says", "TRL says", "transformers says"}
+def test_what_libraries_log_reaches_the_run_as_far_as_their_settings_say(own, client):
+    given = deployment_file.environment() | {"PREFECT__RUNTIME__DEPLOYMENT__ID": "any"}
+    for level, text in (("warning", "a dump"), ("info", "wanted")):
+        told = own.environment(**given | {"TRANSFORMERS_VERBOSITY": level})
+        command = [sys.executable, "-c", TALK, text]
+        forking.run(command, env=told, check=True, capture_output=True)
+    wanted = {"lm-eval says", "TRL says", "transformers says", "wanted"}
 
     def logged(client):
-        return wanted <= {one.message for one in client.read_logs(limit=200)}
+        return {one.message for one in client.read_logs(limit=200)}
 
-    wait_for_server("three lines of log", logged)
+    wait_for_server("four kinds of lines", lambda client: wanted <= logged(client))
+    assert "a dump" not in logged(client)
 
 
 def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
@@ -150,7 +154,7 @@ def test_a_notification_block_hears_of_ended_runs(own, client, received):
     webhook.save("lab", overwrite=True)
     found = server.find_notifier(client, "custom-webhook/lab")
     for _ in range(2):  # deploying again makes no second automation
-        server.make_automation(client, server.notification_automation(found))
+        automations.make(client, automations.notification(found))
     for name, ended in (
         ("well", Completed(message="llama is done up to report")),
         ("ill", Failed(message="StageError: too few rows")),

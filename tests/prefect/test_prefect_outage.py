@@ -4,16 +4,18 @@ These tests wait more than they compute, so they are a file, and with it a proce
 """
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from uuid import uuid4
 
 import pytest
-from prefect.states import Suspended
+from prefect.states import Completed, Running, Suspended
 from support.prefect_runs import OPS, assert_undisturbed, chunks, engine, tasks_of, wait_for_chunks
 from support.prefect_server import wait_for_server
 from support.waiting import wait_to_end
 
 from tasks.gpu import LIMIT
-from tuner import server
+from tasks.own_state import SILENT
+from tuner import automations
 
 CHUNKS = OPS.generation.draws // OPS.generation.chunk_size
 
@@ -43,8 +45,9 @@ def test_a_run_outlives_its_server(own, client, deployment, tmp_path, seconds):
 def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_back(
     own, client, deployment, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(server, "SILENCE", timedelta(seconds=45))
-    server.make_automation(client, server.dead_run_automation())
+    monkeypatch.setattr(automations, "SILENCE", timedelta(seconds=45))
+    for one in automations.standing():
+        automations.make(client, one)
     root = tmp_path / "ops"
     suspended = client.create_flow_run_from_deployment(deployment)
     with engine(own, suspended.id, tmp_path) as process:
@@ -59,16 +62,67 @@ def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_
     own.stop()
     own.start()
     wait_for_server(
-        "the dead run to be Crashed",
-        lambda client: client.read_flow_run(dead.id).state_name == "Crashed",
+        "the dead run to wait for a worker",
+        lambda client: client.read_flow_run(dead.id).state_name == "AwaitingRetry",
     )
-    assert "No sign of life" in client.read_flow_run(dead.id).state.message
+    passed = [one.name for one in client.read_flow_run_states(dead.id)]
+    assert passed[-3:] == [SILENT, "Crashed", "AwaitingRetry"]
     assert client.read_flow_run(suspended.id).state_name == "Suspended"
     wait_for_server(
         "the dead run's GPU slot",
         lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0,
     )
-    run = client.create_flow_run_from_deployment(deployment)
-    with engine(own, run.id, tmp_path) as process:
+    with engine(own, dead.id, tmp_path) as process:  # as a worker does
         assert wait_to_end(process, log=tmp_path / "engine.log") == 0
+    assert client.read_flow_run(dead.id).state_name == "Completed"
     assert_undisturbed(OPS, root, tmp_path / "undisturbed")
+
+
+def heartbeat(run):
+    now = datetime.now(timezone.utc).isoformat()
+    resource = {"prefect.resource.id": f"prefect.flow-run.{run}"}
+    return {
+        "id": str(uuid4()),
+        "event": "prefect.flow-run.heartbeat",
+        "occurred": now,
+        "resource": resource,
+    }
+
+
+def refusals(client):
+    """How often an automation proposed a state that the server refused."""
+    name = "prefect.automation.action.failed"
+    wanted = {"filter": {"event": {"name": [name]}}, "limit": 50}
+    return client.request("POST", "/events/filter", json=wanted).json()["total"]
+
+
+def test_events_that_are_lost_touch_neither_ended_nor_suspended_runs(
+    own, client, deployment, monkeypatch
+):
+    monkeypatch.setattr(automations, "SILENCE", timedelta(seconds=10))
+    for one in automations.standing():
+        automations.make(client, one)
+    runs = {}
+    for name, state in (
+        ("ended", Completed()),
+        ("suspended", Suspended(timeout_seconds=900)),
+        ("forgotten", Suspended(timeout_seconds=1)),
+        ("dead", None),
+    ):
+        runs[name] = client.create_flow_run_from_deployment(deployment).id
+        client.set_flow_run_state(runs[name], Running(), force=True)
+        if state is not None:
+            client.set_flow_run_state(runs[name], state, force=True)
+    # After each state a last heartbeat: to the server, whatever said that no more comes is lost.
+    beats = [heartbeat(runs[name]) for name in ("ended", "suspended", "dead")]
+    client.request("POST", "/events", json=beats)
+
+    def state(name):
+        return client.read_flow_run(runs[name]).state
+
+    wait_for_server("the dead run to go on", lambda _: state("dead").name == "AwaitingRetry")
+    wait_for_server("two refusals", lambda client: refusals(client) >= 2)
+    assert state("ended").name == "Completed"
+    assert state("suspended").name == "Suspended"
+    wait_for_server("an end of what nobody resumed", lambda _: state("forgotten").is_cancelled())
+    assert "start a new run on the same workspace" in state("forgotten").message

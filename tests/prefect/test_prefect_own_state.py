@@ -8,12 +8,12 @@ from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import Abort, Pause
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Cancelled, Cancelling, Crashed, Running
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Failed, Paused, Running
 
 from tasks import own_state, watching
 from tasks.own_state import Unheard, heed, taking_leave
 from tasks.watching import RunProgress
-from tuner import server
+from tuner import automations
 
 pytestmark = pytest.mark.prefect
 
@@ -77,15 +77,25 @@ def test_a_suspended_run_says_that_no_heartbeat_follows(prefect_server, monkeypa
         suspended()
     assert len(told) == 2
     assert told[0] == told[1]
-    assert own_state.SUSPENDED in server.dead_run_automation().trigger.expect
+    assert own_state.SUSPENDED in automations.standing()[0].trigger.expect
 
 
-def test_a_run_that_was_given_up_says_that_it_lives(prefect_server, monkeypatch):
+@pytest.mark.parametrize(
+    "believed",
+    [
+        Crashed(),
+        Paused(name=own_state.SILENT),
+        AwaitingRetry(),
+        Failed(message="workspace in use"),  # begun a second time, in vain
+    ],
+    ids=lambda one: one.name,
+)
+def test_a_run_that_was_given_up_says_that_it_lives(prefect_server, monkeypatch, believed):
     @flow
     def given_up():
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", runtime.flow_run.id)
         with get_client(sync_client=True) as client:
-            client.set_flow_run_state(UUID(runtime.flow_run.id), Crashed(), force=True)
+            client.set_flow_run_state(UUID(runtime.flow_run.id), believed, force=True)
             heed()
             return client.read_flow_run(UUID(runtime.flow_run.id)).state.model_dump(mode="json")
 

@@ -36,6 +36,7 @@ with lease(study.root):
 
 TALK = """
 import logging
+import sys
 from prefect import flow
 from tasks import watching
 @flow
@@ -44,6 +45,7 @@ def talk():
     logging.getLogger("lm_eval.evaluator").info("lm-eval says")
     logging.getLogger("trl.trainer").info("TRL says")
     import transformers.utils.logging as transformers
+    transformers.get_logger("transformers.trainer").info(sys.argv[1])
     transformers.get_logger("transformers.trainer").warning("transformers says")
 talk()
 """

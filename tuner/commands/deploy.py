@@ -67,15 +67,16 @@ def deploy(
 def _prepare(client: SyncPrefectClient, notify: str | None) -> None:
     """Make what deployments refer to."""
     import blocks
-    from tuner import server
+    from tuner import automations, server
 
     server.make_pool(client)
     blocks.register_all()
     server.make_gpu_limit(client)
-    server.make_automation(client, server.dead_run_automation())
+    for one in automations.standing():
+        automations.make(client, one)
     if notify is not None:
         found = server.find_notifier(client, notify)
-        server.make_automation(client, server.notification_automation(found))
+        automations.make(client, automations.notification(found))
 
 
 def add_to(app: typer.Typer) -> None:
