@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
+from blocks.logos import HUGGING_FACE
 from synthetic_instruction_tuner.errors import ConfigurationError
 
 PREFIX = "hf_"
@@ -17,6 +18,8 @@ class HubCredentials(Block):
 
     _block_type_name = "Hugging Face credentials"
     _block_type_slug = "hub-credentials"
+    _logo_url = HUGGING_FACE
+    _documentation_url = HttpUrl("https://huggingface.co/docs/hub/security-tokens")
     _description = (
         "A Hugging Face access token. Make one with read access at "
         "https://huggingface.co/settings/tokens and accept the licences of the gated models."

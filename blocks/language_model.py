@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.logos import HUGGING_FACE
 from synthetic_instruction_tuner.config import ModelConfig
 
 
@@ -13,6 +14,7 @@ class LanguageModel(Block):
 
     _block_type_name = "Language model"
     _block_type_slug = "language-model"
+    _logo_url = HUGGING_FACE
     _description = "A causal language model (teacher, responder or student) and how it is loaded."
 
     model: ModelConfig = Field(title="Model", description="Which model, and how it is loaded.")

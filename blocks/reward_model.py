@@ -7,6 +7,7 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.logos import HUGGING_FACE
 from synthetic_instruction_tuner.config import ModelConfig
 
 
@@ -15,6 +16,7 @@ class RewardModel(Block):
 
     _block_type_name = "Reward model"
     _block_type_slug = "reward-model"
+    _logo_url = HUGGING_FACE
     _description = "A model that scores responses, and how it is loaded."
 
     model: ModelConfig = Field(title="Model", description="Which model, and how it is loaded.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.logos import FOLDER
 from synthetic_instruction_tuner.study.workspace import require_drive
 
 
@@ -15,6 +16,7 @@ class Workspace(Block):
 
     _block_type_name = "Study workspace"
     _block_type_slug = "study-workspace"
+    _logo_url = FOLDER
     _description = (
         "The folder of one study, as the worker's machine sees it; "
         "on Colab a folder on the mounted Drive, so that it outlives the session."

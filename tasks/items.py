@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from synthetic_instruction_tuner import progress
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.evaluation.run import prepare_items, prepare_items_if_reachable
-from tasks.step import opened, step, summary
+from tasks.step import HUNG_SECONDS, opened, step, summary
 
 
-@step
+@partial(step, seconds=HUNG_SECONDS)
 def prepare_benchmark_items(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
     """Collect the benchmark rows that this study evaluates on."""
     study = opened(config, workspace)
     return summary(prepare_items(study, progress.start("Benchmark items")))
 
 
-@step
+@partial(step, seconds=HUNG_SECONDS)
 def fetch_benchmark_items(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
     """Collect the benchmark rows if the Hub can be reached; without them filtering says so."""
     study = opened(config, workspace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from prefect import task
@@ -9,7 +10,7 @@ from prefect import task
 from synthetic_instruction_tuner.analysis.run import compare
 from synthetic_instruction_tuner.config import StudyConfig
 from synthetic_instruction_tuner.reporting import run
-from tasks.step import opened, step, summary
+from tasks.step import HUNG_SECONDS, opened, step, summary
 
 
 @task(name="look for outdated reports", persist_result=False)
@@ -30,7 +31,7 @@ def draw_figures(config: StudyConfig, workspace: str, identity: str) -> dict[str
     return summary(run.draw_figures(opened(config, workspace)))
 
 
-@step
+@partial(step, seconds=HUNG_SECONDS)
 def write_report(config: StudyConfig, workspace: str, identity: str) -> dict[str, Any]:
     """Write report and slides."""
     return summary(run.write_report(opened(config, workspace)))

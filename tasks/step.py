@@ -42,6 +42,8 @@ _storages: dict[Path, WorkspaceResults] = {}
 _sessions: dict[Path, Session] = {}
 _credentials: dict[Path, HubCredentials] = {}
 Item = TypeVar("Item")
+HUNG_SECONDS = 2 * 3600.0
+"""When a step that waits for the Hub or a browser counts as hung; it is tried again."""
 errors_once.install()
 
 
@@ -63,8 +65,14 @@ def worth_retrying(one: Task[..., Any], run: TaskRun, state: State[Any]) -> bool
     return False
 
 
-def step(function: Callable[..., Any]) -> Task[..., Any]:
-    """Make a domain call a Prefect task of a study; whoever makes an artifact holds its claim."""
+def step(function: Callable[..., Any], seconds: float | None = None) -> Task[..., Any]:
+    """Make a domain call a Prefect task of a study; whoever makes an artifact holds its claim.
+
+    Args:
+        function: The call.
+        seconds: When it counts as hung, for work whose length depends on others: a network, a
+            browser. Drawing, training and measuring take what they take.
+    """
 
     @wraps(function)
     def claiming(config: StudyConfig, workspace: str, identity: str, *arguments: Any) -> Any:
@@ -74,6 +82,7 @@ def step(function: Callable[..., Any]) -> Task[..., Any]:
 
     return Task(
         claiming,
+        timeout_seconds=seconds,
         retries=2,
         retry_delay_seconds=[5.0, 30.0],
         retry_condition_fn=worth_retrying,
@@ -106,6 +115,7 @@ def configured(one: Task[..., Any], study: Study, artifact: Artifact) -> Task[..
     """Tell a task what it makes, and where Prefect's record of it belongs."""
     return one.with_options(
         task_run_name=artifact.name,
+        tags=[artifact.stage, study.config.name],
         refresh_cache=study.store.find(artifact) is None,
         result_storage=_storage(study.root),
     )
