@@ -21,9 +21,11 @@ from tasks.own_state import SILENT, SUSPENDED
 from tuner import deployment_file
 
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused", SILENT)
-SILENCE = timedelta(seconds=240)
-"""Silence after which a run counts as dead: eight heartbeats (see `prefect.yaml`).
-A server that is restarted, or away for a minute, hears of nobody for two."""
+SILENCE = timedelta(minutes=5)
+"""Silence after which a run counts as dead: ten heartbeats (see `prefect.yaml`).
+A server that is restarted, or away for a minute, hears of nobody for two; and an event that comes
+less than five minutes after the state before it waits a quarter of an hour for the event of that
+one, where a restarted server has forgotten it."""
 LIVES = 10
 """How often a run is begun at most; what dies so often does not die of its machine."""
 RUN = "prefect.flow-run"

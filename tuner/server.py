@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
     from prefect.deployments.runner import RunnerDeployment
 
-<<<<<<< HEAD
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed", "Suspended", "Paused")
-SILENCE = timedelta(seconds=240)
-"""Silence after which a run counts as dead: eight heartbeats (see `prefect.yaml`).
-A server that is restarted, or away for a minute, hears of nobody for two."""
-=======
-HELP = "start one with `prefect server start` and set PREFECT_API_URL=http://127.0.0.1:4200/api"
->>>>>>> a34ddf2 (wip)
 
 POOL = "tuner"
 """The work pool of all deployments (see `prefect.yaml`)."""
@@ -94,6 +86,15 @@ def slots_in_memory(client: SyncPrefectClient) -> bool:
     """
     storage = _settings(client).get("concurrency", {}).get("lease_storage", "")
     return str(storage).endswith(".memory")
+
+
+def keeps_records_in_sqlite(client: SyncPrefectClient) -> bool:
+    """Whether a server of one's own has not been given PostgreSQL, as far as it tells.
+
+    It hides the address of its database, but not the driver (see `deployments/compose.yaml`).
+    """
+    found = _settings(client)
+    return bool(found) and not str(found.get("database", {}).get("driver")).startswith("postgresql")
 
 
 def _settings(client: SyncPrefectClient) -> dict[str, Any]:

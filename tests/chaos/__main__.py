@@ -20,12 +20,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 from chaos import storage, witness
 from chaos.faults import FLUSHED
 from chaos.machine import Ending, Machines, Plan, Running
 from chaos.tally import Tally, stage_of, table
+from support.postgresql import PostgreSQL, running
 
 from tuner.exits import INTERRUPTED, STOPPED
 
@@ -74,6 +76,7 @@ class Chaos:
         seed: Of all choices.
         short: One study, and nothing that depends on time.
         home: A Prefect home with an empty, migrated database.
+        postgresql: Where Prefect's servers keep their records; SQLite if none.
     """
 
     def __init__(
@@ -84,11 +87,12 @@ class Chaos:
         seed: int,
         short: bool,
         home: Path | None = None,
+        postgresql: PostgreSQL | None = None,
     ) -> None:
         self.folder, self.wanted, self.stops = folder, kills, stops
         self.rng, self.short, self.begun = random.Random(seed), short, 0
         self.mark = folder / "executed"
-        self.machines = Machines(folder / "machines", home, 0 if short else 2)
+        self.machines = Machines(folder / "machines", home, 0 if short else 2, postgresql)
         self.tally = Tally()
         self.calm: dict[int, tuple[Path, Ending]] = {}
 
@@ -292,14 +296,24 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="keep everything here")
     parser.add_argument("--short", action="store_true", help="one study, nothing left to chance")
     parser.add_argument("--home", type=Path, help="Prefect home with a migrated database to copy")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     environment(folder)
     started = time.monotonic()
-    say(f"seed {chosen.seed}, {chosen.kills} kills, in {folder}")
-    chaos = Chaos(folder, chosen.kills, chosen.stops, chosen.seed, chosen.short, chosen.home)
-    chaos.run()
+    say(f"seed {chosen.seed}, {chosen.kills} kills, in {folder}, {chosen.database}")
+    with running() if chosen.database == "postgresql" else nullcontext() as postgresql:
+        chaos = Chaos(
+            folder,
+            chosen.kills,
+            chosen.stops,
+            chosen.seed,
+            chosen.short,
+            chosen.home,
+            postgresql,
+        )
+        chaos.run()
     tally = chaos.tally
     tally.minutes = (time.monotonic() - started) / 60
     for problem in (*tally.unclear, *tally.differences, *tally.second_writers):

@@ -26,6 +26,7 @@ from types import SimpleNamespace
 
 from chaos import witness
 from chaos.faults import AT, COUNT, RUN, STAGE, WORKER, Board, Hooks
+from support.postgresql import PostgreSQL
 
 from synthetic_instruction_tuner.storage import claims
 from synthetic_instruction_tuner.storage.manifests import read_manifest
@@ -33,6 +34,9 @@ from synthetic_instruction_tuner.study.stages import STAGES
 from synthetic_instruction_tuner.study.workspace import LEASE_FILE
 
 STEPS = "steps.jsonl"
+ADDRESS = "PREFECT_API_DATABASE_CONNECTION_URL"
+MIGRATED = "migrated"
+"""Database that those of all machines are copies of."""
 CHANCE = {
     "items": 0.6,
     "generation": 0.4,
@@ -166,11 +170,13 @@ class Machines:
         folder: For homes, logs and databases.
         migrated: A Prefect home with an empty, migrated database, if there is one to copy.
         ahead: Servers that are started before they are needed: faster, and more work.
+        postgresql: Where servers keep their records, each in a database of its own; SQLite if none.
     """
 
     folder: Path
     migrated: Path | None = None
     ahead: int = 2
+    postgresql: PostgreSQL | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -191,10 +197,14 @@ class Machines:
     def _migrated(self) -> Path:
         """Make an empty, migrated Prefect database to copy: what a new machine has after start."""
         home = self.folder / "home"
-        if self.migrated:
+        if self.migrated and self.postgresql is None:
             return self.migrated
         command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
         environment = os.environ | {"PREFECT_HOME": str(home)}
+        if self.postgresql is not None:
+            home.mkdir()
+            self.postgresql.create(MIGRATED)
+            environment |= {ADDRESS: self.postgresql.url(MIGRATED)}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         return home
 
@@ -202,6 +212,9 @@ class Machines:
         self._count += 1
         home = self.folder / f"machine-{self._count}"
         shutil.copytree(self._pattern, home)
+        if self.postgresql is not None:
+            self.postgresql.create(home.name, template=MIGRATED)
+            (home / ADDRESS).write_text(self.postgresql.url(home.name))
         place = socket.socket()
         place.bind(("127.0.0.1", 0))
         place.listen()
@@ -412,6 +425,8 @@ class Machines:
             time.sleep(0.005)
         for process in servers:
             del self._gone[process]
+        if servers and self.postgresql is not None:
+            self.postgresql.drop(running.server.home.name)
 
     def close(self) -> None:
         """End the servers that are prepared."""
@@ -517,10 +532,9 @@ def settings(home: Path, url: str | None = None):
     )
 
     os.environ["PREFECT_HOME"] = str(home)
-    changed = {
-        PREFECT_HOME: home,
-        PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{home}/prefect.db",
-    }
+    told = home / ADDRESS
+    address = told.read_text() if told.exists() else f"sqlite+aiosqlite:///{home}/prefect.db"
+    changed = {PREFECT_HOME: home, PREFECT_API_DATABASE_CONNECTION_URL: address}
     return temporary_settings(changed | ({PREFECT_API_URL: url} if url else {}))
 
 

@@ -122,7 +122,7 @@ def test_what_a_server_needs_is_made_once_and_later_choices_are_kept(client):
     assert client.read_work_pool("tuner").type == "process"
     (silent,) = client.read_automations_by_name("tuner: runs that fell silent")
     assert silent.trigger.posture == Posture.Proactive
-    assert silent.trigger.within.total_seconds() == 240  # eight heartbeats of 30 s
+    assert silent.trigger.within.total_seconds() == 300  # ten heartbeats of 30 s
     (dead,) = client.read_automations_by_name("tuner: runs of dead machines are Crashed")
     assert dead.actions[0].state.value == "CRASHED"
 

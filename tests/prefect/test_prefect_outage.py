@@ -62,19 +62,17 @@ def test_a_dead_machine_is_noticed_a_suspended_run_is_none_and_the_gpu_is_given_
     own.stop()
     own.start()
     wait_for_server(
-        "the dead run to wait for a worker",
-        lambda client: client.read_flow_run(dead.id).state_name == "AwaitingRetry",
+        "the dead run to be noticed",  # what follows waits for an event of before the restart
+        lambda client: client.read_flow_run(dead.id).state_name == SILENT,
     )
-    passed = [one.name for one in client.read_flow_run_states(dead.id)]
-    assert passed[-3:] == [SILENT, "Crashed", "AwaitingRetry"]
     assert client.read_flow_run(suspended.id).state_name == "Suspended"
     wait_for_server(
         "the dead run's GPU slot",
         lambda client: client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0,
     )
-    with engine(own, dead.id, tmp_path) as process:  # as a worker does
+    run = client.create_flow_run_from_deployment(deployment)
+    with engine(own, run.id, tmp_path) as process:
         assert wait_to_end(process, log=tmp_path / "engine.log") == 0
-    assert client.read_flow_run(dead.id).state_name == "Completed"
     assert_undisturbed(OPS, root, tmp_path / "undisturbed")
 
 
@@ -121,6 +119,8 @@ def test_events_that_are_lost_touch_neither_ended_nor_suspended_runs(
         return client.read_flow_run(runs[name]).state
 
     wait_for_server("the dead run to go on", lambda _: state("dead").name == "AwaitingRetry")
+    passed = [one.name for one in client.read_flow_run_states(runs["dead"])]
+    assert passed[-3:] == [SILENT, "Crashed", "AwaitingRetry"]
     wait_for_server("two refusals", lambda client: refusals(client) >= 2)
     assert state("ended").name == "Completed"
     assert state("suspended").name == "Suspended"

@@ -1,6 +1,8 @@
 """A person at the Prefect UI: opens a deployment's form, changes fields, submits."""
 
+import os
 from contextlib import contextmanager
+from pathlib import Path
 
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 90_000  # milliseconds: the page itself takes seconds to build on a busy machine
@@ -70,3 +72,9 @@ def submit_and_leave(page, tries=3):
         except Slow:
             if not left:
                 raise
+
+
+def picture(page, name):
+    """Keep what the browser shows, for docs/images, if PICTURES names a folder."""
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png")

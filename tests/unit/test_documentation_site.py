@@ -84,3 +84,9 @@ def test_every_command_that_a_page_shows_can_be_typed(page, words):
         "--help",
         "--",
     }
+
+
+def test_the_operators_page_is_read_in_ten_minutes():
+    text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    assert len(prose.split()) <= 2300

@@ -16,8 +16,8 @@ SLOTS = """\
 Note: if this server restarts while a run holds the GPU's slot, the slot stays taken. Start it with
 PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE=prefect.server.concurrency.lease_storage.filesystem"""
 SQLITE = """\
-Note: a server that keeps its records in SQLite is enough for one person; for several people or
-machines give it PostgreSQL (docs/operate.md)."""
+Note: SQLite, which a server has if nothing else was set, is enough for one person; under several
+people or machines it locks and loses events: give it PostgreSQL (docs/operate.md)."""
 FREE_TIER = """\
 Note: Prefect Cloud's free tier allows 5 deployments and no work pools of one's own; these are {}.
 `tuner serve` makes two and needs no pool."""
@@ -58,7 +58,7 @@ def deploy(
             typer.echo(f"Not in the file any more (delete them in the UI): {', '.join(left)}")
         if server.slots_in_memory(client):
             typer.echo(SLOTS)
-        if not server.is_cloud():
+        if server.keeps_records_in_sqlite(client):
             typer.echo(SQLITE)
     typer.echo("Schedules that are new are paused: switch them on in the UI.")
     typer.echo("Start a worker: bash deployments/worker.sh")
