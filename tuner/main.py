@@ -87,9 +87,7 @@ def main() -> None:
         typer.echo(f"tuner: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        told = disk.explain(error, Path("the workspace"))
-        if told is None:
-            raise
+        told = disk.explain(error, Path("the workspace")) or disk.refused(error)
         typer.echo(f"tuner: {printable(str(told))}", err=True)
         sys.exit(told.exit_code)
     except SystemExit as ended:

@@ -108,7 +108,7 @@ class Chaos:
 
     def run(self) -> None:
         """Disturb studies until there were enough deaths and stops."""
-        while self._wanted() and not self.tally.differences:
+        while self._wanted() and not (self.tally.differences or self.tally.unclear):
             self._study(SEEDS[self.tally.studies % len(SEEDS)])
             self.tally.studies += 1
         self.machines.close()
@@ -142,6 +142,8 @@ class Chaos:
         for _ in range(MOST_ATTEMPTS):
             if self._attempt(seed, workspace, undisturbed.usual(), spent):
                 break
+            if self.tally.unclear:  # it may never end
+                return
         else:
             self.tally.unclear.append(f"{workspace.name}: not done after {MOST_ATTEMPTS} attempts")
         storage.unplant(workspace)

@@ -54,7 +54,7 @@ def tear(workspace: Path, since: int, home: Path, rng: random.Random) -> list[st
     flushed: dict[int, int] = {}
     for line in (home / FLUSHED).read_text().splitlines():
         inode, moment = line.split()
-        flushed[int(inode)] = int(moment)
+        flushed[int(inode)] = max(flushed.get(int(inode), 0), int(moment))
     torn = []
     for path in _files(workspace):
         status = path.stat()

@@ -1,15 +1,15 @@
 """Whatever is read from outside, or from a disk that rots, ends in a value or in a TunerError.
 
-`CHAOS_EXAMPLES=20000 pytest tests/security/test_fuzz.py` searches longer; `make chaos` does so.
+`CHAOS_EXAMPLES=20000 pytest tests/security/test_fuzz*.py` searches longer; `make chaos` does so.
 """
 
 import json
-import os
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import JSON, content, fuzzed, shaped
 
 from synthetic_instruction_tuner.analysis import votes
 from synthetic_instruction_tuner.analysis.human import Sides, read_key, read_votes
@@ -22,7 +22,7 @@ from synthetic_instruction_tuner.evaluation.agents.database import query
 from synthetic_instruction_tuner.evaluation.agents.tool import ToolError
 from synthetic_instruction_tuner.evaluation.instructions import constraints
 from synthetic_instruction_tuner.evaluation.kinds.instructions import obeys
-from synthetic_instruction_tuner.generation.importing import _import_row
+from synthetic_instruction_tuner.generation.importing import import_row
 from synthetic_instruction_tuner.generation.sources import read_rows
 from synthetic_instruction_tuner.models import families
 from synthetic_instruction_tuner.models.templates import pin_date
@@ -34,34 +34,8 @@ from synthetic_instruction_tuner.study.workspace import read_study_file
 from synthetic_instruction_tuner.training import reference
 from synthetic_instruction_tuner.training.checkpoints import checkpoint
 
-EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "25"))
-fuzzed = settings(
-    max_examples=EXAMPLES,
-    derandomize="CHAOS_EXAMPLES" not in os.environ,
-    database=None,
-    deadline=2000,
-    suppress_health_check=list(HealthCheck),
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
 DEEP = '{"a":' * 100_000
 TOOLS = [{"name": "move", "parameters": {"type": "object", "properties": {"to": {}}}}]
-
-
-def shaped(*names):
-    """JSON objects with fields that the reader knows, holding anything."""
-    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
-
-
-def content(*names):
-    """Bytes of a file: noise, JSON, JSON of the right shape, and nesting without an end."""
-    known = shaped(*names).map(lambda value: json.dumps(value).encode())
-    return st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()) | known
 
 
 @fuzzed
@@ -74,7 +48,7 @@ def test_own_rows(tmp_path_factory, suffix, written):
     except TunerError:
         return
     for row in rows:
-        result = _import_row("id", 0, row)
+        result = import_row("id", 0, row)
         assert isinstance(result, Sample | Rejection)
         to_json(result).encode()
 
@@ -82,7 +56,7 @@ def test_own_rows(tmp_path_factory, suffix, written):
 @fuzzed
 @given(shaped("instruction", "output", "input", "system", "messages", "conversations", "domain"))
 def test_one_own_row(row):
-    to_json(_import_row("id", 0, row)).encode()
+    to_json(import_row("id", 0, row)).encode()
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])
@@ -90,7 +64,7 @@ def test_nesting_without_an_end(tmp_path, suffix):
     path = tmp_path / f"rows{suffix}"
     path.write_text(DEEP)
     with suppress(TunerError):
-        assert [isinstance(_import_row("id", 0, one), Rejection) for one in read_rows(path)]
+        assert [isinstance(import_row("id", 0, one), Rejection) for one in read_rows(path)]
 
 
 @fuzzed
@@ -240,9 +214,9 @@ def test_rows_of_benchmarks(tmp_path_factory, data, written):
         for one in (many, {"text": many, "label": many}, {"choices": many, "labels": many}):
             fields = {field.name: one for field in data.fields}
             values.append(fields)
-    for content in values:
+    for value in values:
         (folder / "x.jsonl").write_bytes(
-            content if isinstance(content, bytes) else json.dumps(content).encode()
+            value if isinstance(value, bytes) else json.dumps(value).encode()
         )
         with suppress(TunerError):
             found = benchmark_rows.read_rows(folder / "x.jsonl", data)
