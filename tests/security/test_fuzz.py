@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.fuzzing import JSON, content, fuzzed, shaped
 
 from synthetic_instruction_tuner.analysis import votes
-from synthetic_instruction_tuner.analysis.human import Sides, read_key, read_votes
+from synthetic_instruction_tuner.analysis.human import Sides, read_key
+from synthetic_instruction_tuner.analysis.vote_files import read_votes
 from synthetic_instruction_tuner.benchmarks import all_benchmarks
 from synthetic_instruction_tuner.config import StudyConfig, presets
 from synthetic_instruction_tuner.errors import TunerError
