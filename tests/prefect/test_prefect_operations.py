@@ -31,6 +31,7 @@ from flows.study import study
 from synthetic_instruction_tuner.errors import ConfigurationError
 from tasks.gpu import LIMIT
 from tuner import automations, deployment_file, server
+from tuner.commands.doctor import check_server
 from tuner.main import app
 
 pytestmark = pytest.mark.prefect
@@ -141,6 +142,22 @@ def test_a_server_that_would_forget_the_gpus_slot_is_known(client, monkeypatch):
     told = {"server": {"concurrency": {"lease_storage": "prefect.lease_storage.memory"}}}
     monkeypatch.setattr(client, "request", lambda *_: httpx.Response(200, json=told))
     assert server.slots_in_memory(client)
+
+
+@pytest.mark.parametrize(
+    ("driver", "advice"),
+    [(None, "several people or machines: PostgreSQL"), ("postgresql+asyncpg", "")],
+)
+def test_the_doctor_asks_for_postgresql_where_there_is_none(own, monkeypatch, driver, advice):
+    monkeypatch.setenv("PREFECT_API_URL", own.api)
+    monkeypatch.setattr(server, "_settings", lambda _: {"database": {"driver": driver}})
+    with own.settings():
+        (found,) = check_server()
+    assert (found.state, found.remedy) == ("ok", advice)
+    with own.settings("tuner:wrong"):
+        (found,) = check_server()
+    assert found.state == "problem"
+    assert "refuses the key" in found.found
 
 
 @pytest.fixture
