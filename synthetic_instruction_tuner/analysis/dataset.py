@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthetic_instruction_tuner.analysis import diversity
+from synthetic_instruction_tuner.analysis.statistics import cluster_interval
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.filtering.splits import TRAIN
 from synthetic_instruction_tuner.filtering.tags import CATEGORY
@@ -17,6 +18,7 @@ from synthetic_instruction_tuner.records import Example, Rejection, read_lines
 from synthetic_instruction_tuner.storage.artifacts import Manifest
 from synthetic_instruction_tuner.storage.files import digest
 from synthetic_instruction_tuner.study.graph import Study
+from synthetic_instruction_tuner.text import count_words
 
 KEPT, REJECTED, RAW = "examples.jsonl", "rejected.jsonl", "raw.json"
 EXAMPLES_A_RULE = 5
@@ -51,6 +53,7 @@ def describe_dataset(study: Study) -> dict[str, Any]:
         "rejected": len(rejected),
         "target": study.config.filtering.target,
         "measures": measures,
+        "intervals": _intervals(kept, study.config.evaluation.alpha),
         "signals": manifest.facts.get("signals", {}),
         "diversity": _diversity(study, kept, rejected) | _by_meaning(manifest),
         "rules": _by_rule(rejected),
@@ -88,6 +91,22 @@ def _by_meaning(manifest: Manifest) -> dict[str, object]:
 
 def _asked(rows: Sequence[Example]) -> list[tuple[str, str]]:
     return [(one.id, one.instruction) for one in rows]
+
+
+def _intervals(kept: Sequence[Example], alpha: float) -> dict[str, tuple[float, float]]:
+    """Bound the means that criteria look at: Student's t over clusters of near-duplicates.
+
+    Conversations, whose turns are counted one by one, have none.
+    """
+    clusters = [one.cluster for one in kept]
+    if len(set(clusters)) < 2 or any(one.messages for one in kept):
+        return {}
+    values = {
+        "instruction_words": [float(count_words(one.instruction)) for one in kept],
+        "response_words": [float(count_words(one.response)) for one in kept],
+        "quality": [one.quality for one in kept],
+    }
+    return {name: cluster_interval(own, clusters, alpha) for name, own in values.items()}
 
 
 def _by_rule(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:

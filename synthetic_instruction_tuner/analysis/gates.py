@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthetic_instruction_tuner.analysis.statistics import wilson_interval
+from synthetic_instruction_tuner.analysis.statistics import cluster_interval, wilson_interval
 from synthetic_instruction_tuner.config import GateConfig
 from synthetic_instruction_tuner.errors import ConfigurationError
 from synthetic_instruction_tuner.study.subject import BASE
@@ -141,6 +141,13 @@ FIGURES: Mapping[str, tuple[str, str, Callable[[Store], Any]]] = {
 }
 """Figures of the data: label, format, and where the store has them."""
 
+
+def _mean_cost(store: Store, name: str, cost: str) -> float | None:
+    """Average what every training seed of an arm cost."""
+    runs = dig(store, "efficiency", name, "repeated", cost)
+    return math.fsum(runs) / len(runs) if runs else None
+
+
 OF_MODEL: Mapping[str, tuple[str, str, Callable[[Store, str], Any]]] = {
     "eval_loss": (
         "Validation loss",
@@ -150,7 +157,10 @@ OF_MODEL: Mapping[str, tuple[str, str, Callable[[Store, str], Any]]] = {
     "train_memory": (
         "Peak training memory",
         "bytes",
-        lambda store, name: dig(store, "efficiency", name, "memory", "train"),
+        lambda store, name: (
+            _mean_cost(store, name, "train_memory")
+            or dig(store, "efficiency", name, "memory", "train")
+        ),
     ),
     "train_seconds": (
         "Training time",
@@ -205,11 +215,20 @@ def interval(store: Store, name: str, value: float) -> tuple[float | None, float
         subject = resolve(store, arm) or arm
         path = ("scores", subject) if kind == "score" else ("comparisons", f"{subject}-vs-{BASE}")
         cell = dig(store, *path, benchmark)
+    elif bounds := dig(store, "dataset", "intervals", kind):
+        return float(bounds[0]), float(bounds[1])
+    elif kind in REPEATED and rest:
+        runs = dig(store, "efficiency", resolve(store, rest) or rest, "repeated", REPEATED[kind])
+        if runs and len(runs) > 1:
+            return cluster_interval(runs, list(map(str, range(len(runs)))), _alpha(store))
     elif kind in CASES and (count := dig(store, *CASES[kind])):
         low, high = wilson_interval(round(value * count), count, _alpha(store))
         cell = {"low": low, "high": high}
     return (dig(cell, "low"), dig(cell, "high")) if cell else (None, None)
 
+
+REPEATED = {"train_memory": "train_memory"}
+"""Figures of an arm that every training seed measured, by their name among the costs."""
 
 CASES: Mapping[str, tuple[str, str]] = {
     "generation_success": ("dataset", "drawn"),

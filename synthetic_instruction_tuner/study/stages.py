@@ -34,7 +34,7 @@ class Versions(NamedTuple):
     items: int = 1
     evaluation: int = 5
     votes: int = 1
-    analysis: int = 12
+    analysis: int = 13
     reporting: int = 15
 
 

@@ -1,5 +1,8 @@
 """What a run tells about its costs."""
 
+import pytest
+
+from synthetic_instruction_tuner.analysis import gates
 from synthetic_instruction_tuner.analysis.costs import Cost, cost_of
 from synthetic_instruction_tuner.analysis.efficiency import efficiency
 from synthetic_instruction_tuner.analysis.results import Measured
@@ -58,3 +61,17 @@ def test_every_training_seed_is_a_measurement_of_the_costs() -> None:
     assert found["repeated"]["chain_seconds"] == [3.0, 5.0]
     assert cost_of(found, "chain_seconds") == Cost((3.0, 5.0))
     assert cost_of(found, "adapter_bytes") == Cost((40.0, 40.0), exact=True)
+
+
+def test_a_mean_and_a_cost_of_several_seeds_print_their_interval():
+    store = {
+        "terms": {"alpha": 0.05},
+        "subjects": {"sft": {"method": "lora", "label": "LoRA"}},
+        "dataset": {"intervals": {"quality": [0.81, 0.85]}},
+        "efficiency": {"sft": {"repeated": {"train_memory": [100.0, 110.0, 120.0]}}},
+    }
+    assert gates.interval(store, "quality", 0.83) == (0.81, 0.85)
+    low, high = gates.interval(store, "train_memory:lora", 100.0)
+    half = 4.302653 * 10 / 3**0.5  # t with two degrees of freedom
+    assert gates.figure(store, "train_memory:lora")[2] == pytest.approx(110)
+    assert (low, high) == pytest.approx((110 - half, 110 + half), abs=1e-4)
