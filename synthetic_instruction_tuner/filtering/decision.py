@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -141,16 +142,16 @@ def _judge_rows(
     index = ItemIndex(items, config.contamination)
     counts = Counter({item.benchmark: 0 for item in items})
     rejections = {}
-    judged = verdicts(rows, config.rules)
-    for at, (row, found) in enumerate(zip(rows, judged, strict=True)):
-        verdict = found or _too_low(row, config.quality, signals)
-        leaks = [] if verdict else index.leaks(row)
-        counts.update({leak.item.benchmark for leak in leaks})
-        if leaks:
-            verdict = Verdict(LEAKED, _leaked(leaks[0], config))
-        if verdict:
-            rejections[at] = _rejection(row, verdict.rule, verdict.violation)
-        advance(at + 1)
+    with closing(verdicts(rows, config.rules)) as judged:
+        for at, (row, found) in enumerate(zip(rows, judged, strict=True)):
+            verdict = found or _too_low(row, config.quality, signals)
+            leaks = [] if verdict else index.leaks(row)
+            counts.update({leak.item.benchmark for leak in leaks})
+            if leaks:
+                verdict = Verdict(LEAKED, _leaked(leaks[0], config))
+            if verdict:
+                rejections[at] = _rejection(row, verdict.rule, verdict.violation)
+            advance(at + 1)
     return rejections, dict(sorted(counts.items()))
 
 

@@ -31,3 +31,21 @@ def test_several_processes_judge_as_one_does(monkeypatch, rules):
     monkeypatch.setattr(judging, "PART", 5)
     monkeypatch.setattr(judging, "_cores", lambda: 2)
     assert list(judging.verdicts(ROWS, rules)) == alone
+
+
+def test_who_stops_early_waits_for_no_more_than_what_is_under_way(monkeypatch, rules):
+    monkeypatch.setattr(judging, "FEW", 1)
+    monkeypatch.setattr(judging, "PART", 1)
+    monkeypatch.setattr(judging, "_cores", lambda: 2)
+    cancelled = []
+
+    class Pool(judging.ProcessPoolExecutor):
+        def shutdown(self, wait=True, *, cancel_futures=False):
+            cancelled.append(cancel_futures)
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    monkeypatch.setattr(judging, "ProcessPoolExecutor", Pool)
+    judged = judging.verdicts(ROWS, rules)
+    next(judged)
+    judged.close()
+    assert cancelled == [True]
