@@ -50,7 +50,7 @@ def _link(found: re.Match[str], start: Path, here: Path) -> str:
     name = target.relative_to(ROOT).as_posix() if target.is_relative_to(ROOT) else ""
     if name in PAGES:
         target = ROOT / "docs" / PAGES[name]
-    elif not name.startswith("docs/") or target.suffix != ".md":
+    elif not name.startswith("docs/") or target.suffix not in (".md", ".png"):
         return f"{found[1]} (`{name}`)" if name and name not in found[1] else found[1]
     up = "../" * len(here.relative_to(ROOT / "docs").parts)
     return f"[{found[1]}]({up}{target.relative_to(ROOT / 'docs').as_posix()}{found[3] or ''})"

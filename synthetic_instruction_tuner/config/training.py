@@ -43,6 +43,8 @@ class TrainingConfig(Settings):
     """Processes that share an arm's batches, one a GPU; the rows of an update stay the same."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """With several processes: a whole model in each, or (fsdp) the weights spread over all."""
+    trackers: tuple[Literal["tensorboard", "wandb", "trackio", "mlflow"], ...] = ()
+    """Experiment trackers that hear losses and evaluations of every arm; the report needs none."""
     tuning: TuningConfig | None = None
     """Train every arm with other settings, too, and compare the best as an arm of its own."""
 

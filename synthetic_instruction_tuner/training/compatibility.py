@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from synthetic_instruction_tuner.config import TrainingConfig
 from synthetic_instruction_tuner.errors import ConfigurationError, MissingModelError
 from synthetic_instruction_tuner.methods import MethodConfig
+from synthetic_instruction_tuner.training import trackers
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 """What configurations call the number of experts."""
@@ -21,6 +22,7 @@ def check_arms(training: TrainingConfig) -> None:
     from synthetic_instruction_tuner.models.loading import resolve_device
     from synthetic_instruction_tuner.training.build import precision
 
+    trackers.require(training.trackers)
     arms = {arm.name: arm for arm in training.arms}
     for arm in _with_variants(training):
         check(arm, training, arms[arm.start_from] if arm.start_from else None)

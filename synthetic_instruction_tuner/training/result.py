@@ -126,7 +126,9 @@ def _run(
         loss_tokens_per_second=state.loss_tokens / loop.watch.seconds,
         config={
             "arm": {"name": job.arm.name, **job.arm.specification()},
-            "training": job.training.model_dump(mode="json", exclude={"arms", "tuning"}),
+            "training": job.training.model_dump(
+                mode="json", exclude={"arms", "tuning", "trackers"}
+            ),
         },
     )
 

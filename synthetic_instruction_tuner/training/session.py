@@ -15,7 +15,15 @@ from synthetic_instruction_tuner.models.memory import footprint
 from synthetic_instruction_tuner.models.memory.fitting import FRAGMENTATION, choose
 from synthetic_instruction_tuner.models.memory.measure import Memory
 from synthetic_instruction_tuner.storage.files import digest
-from synthetic_instruction_tuner.training import build, data, parallel, reference, result, starts
+from synthetic_instruction_tuner.training import (
+    build,
+    data,
+    parallel,
+    reference,
+    result,
+    starts,
+    trackers,
+)
 from synthetic_instruction_tuner.training.data import Rows
 from synthetic_instruction_tuner.training.job import Job
 from synthetic_instruction_tuner.training.loop import Loop
@@ -50,6 +58,7 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
             starts.keep(job, model)
         trainer = build.build_trainer(settled, model, tokenizer, rows.train[0], objective, device)
         loop = Loop(settled, trainer, rows, objective, None, memory, emit, stop, group)
+    loop.emit = trackers.following(job, loop.accelerator, emit)
     if objective.needs_reference:
         with memory.phase("reference"):
             loop.reference = _reference(job, loop, rows, tokenizer)
@@ -64,6 +73,7 @@ def train(job: Job, emit: Emit, stop: Callable[[], bool]) -> None:
     if group.main:
         result.save(job, loop, state, chat, model, conditions)
     loop.keeper.close(keep=False)
+    trackers.end(loop.accelerator)
 
 
 def _tell(rows: Rows, max_length: int, group: Group) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -90,3 +91,9 @@ def test_the_operators_page_is_read_in_ten_minutes():
     text = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     assert len(prose.split()) <= 2300
+
+
+def test_pictures_of_the_readme_stay_pictures_on_the_site(site):
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    text = site.on_page_markdown("![A report](docs/images/page.png)", page, None, None)
+    assert text == "![A report](images/page.png)"
