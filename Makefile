@@ -52,6 +52,7 @@ real: install ## The study of a real 135 M model out of the package index (an ho
 soak: KILLS = 500
 soak: chaos ## What only deepens confidence: 500 kills, and tests marked slow (hours)
 	$(BIN)/pytest -n 0 -m 'slow and not gpu'
+	$(if $(wildcard /usr/lib/postgresql/*/bin/initdb),PYTHONPATH=tests $(BIN)/python -m chaos --kills 6 --short --database postgresql)
 
 audit: install ## Ask the advisory databases about the tested versions (needs the network)
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r constraints.txt
