@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from synthetic_instruction_tuner.analysis.base_prompts import load_fair_results
 from synthetic_instruction_tuner.analysis.results import Measured
@@ -79,26 +79,3 @@ def _items(
             "response": one.detail.get("response"),
             "detail": one.detail,
         }
-
-
-def scores(store: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> Iterator[Row]:
-    """Yield the score of every model on every benchmark."""
-    for model, row in store["scores"].items():
-        for benchmark, cell in row.items():
-            yield {"model": model, "benchmark": benchmark, **cell}
-
-
-def differences(store: Mapping[str, Mapping[str, Mapping[str, Row]]]) -> Iterator[Row]:
-    """Yield every paired comparison of two models on a benchmark."""
-    for row in store["comparisons"].values():
-        for benchmark, cell in row.items():
-            yield {"benchmark": benchmark, **cell}
-
-
-def costs(store: Mapping[str, Mapping[str, Row]]) -> Iterator[Row]:
-    """Yield what every model costs, memory by phase in columns of their own."""
-    for model, row in store["efficiency"].items():
-        memory = row.get("memory")
-        phases = memory if isinstance(memory, dict) else {}
-        plain = {name: one for name, one in row.items() if name not in ("memory", "repeated")}
-        yield {"model": model, **plain, **{f"memory_{phase}": n for phase, n in phases.items()}}

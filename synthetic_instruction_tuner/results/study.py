@@ -7,11 +7,12 @@ run would: damaged files are set aside.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from synthetic_instruction_tuner.analysis.frames.catalogue import TABLES
 from synthetic_instruction_tuner.analysis.run import COMPARISON
 from synthetic_instruction_tuner.analysis.runs import load_runs
 from synthetic_instruction_tuner.errors import ConfigurationError
@@ -127,15 +128,35 @@ class StudyResults:
 
     def scores(self) -> pandas.DataFrame:
         """Score of every model on every benchmark with its interval, a mean over training seeds."""
-        return self._of_comparison(rows.scores)
+        return self.table("scores")
 
     def differences(self) -> pandas.DataFrame:
         """Paired difference of every two models on every benchmark: bounded, tested, judged."""
-        return self._of_comparison(rows.differences)
+        return self.table("comparisons")
 
     def costs(self) -> pandas.DataFrame:
-        """Parameters, bytes, seconds, memory and money of every model."""
-        return self._of_comparison(rows.costs)
+        """Parameters, bytes, seconds, memory and money of every training (`run`)."""
+        return self.table("costs")
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of all tables of the comparison, which lie as CSV beside the report."""
+        return list(TABLES)
+
+    def table(self, name: str) -> pandas.DataFrame:
+        """Return a table of the comparison.
+
+        Args:
+            name: One of `tables`.
+
+        Raises:
+            ConfigurationError: If there is none of that name; names those that there are.
+            StageError: If there is no comparison yet.
+        """
+        if name not in TABLES:
+            raise ConfigurationError(f"no table {name!r}; there are: {', '.join(self.tables)}")
+        found = (dict(row) for row in TABLES[name](self._compared.data))
+        return self._table(found, [self.study.store.require(self.study.comparison)])
 
     # --- figures ---------------------------------------------------------------------------------
 
@@ -179,12 +200,6 @@ class StudyResults:
 
     def _arm(self, name: str) -> Artifact:
         return self.study.trained(self.study.subject(name))
-
-    def _of_comparison(
-        self, make: Callable[[Mapping[str, Any]], Iterable[Row]]
-    ) -> pandas.DataFrame:
-        comparison = self.study.store.require(self.study.comparison)
-        return self._table(make(self._compared.data), [comparison])
 
     def _lines(
         self, artifact: Artifact, file: str, kind: type[Record], as_row: Callable[[Record], Row]

@@ -75,9 +75,13 @@ def test_scores_differences_and_costs_are_those_of_the_report(found, study):
     }
     gained = sum(values["sft"][key] - values["base"][key] for key in values["base"])
     assert cell["delta"] == pytest.approx(gained / 200)
-    costs = found.costs().set_index("model")
+    costs = found.costs().set_index("run")
     assert costs.loc["sft", "trained_parameters"] == 77_824  # `measured_study.COST`
     assert costs.loc["dpo", "memory_train"] == 910_000_000
+    assert {"criteria", "machines", "settings", "means"} <= set(found.tables)
+    assert len(found.table("criteria")) == len(store["gates"])
+    with pytest.raises(ConfigurationError, match=r"no table 'score'; there are: scores"):
+        found.table("score")
 
 
 def test_every_table_and_figure_names_the_artifacts_it_was_read_from(found, study):
