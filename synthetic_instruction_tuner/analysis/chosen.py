@@ -53,6 +53,7 @@ def describe_settings(config: StudyConfig) -> list[Setting]:
 def _flat(config: StudyConfig) -> dict[str, object]:
     values = config.model_dump(mode="json", exclude=OPERATION)
     values["generation"].pop("completions", None)
+    values["training"].pop("trackers", None)
     return dict(flat(values, ""))
 
 
