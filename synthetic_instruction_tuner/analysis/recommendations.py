@@ -219,8 +219,9 @@ def _balance(store: Store, arms: Sequence[str], means: Means, elsewhere: Means) 
         where = "only with tasks like those trained on"
         return answer("none", f"{gains}: above {named_base(store)} {where}.")
     if not both:
+        verb = "is" if len(behind) == 1 else "are"
         reason = f"No arm's mean over skills is shown to be above that of {named_base(store)}"
-        reason += f"; {_labels(store, behind)} is shown to be below it." if behind else "."
+        reason += f"; {_labels(store, behind)} {verb} shown to be below it." if behind else "."
         return answer("none", reason)
     best = max(known, key=lambda arm: (known[arm].score, arm))
     margin = store["terms"]["margin"]

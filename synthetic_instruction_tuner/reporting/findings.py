@@ -25,7 +25,8 @@ def headline(results: Results) -> str:
         if behind and len(behind) == len(results.arms):
             each = ", each trained with one seed" if once else ""
             return f"{base[:1].upper()}{base[1:]} is better than every arm overall{each}"
-        worse = f", and {' and '.join(behind)}{once} is worse" if behind else ""
+        verb = "is" if len(behind) == 1 else "are"
+        worse = f", and {' and '.join(behind)}{once} {verb} worse" if behind else ""
         familiar = _ahead_on_familiar(results)
         if familiar:
             return (
