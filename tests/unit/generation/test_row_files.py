@@ -57,7 +57,11 @@ def test_lines_of_a_table_that_do_not_fit_its_columns_keep_their_numbers(tmp_pat
         ("rows.csv", b"", "must name the columns"),
         ("rows.csv", "question,answer\nf\xfcr,x\n".encode("latin-1"), "is not UTF-8"),
         ("rows.csv.gz", b"no gzip", "is no whole gzip file"),
-        ("rows.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-20], "is no whole gzip file"),
+        (
+            "rows.jsonl.gz",
+            gzip.compress(b'{"a": 1}\n' * 99, mtime=0)[:-20],
+            "is no whole gzip file",
+        ),
         ("rows.json", b'{"rows": []}', 'a list of rows, or one under "data", got dict'),
         ("rows.xlsx", b"", "allowed are .json, .jsonl"),
     ],
