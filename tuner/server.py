@@ -51,6 +51,19 @@ def require(client: SyncPrefectClient) -> None:
         ) from error
 
 
+def describe_pool(name: str) -> WorkPoolCreate:
+    """Describe a pool as `prefect work-pool create` does, with the job template of its workers.
+
+    To a pool without one the first worker that connects brings it. Of several that start at once
+    SQLite refuses all but one ("database is locked"), and Prefect 3.8's server then waits for
+    minutes for a lock that nobody gives back.
+    """
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    return WorkPoolCreate(name=name, type="process", base_job_template=template)
+
+
 def make_pool(client: SyncPrefectClient) -> None:
     """Make the work pool, unless it is there.
 
@@ -60,9 +73,8 @@ def make_pool(client: SyncPrefectClient) -> None:
     try:
         client.read_work_pool(POOL)
     except ObjectNotFound:
-        pool = WorkPoolCreate(name=POOL, type="process")
         try:
-            client.create_work_pool(pool)
+            client.create_work_pool(describe_pool(POOL))
         except httpx.HTTPStatusError as error:
             raise ConfigurationError(
                 f"the server refuses a process work pool ({error.response.text}); Prefect Cloud's "

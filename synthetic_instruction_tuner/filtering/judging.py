@@ -56,7 +56,8 @@ def _may_start_processes() -> bool:
     a guard would run a second time.
     """
     main = sys.modules["__main__"]
-    return main.__spec__ is not None or Path(str(getattr(main, "__file__", ""))).stem in COMMANDS
+    file = getattr(main, "__file__", None)  # of `-c` and notebooks there is none to import again
+    return main.__spec__ is not None or file is None or Path(file).stem in COMMANDS
 
 
 def _judge_part(rows: Sequence[Sample], settings: Settings) -> list[Verdict | None]:

@@ -69,6 +69,7 @@ def save(
     (own / "README.md").write_text(card.render(job, run), encoding="utf-8")
     for path in list_files(own):  # the sign must not outlive a machine that its files did not
         sync(path)
+    sync(own)
     claims.check(folder)
     if folder.exists():
         shutil.rmtree(folder)

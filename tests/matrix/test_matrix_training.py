@@ -45,7 +45,7 @@ def prepare(job: Job, name: str, tokenizer: Any) -> Any:
     """Build the trainer around an adapter that does something; returns objective and trainer."""
     import torch
 
-    model = build.adapt(job, architectures.make(name))
+    model = build.adapt(job, architectures.make(name), steps=4)
     objective = job.arm.objective()
     trainer = build.build_trainer(job, model, tokenizer, ROWS[0], objective, "cpu")
     torch.manual_seed(3)

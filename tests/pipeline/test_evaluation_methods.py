@@ -10,6 +10,7 @@ from synthetic_instruction_tuner.config import BenchmarkConfig
 from synthetic_instruction_tuner.errors import StageError
 from synthetic_instruction_tuner.evaluation import generation, run
 from synthetic_instruction_tuner.progress import Silent
+from synthetic_instruction_tuner.study.design import PROMPT_STEP
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import students
 
@@ -42,7 +43,7 @@ def test_scores_agree_with_lm_eval_and_generation_with_itself(study: Study, name
     found = run.evaluate(study, subject, HELLASWAG, Silent())
     result = json.loads(found.path("result.json").read_text())
     assert result["measurements"]["agreement"]["used"] == "fast"
-    assert result["conditions"]["max_length"] == 2048 - 5
+    assert result["conditions"]["max_length"] == 2048 - PROMPT_STEP  # five virtual tokens, in steps
     base = run.evaluate(study, study.subject("base"), HELLASWAG, Silent())
     assert found.path("items.jsonl").read_bytes() != base.path("items.jsonl").read_bytes()
     texts = ["one", "Which is number two?", "x " * 20]

@@ -19,6 +19,7 @@ from synthetic_instruction_tuner.evaluation.likelihood.scoring import Scorer
 from synthetic_instruction_tuner.evaluation.prompts import read_prompts
 from synthetic_instruction_tuner.models.loading import load_causal
 from synthetic_instruction_tuner.progress import Silent
+from synthetic_instruction_tuner.study.design import PROMPT_STEP
 from synthetic_instruction_tuner.study.graph import Study
 from synthetic_instruction_tuner.training import students
 
@@ -132,7 +133,7 @@ def test_a_soft_prompt_shortens_the_context_of_all_models_alike(study: Study) ->
     for name in ("base", "sft", "prompt_tuning"):
         found = run.evaluate(study, study.subject(name), HELLASWAG, Silent())
         limits[name] = json.loads(found.path("result.json").read_text())["conditions"]["max_length"]
-    assert set(limits.values()) == {2048 - 6}
+    assert set(limits.values()) == {2048 - PROMPT_STEP}
 
 
 def test_too_long_requests_are_cut_as_lm_eval_cuts_them(prepared: Study, tmp_path: Path) -> None:

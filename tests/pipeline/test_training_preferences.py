@@ -33,7 +33,7 @@ def prepared(job: Job) -> tuple:
     tokenizer.pad_token = tokenizer.eos_token
     objective = job.arm.objective()
     rows = data.encode(objective.read(job.data), bind_student(tokenizer), 128)
-    model = build.adapt(job, build.load_base(job, "cpu"))
+    model = build.adapt(job, build.load_base(job, "cpu"), steps=4)
     trainer = build.build_trainer(job, model, tokenizer, rows.train[0], objective, "cpu")
     torch.manual_seed(7)
     with torch.no_grad():

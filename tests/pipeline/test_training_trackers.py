@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from accelerate import tracking
+from accelerate.utils import LoggerType
 from support import training_models
 
 from synthetic_instruction_tuner.config import StudyConfig
@@ -34,6 +36,8 @@ def log(tmp_path, monkeypatch):
     (place / "trackio-1.0.dist-info" / "METADATA").write_text("Name: trackio\nVersion: 1.0\n")
     (place / "trackio" / "__init__.py").write_text(TRACKIO.format(log=str(tmp_path / "log")))
     monkeypatch.syspath_prepend(place)
+    # What is installed is looked up once a process, when accelerate is imported.
+    monkeypatch.setattr(tracking, "_available_trackers", [LoggerType.TRACKIO])
     return tmp_path / "log"
 
 

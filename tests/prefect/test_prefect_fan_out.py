@@ -6,7 +6,6 @@ import sys
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL
 from support import forking
 from support.machines import at_work, belongs_to, kill_tree, samples
@@ -18,6 +17,7 @@ from synthetic_instruction_tuner.config import presets
 from synthetic_instruction_tuner.storage.claims import read
 from synthetic_instruction_tuner.study.workspace import LEASE_FILE, open_study, try_claim
 from tasks.step import claim_name
+from tuner.server import describe_pool
 
 POOL = "fan-out"
 SMALL = ["generation.draws=96", "generation.chunk_size=4", "generation.batch_size=1"]
@@ -36,7 +36,7 @@ def client(prefect_server):
 @pytest.fixture(scope="module")
 def deployment(client):
     """Generation and the helpers, in a pool that only the workers of this file serve."""
-    client.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
+    client.create_work_pool(describe_pool(POOL), overwrite=True)
     names = {helper: "any", generation: POOL}
     made = [
         client.create_deployment(
