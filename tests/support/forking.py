@@ -79,6 +79,11 @@ class Popen(subprocess.Popen):
         return super()._internal_poll(*given, **named)
 
 
+def __getattr__(name):
+    """Be `subprocess` in all else, for code that is given this module in its place."""
+    return getattr(subprocess, name)
+
+
 def run(command, *, check=False, timeout=None, capture_output=False, **options):
     """Run a command to its end as `subprocess.run` does."""
     if capture_output:
