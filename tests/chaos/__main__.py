@@ -211,8 +211,8 @@ class Chaos:
                 flushed.write((first.home / FLUSHED).read_text())
             witness.wait_for_end_of_lease(workspace)
             self._died(second, storage.tear(workspace, begun, second.home, rng))
-        elif second.status and not (first.status == 0 and IN_USE in second.output):
-            self._failed(second, action, workspace)  # it may wake just as it is overtaken, and keep
+        elif second.status and IN_USE not in second.output:  # one may wake as it is overtaken
+            self._failed(second, action, workspace)
         return second.status == 0
 
     def _judge(self, first: Ending, workspace: Path) -> None:
