@@ -115,7 +115,6 @@ def configured(one: Task[..., Any], study: Study, artifact: Artifact) -> Task[..
     """Tell a task what it makes, and where Prefect's record of it belongs."""
     return one.with_options(
         task_run_name=artifact.name,
-        tags=[artifact.stage, study.config.name],
         refresh_cache=study.store.find(artifact) is None,
         result_storage=_storage(study.root),
     )

@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from prefect import flow
+from prefect import flow, task_engine
 
 from blocks.results import FOLDER, JsonResults, WorkspaceResults
 from synthetic_instruction_tuner.config import StudyConfig, presets
@@ -45,6 +45,19 @@ def run(tmp_path):
 def test_a_second_run_is_a_hit_and_its_result_is_the_same(run):
     assert run() == run()
     assert runs == ["one"]
+
+
+def test_a_task_asks_the_server_for_no_slot(run, monkeypatch):
+    """With tags it would, one for each, and wait a minute where the server is away."""
+    asked, plain = [], task_engine._concurrency
+
+    def noted(names, **options):
+        asked.append(names)
+        return plain(names=names, **options)
+
+    monkeypatch.setattr(task_engine, "_concurrency", noted)
+    run()
+    assert asked == [[]]
 
 
 def test_a_hit_whose_artifact_is_gone_is_made_again(run, tmp_path):
